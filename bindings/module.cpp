@@ -1,0 +1,15 @@
+// Table of contents of the extension ruvllm._core: one register function per topic, no logic here.
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+void register_isa(py::module_& m);
+void register_kernels(py::module_& m);
+
+PYBIND11_MODULE(_core, m)
+{
+    m.doc() = "The C++ core of ruvllm. Arrays are float32 unless stated; rows are C-contiguous.";
+    m.attr("__version__") = RUVLLM_VERSION;
+    register_isa(m);
+    register_kernels(m);
+}

@@ -1,0 +1,207 @@
+// A block of 32 float lanes in registers: the unit in which every kernel works.
+//
+// 32 lanes and one reduction tree on every instruction set make a sum the same bits everywhere:
+// lane i sums elements i, i + 32, i + 64, ...; the tree then adds lanes 16, 8, 4, 2 and 1 apart.
+// Everything here is a template on Arch, so that no function is shared between files compiled with
+// different flags (the linker would merge them and put AVX-512 code on the baseline path).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <xsimd/xsimd.hpp>
+
+namespace ruvllm::simd {
+
+inline constexpr std::size_t lanes = 32;
+
+struct ScalarArch {}; // tag: plain C++, one lane at a time
+
+template <class Arch>
+struct Block {
+    using Batch = xsimd::batch<float, Arch>;
+    using Words = xsimd::batch<std::uint32_t, Arch>;
+    static constexpr std::size_t width = Batch::size;
+    static constexpr std::size_t parts = lanes / width;
+    // Rows of a matrix that a dot product takes at once, so that their sums fit the registers.
+    static constexpr std::size_t rows_at_once = width >= 16 ? 4 : width >= 8 ? 3 : 2;
+
+    Batch part[parts];
+
+    static Block zero() { return broadcast(0.0f); }
+
+    static Block broadcast(float value)
+    {
+        Block block;
+        for (std::size_t i = 0; i < parts; ++i)
+            block.part[i] = Batch(value);
+        return block;
+    }
+
+    static Block load(const float* p)
+    {
+        Block block;
+        for (std::size_t i = 0; i < parts; ++i)
+            block.part[i] = Batch::load_unaligned(p + i * width);
+        return block;
+    }
+
+    void store(float* p) const
+    {
+        for (std::size_t i = 0; i < parts; ++i)
+            part[i].store_unaligned(p + i * width);
+    }
+
+    // Lane i is +value where bit i of `word` is 0 and -value where it is 1.
+    static Block signs(float value, std::uint32_t word)
+    {
+        Block block;
+        const Batch magnitude(value);
+        const Words all(word), sign_bit(0x80000000u);
+        for (std::size_t i = 0; i < parts; ++i) {
+            alignas(64) std::uint32_t lane_bits[width];
+            for (std::size_t j = 0; j < width; ++j)
+                lane_bits[j] = std::uint32_t{1} << (i * width + j);
+            const auto lane_bit = Words::load_aligned(lane_bits);
+            const auto negative = (all & lane_bit) == lane_bit;
+            const auto flip = xsimd::select(negative, sign_bit, Words(0u));
+            block.part[i] = xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::uint32_t>(magnitude) ^ flip);
+        }
+        return block;
+    }
+
+    friend Block operator+(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < parts; ++i)
+            r.part[i] = a.part[i] + b.part[i];
+        return r;
+    }
+
+    friend Block operator-(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < parts; ++i)
+            r.part[i] = a.part[i] - b.part[i];
+        return r;
+    }
+
+    friend Block operator*(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < parts; ++i)
+            r.part[i] = a.part[i] * b.part[i];
+        return r;
+    }
+
+    [[nodiscard]] float reduce_add() const
+    {
+        Batch sums[parts];
+        for (std::size_t i = 0; i < parts; ++i)
+            sums[i] = part[i];
+        for (std::size_t half = parts / 2; half > 0; half /= 2)
+            for (std::size_t i = 0; i < half; ++i)
+                sums[i] = sums[i] + sums[i + half];
+        alignas(64) float lane[width];
+        sums[0].store_aligned(lane);
+        for (std::size_t half = width / 2; half > 0; half /= 2)
+            for (std::size_t i = 0; i < half; ++i)
+                lane[i] = lane[i] + lane[i + half];
+        return lane[0];
+    }
+};
+
+template <>
+struct Block<ScalarArch> {
+    static constexpr std::size_t rows_at_once = 1;
+
+    float lane[lanes];
+
+    static Block zero() { return broadcast(0.0f); }
+
+    static Block broadcast(float value)
+    {
+        Block block;
+        for (std::size_t i = 0; i < lanes; ++i)
+            block.lane[i] = value;
+        return block;
+    }
+
+    static Block load(const float* p)
+    {
+        Block block;
+        for (std::size_t i = 0; i < lanes; ++i)
+            block.lane[i] = p[i];
+        return block;
+    }
+
+    void store(float* p) const
+    {
+        for (std::size_t i = 0; i < lanes; ++i)
+            p[i] = lane[i];
+    }
+
+    static Block signs(float value, std::uint32_t word)
+    {
+        Block block;
+        for (std::size_t i = 0; i < lanes; ++i)
+            block.lane[i] = (word >> i) & 1u ? -value : value;
+        return block;
+    }
+
+    friend Block operator+(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < lanes; ++i)
+            r.lane[i] = a.lane[i] + b.lane[i];
+        return r;
+    }
+
+    friend Block operator-(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < lanes; ++i)
+            r.lane[i] = a.lane[i] - b.lane[i];
+        return r;
+    }
+
+    friend Block operator*(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < lanes; ++i)
+            r.lane[i] = a.lane[i] * b.lane[i];
+        return r;
+    }
+
+    [[nodiscard]] float reduce_add() const
+    {
+        float sums[lanes];
+        for (std::size_t i = 0; i < lanes; ++i)
+            sums[i] = lane[i];
+        for (std::size_t half = lanes / 2; half > 0; half /= 2)
+            for (std::size_t i = 0; i < half; ++i)
+                sums[i] = sums[i] + sums[i + half];
+        return sums[0];
+    }
+};
+
+// The last n < 32 elements: missing lanes are 0, so they add nothing to a sum.
+template <class Arch>
+Block<Arch> load_partial(const float* p, std::size_t n)
+{
+    float buffer[lanes] = {};
+    for (std::size_t i = 0; i < n; ++i)
+        buffer[i] = p[i];
+    return Block<Arch>::load(buffer);
+}
+
+template <class Arch>
+void store_partial(const Block<Arch>& block, float* p, std::size_t n)
+{
+    float buffer[lanes];
+    block.store(buffer);
+    for (std::size_t i = 0; i < n; ++i)
+        p[i] = buffer[i];
+}
+
+} // namespace ruvllm::simd

@@ -1,0 +1,69 @@
+// The kernels, as a table of function pointers: one table per instruction set.
+//
+// All arrays are float32 and may start anywhere (no alignment is asked for). `n` is the number of elements,
+// `stride` the distance in elements between the starts of two rows. Outputs must not overlap inputs
+// unless the name says "in place". Results are the same bits whichever table is used.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ruvllm/simd/isa.hpp"
+
+namespace ruvllm::simd {
+
+// Constants of one momentum step on parameters whose gradient is coefficient * x (one factor of an
+// outer product) plus, with EWC, ewc_lambda * fisher * (theta - reference).
+struct MomentumStep {
+    float coefficient;
+    float momentum;      // beta of m = beta m + (1 - beta) gradient
+    float learning_rate; // theta = theta - learning_rate m
+    float ewc_lambda;    // 0: fisher and reference are not read
+};
+
+struct KernelTable {
+    Isa isa;
+
+    // sum_i a_i b_i
+    float (*dot)(const float* a, const float* b, std::size_t n);
+
+    // sum_i a_i^2
+    float (*squared_norm)(const float* a, std::size_t n);
+
+    // sum_i (a_i - b_i)^2
+    float (*squared_distance)(const float* a, const float* b, std::size_t n);
+
+    // out_r = rows_r . x; each out_r has the bits of dot(rows_r, x)
+    void (*gemv)(const float* rows, std::size_t n_rows, std::size_t stride, const float* x, std::size_t n, float* out);
+
+    // out_i = sum_r c_r rows_r,i, added in the order of r; all 0 when n_rows is 0
+    void (*gemv_transposed)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
+                            float* out);
+
+    // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either vector is all zeros
+    void (*cosine_many)(const float* query, const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n,
+                        float* out);
+
+    // y += a x, in place
+    void (*axpy)(float a, const float* x, float* y, std::size_t n);
+
+    // x *= a, in place
+    void (*scale)(float a, float* x, std::size_t n);
+
+    // f = decay f + weight x^2, in place
+    void (*ema_of_squares)(float decay, float weight, const float* x, float* f, std::size_t n);
+
+    // f += (c x)^2, in place
+    void (*add_squares)(float c, const float* x, float* f, std::size_t n);
+
+    // gradient = coefficient x + ewc_lambda fisher (theta - reference); m and theta move by one step, in place
+    void (*momentum_step)(const MomentumStep& step, const float* x, const float* fisher, const float* reference,
+                          float* m, float* theta, std::size_t n);
+
+    // out_i = sum_t c_t s_t,i, where s_t,i is -1 if bit i % 32 of bits[t][i / 32] is set, else +1, added in the
+    // order of t; returns the squared norm of out
+    float (*combine_signs)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
+                           std::size_t n);
+};
+
+} // namespace ruvllm::simd
