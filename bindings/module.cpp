@@ -3,13 +3,25 @@
 
 namespace py = pybind11;
 
+void register_encoder(py::module_& m);
 void register_isa(py::module_& m);
+void register_json(py::module_& m);
 void register_kernels(py::module_& m);
+void register_random(py::module_& m);
+void register_retrieval(py::module_& m);
+void register_workload(py::module_& m);
+void register_engine(py::module_& m);
 
 PYBIND11_MODULE(_core, m)
 {
     m.doc() = "The C++ core of ruvllm. Arrays are float32 unless stated; rows are C-contiguous.";
     m.attr("__version__") = RUVLLM_VERSION;
     register_isa(m);
+    register_json(m);
     register_kernels(m);
+    register_random(m);
+    register_encoder(m);
+    register_retrieval(m);
+    register_workload(m);
+    register_engine(m);
 }

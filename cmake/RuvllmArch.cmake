@@ -18,7 +18,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   # really scalar: the comparison between instruction sets would otherwise be one of SSE2 with SSE4.1
   set(RUVLLM_FLAGS_scalar -fno-tree-vectorize -fno-tree-slp-vectorize)
   set(RUVLLM_FLAGS_sse4_1 -msse4.1)
-  set(RUVLLM_FLAGS_avx2 -mavx2)
+  set(RUVLLM_FLAGS_avx2 -mavx2 -mpopcnt)
   set(RUVLLM_FLAGS_avx512 -march=skylake-avx512) # xsimd refuses half-sets such as -mavx512dq alone
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(RUVLLM_ARCHS scalar neon64)
@@ -31,7 +31,9 @@ foreach(arch IN LISTS RUVLLM_ARCHS)
   add_library(ruvllm_arch_${arch} OBJECT cpp/arch/${arch}.cpp)
   target_include_directories(ruvllm_arch_${arch} PRIVATE cpp/include)
   target_link_libraries(ruvllm_arch_${arch} PRIVATE ruvllm_options ruvllm_xsimd)
-  target_compile_options(ruvllm_arch_${arch} PRIVATE ${RUVLLM_FLAGS_${arch}})
+  # Optimised in Debug builds too: at -O0 small functions of xsimd and the standard library that carry no Arch
+  # become symbols of their own, which the linker merges between instruction sets.
+  target_compile_options(ruvllm_arch_${arch} PRIVATE ${RUVLLM_FLAGS_${arch}} $<$<CONFIG:Debug>:-O2>)
   target_sources(ruvllm_core PRIVATE $<TARGET_OBJECTS:ruvllm_arch_${arch}>)
   string(TOUPPER ${arch} ARCH_UPPER)
   target_compile_definitions(ruvllm_core PRIVATE RUVLLM_HAS_${ARCH_UPPER}=1)

@@ -1,6 +1,9 @@
 # Finds the xsimd headers, in this order: an installed package, the copy inside the pythran wheel
 # (a build requirement of the wheel, so `pip install .` needs no system package), a download.
 add_library(ruvllm_xsimd INTERFACE)
+if(POLICY CMP0205)
+  cmake_policy(SET CMP0205 NEW) # where no symbolic link can be made, copy the folder with what is in it
+endif()
 
 find_package(xsimd 13 CONFIG QUIET)
 if(xsimd_FOUND)

@@ -2,7 +2,8 @@
 //
 // All arrays are float32 and may start anywhere (no alignment is asked for). `n` is the number of elements,
 // `stride` the distance in elements between the starts of two rows. Outputs must not overlap inputs
-// unless the name says "in place". Results are the same bits whichever table is used.
+// unless the name says "in place". Results are the same bits whichever table is used, but for the sign and payload of
+// a NaN. NaN, infinity, overflow and subnormal numbers follow IEEE 754; nothing is checked.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +41,7 @@ struct KernelTable {
     void (*gemv_transposed)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
                             float* out);
 
-    // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either vector is all zeros
+    // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either norm is 0, NaN when either vector holds NaN or inf
     void (*cosine_many)(const float* query, const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n,
                         float* out);
 
@@ -64,6 +65,10 @@ struct KernelTable {
     // order of t; returns the squared norm of out
     float (*combine_signs)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                            std::size_t n);
+
+    // out_r = number of bits in which rows_r (n_words,) differs from query (n_words,)
+    void (*hamming_many)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
+                         std::size_t n_words, std::uint32_t* out);
 };
 
 } // namespace ruvllm::simd

@@ -75,7 +75,7 @@ struct Kernels {
         gemv(rows, n_rows, stride, query, n, out);
         for (std::size_t r = 0; r < n_rows; ++r) {
             const float norms = query_norm * std::sqrt(squared_norm(rows + r * stride, n));
-            const float cosine = norms > 0.0f ? out[r] / norms : 0.0f;
+            const float cosine = norms == 0.0f ? 0.0f : out[r] / norms; // NaN stays NaN
             out[r] = cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
         }
     }
@@ -159,7 +159,31 @@ struct Kernels {
         return squares.reduce_add();
     }
 
+    static void hamming_many(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
+                             std::size_t n_words, std::uint32_t* out)
+    {
+        for (std::size_t r = 0; r < n_rows; ++r) {
+            std::uint32_t different = 0;
+            for (std::size_t w = 0; w < n_words; ++w)
+                different += bit_count(query[w] ^ rows[r * n_words + w]);
+            out[r] = different;
+        }
+    }
+
 private:
+    // Not std::popcount: a function shared by all files, which the linker would take from any one of them.
+    static std::uint32_t bit_count(std::uint64_t x)
+    {
+#if defined(__GNUC__)
+        return static_cast<std::uint32_t>(__builtin_popcountll(x));
+#else
+        x -= (x >> 1) & 0x5555555555555555u;
+        x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
+        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+        return static_cast<std::uint32_t>((x * 0x0101010101010101u) >> 56);
+#endif
+    }
+
     // R dot products with the same x in one pass over it.
     template <std::size_t R>
     static void dot_rows(const float* rows, std::size_t stride, const float* x, std::size_t n, float* out)
@@ -202,7 +226,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
     using K = Kernels<Arch>;
     return {isa,           &K::dot,  &K::squared_norm, &K::squared_distance, &K::gemv,        &K::gemv_transposed,
             &K::cosine_many, &K::axpy, &K::scale,        &K::ema_of_squares,   &K::add_squares, &K::momentum_step,
-            &K::combine_signs};
+            &K::combine_signs, &K::hamming_many};
 }
 
 } // namespace ruvllm::simd

@@ -1,0 +1,220 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <pybind11/pybind11.h>
+
+#include "arrays.hpp"
+#include "kernels_by_name.hpp"
+#include "ruvllm/engine/learning_engine.hpp"
+#include "ruvllm/numeric/float_environment.hpp"
+
+namespace py = pybind11;
+using namespace ruvllm;
+using namespace ruvllm::bindings;
+
+namespace {
+
+// Runs f without the GIL and in the standard floating-point environment.
+template <class F>
+auto unlocked(F f)
+{
+    const py::gil_scoped_release release;
+    const numeric::FloatEnvironmentGuard guard;
+    return f();
+}
+
+// Outcomes as columns: (chosen uint32, resolved bool, confidence float64, loss float64), each (n,).
+py::tuple columns(const std::vector<Outcome>& outcomes)
+{
+    const auto n = static_cast<py::ssize_t>(outcomes.size());
+    Array<std::uint32_t> chosen(n);
+    Array<bool> resolved(n);
+    Array<double> confidence(n), loss(n);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        chosen.mutable_data()[i] = outcomes[i].chosen;
+        resolved.mutable_data()[i] = outcomes[i].resolved;
+        confidence.mutable_data()[i] = outcomes[i].confidence;
+        loss.mutable_data()[i] = outcomes[i].loss;
+    }
+    return py::make_tuple(chosen, resolved, confidence, loss);
+}
+
+FloatArray matrix(std::span<const float> values, std::size_t columns)
+{
+    return FloatArray({static_cast<py::ssize_t>(values.size() / columns), static_cast<py::ssize_t>(columns)},
+                      values.data());
+}
+
+void register_enums(py::module_& m)
+{
+    py::enum_<LearnFrom>(m, "LearnFrom", "Which outcomes the adapter learns from.")
+        .value("SUCCESSES", LearnFrom::successes)
+        .value("SUCCESSES_AND_CONFIDENT_FAILURES", LearnFrom::successes_and_confident_failures)
+        .value("EVERYTHING", LearnFrom::everything);
+    py::enum_<ReplayPolicy>(m, "ReplayPolicy", "Which trajectories are learned from again after an epoch.")
+        .value("UNIFORM", ReplayPolicy::uniform)
+        .value("BEST_QUALITY", ReplayPolicy::best_quality)
+        .value("PRIORITIZED", ReplayPolicy::prioritized);
+    py::enum_<Control>(m, "Control", "The runs that stand beside the result.")
+        .value("NONE", Control::none)
+        .value("FROZEN", Control::frozen)
+        .value("RANDOM_GRADIENT", Control::random_gradient)
+        .value("SHUFFLED", Control::shuffled);
+}
+
+void register_config(py::module_& m)
+{
+    py::class_<EngineConfig>(m, "EngineConfig", "How an engine learns; the defaults are those of protocol v3.")
+        .def(py::init([](std::size_t dim, std::size_t rank, std::size_t heads, float scaling) {
+                 EngineConfig config{};
+                 config.lora = {dim, rank, heads, 0.5f, scaling};
+                 return config;
+             }),
+             py::kw_only(), py::arg("dim"), py::arg("rank"), py::arg("heads"), py::arg("scaling"))
+        .def_readwrite("learn_from", &EngineConfig::learn_from)
+        .def_readwrite("replay_policy", &EngineConfig::replay_policy)
+        .def_readwrite("control", &EngineConfig::control)
+        .def_readwrite("use_patterns", &EngineConfig::use_patterns)
+        .def_readwrite("use_contrastive", &EngineConfig::use_contrastive)
+        .def_readwrite("pattern_quality", &EngineConfig::pattern_quality)
+        .def_readwrite("pattern_minimum", &EngineConfig::pattern_minimum)
+        .def_readwrite("pattern_clusters", &EngineConfig::pattern_clusters)
+        .def_readwrite("pattern_trajectories", &EngineConfig::pattern_trajectories)
+        .def_readwrite("tau", &EngineConfig::tau)
+        .def_readwrite("momentum", &EngineConfig::momentum)
+        .def_readwrite("gradient_clip", &EngineConfig::gradient_clip)
+        .def_readwrite("failure_quality", &EngineConfig::failure_quality)
+        .def_readwrite("seed", &EngineConfig::seed)
+        .def_property(
+            "ewc_lambda", [](const EngineConfig& c) { return c.ewc.lambda; },
+            [](EngineConfig& c, float value) { c.ewc.lambda = value; })
+        .def_property(
+            "fisher_decay", [](const EngineConfig& c) { return c.ewc.running_sum ? 0.0f : c.ewc.decay; },
+            [](EngineConfig& c, float value) {
+                c.ewc.running_sum = value == 0.0f;
+                if (!c.ewc.running_sum)
+                    c.ewc.decay = value;
+            },
+            "Decay of the Fisher EMA; 0 means a running sum.")
+        .def_property(
+            "head_weight", [](const EngineConfig& c) { return c.lora.head_weight; },
+            [](EngineConfig& c, float value) { c.lora.head_weight = value; });
+}
+
+void register_learning(py::class_<LearningEngine>& engine)
+{
+    engine
+        .def(
+            "train",
+            [](LearningEngine& e, const Array<std::uint32_t>& tasks, float learning_rate, double temperature) {
+                const auto indices = vector_view(tasks, "tasks");
+                return columns(unlocked([&] { return e.train(indices, learning_rate, temperature); }));
+            },
+            py::arg("tasks").noconvert(), py::kw_only(), py::arg("learning_rate"), py::arg("temperature"),
+            "Attempts tasks (n,) uint32 and learns from each. Returns (chosen, resolved, confidence, loss), each (n,).")
+        .def(
+            "evaluate",
+            [](LearningEngine& e, const Array<std::uint32_t>& tasks) {
+                const auto indices = vector_view(tasks, "tasks");
+                return columns(unlocked([&] { return e.evaluate(indices); }));
+            },
+            py::arg("tasks").noconvert(),
+            "Answers tasks (n,) uint32 at temperature 1 without learning. Returns the same columns as train().")
+        .def(
+            "replay",
+            [](LearningEngine& e, std::size_t n, float learning_rate) {
+                return unlocked([&] { return e.replay(n, learning_rate); });
+            },
+            py::arg("n"), py::kw_only(), py::arg("learning_rate"),
+            "Learns again from n trajectories chosen by the replay policy; returns the mean loss.")
+        .def("learn_patterns", [](LearningEngine& e) { unlocked([&] { e.learn_patterns(); }); },
+             "Clusters the latest good trajectories into the pattern bank.")
+        .def("end_epoch", [](LearningEngine& e) { unlocked([&] { e.end_epoch(); }); },
+             "Folds the replayed gradients into the Fisher information.")
+        .def("consolidate", [](LearningEngine& e) { unlocked([&] { e.consolidate(); }); },
+             "The present parameters become EWC's reference.")
+        .def(
+            "adapt",
+            [](LearningEngine& e, const FloatArray& queries, const Array<std::uint8_t>& types) {
+                const auto h = matrix_view(queries, "queries", e.config().lora.dim);
+                const auto type = vector_view(types, "types", h.rows);
+                FloatArray z({static_cast<py::ssize_t>(h.rows), static_cast<py::ssize_t>(h.columns)});
+                float* out = z.mutable_data();
+                unlocked([&] {
+                    for (std::size_t i = 0; i < h.rows; ++i)
+                        e.adapt(h.data + i * h.columns, type[i], out + i * h.columns);
+                });
+                return z;
+            },
+            py::arg("queries").noconvert(), py::arg("types").noconvert(),
+            "Adapted queries (n, d) of queries (n, d) with task types (n,) uint8.");
+}
+
+void register_state(py::class_<LearningEngine>& engine)
+{
+    engine
+        .def(
+            "lora_matrices",
+            [](const LearningEngine& e, std::size_t adapter) {
+                const MicroLoRA& lora = e.lora().adapter(adapter);
+                return py::make_tuple(matrix(lora.a(), lora.dim()), matrix(lora.b(), lora.dim()));
+            },
+            py::arg("adapter"), "(A, B), each (rank, d), of adapter 0 (shared) or 1 + k (head of type k).")
+        .def_property_readonly(
+            "parameters", [](const LearningEngine& e) { return to_array(std::span<const float>(e.parameters())); },
+            "All parameters (P,), adapter after adapter, A before B.")
+        .def_property_readonly("fisher", [](const LearningEngine& e) { return to_array(e.ewc().fisher()); })
+        .def_property_readonly("reference", [](const LearningEngine& e) { return to_array(e.ewc().reference()); })
+        .def_property_readonly("ewc_task_count", [](const LearningEngine& e) { return e.ewc().task_count(); })
+        .def_property_readonly("pattern_count", [](const LearningEngine& e) { return e.patterns().size(); })
+        .def_property_readonly(
+            "pattern_queries",
+            [](const LearningEngine& e) { return matrix(e.patterns().queries(), e.patterns().dim()); })
+        .def_property_readonly(
+            "pattern_solutions",
+            [](const LearningEngine& e) { return matrix(e.patterns().solutions(), e.patterns().dim()); })
+        .def_property_readonly("pattern_qualities",
+                               [](const LearningEngine& e) { return to_array(e.patterns().qualities()); })
+        .def_property_readonly("pattern_types", [](const LearningEngine& e) { return to_array(e.patterns().types()); })
+        .def_property_readonly("replay_beta", [](const LearningEngine& e) { return e.trajectories().replay().beta(); })
+        .def_property_readonly("trajectory_count", [](const LearningEngine& e) { return e.trajectories().size(); })
+        .def_property_readonly(
+            "trajectories",
+            [](const LearningEngine& e) {
+                const auto n = static_cast<py::ssize_t>(e.trajectories().size());
+                Array<std::uint32_t> task(n);
+                Array<bool> resolved(n);
+                Array<double> quality(n), td_error(n);
+                for (py::ssize_t i = 0; i < n; ++i) {
+                    const Trajectory& t = e.trajectories()[static_cast<std::size_t>(i)];
+                    task.mutable_data()[i] = t.task;
+                    resolved.mutable_data()[i] = t.resolved;
+                    quality.mutable_data()[i] = t.quality;
+                    td_error.mutable_data()[i] = t.td_error;
+                }
+                return py::make_tuple(task, resolved, quality, td_error);
+            },
+            "(task uint32, resolved bool, quality float64, td_error float64), each (n,).")
+        .def_property_readonly("memory_size", [](const LearningEngine& e) {
+            return py::make_tuple(e.memory().positive_count(), e.memory().negative_count());
+        });
+}
+
+} // namespace
+
+void register_engine(py::module_& m)
+{
+    register_enums(m);
+    register_config(m);
+    py::class_<LearningEngine> engine(m, "LearningEngine",
+                                      "One model learning from tasks: adapter, replay, EWC, patterns, memory.");
+    engine.def(py::init([](const TaskSource& source, const EngineConfig& config, const std::string& isa) {
+                   const numeric::FloatEnvironmentGuard guard;
+                   return std::make_unique<LearningEngine>(kernels_by_name(isa), source, config);
+               }),
+               py::arg("source"), py::arg("config"), py::kw_only(), py::arg("isa") = "auto",
+               py::keep_alive<1, 2>());
+    register_learning(engine);
+    register_state(engine);
+}

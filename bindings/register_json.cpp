@@ -1,0 +1,89 @@
+#include <stdexcept>
+#include <string>
+
+#include <pybind11/pybind11.h>
+
+#include "arrays.hpp"
+#include "ruvllm/numeric/es_number.hpp"
+#include "ruvllm/numeric/float_environment.hpp"
+#include "ruvllm/numeric/json_scan.hpp"
+
+namespace py = pybind11;
+using namespace ruvllm::bindings;
+using namespace ruvllm::numeric;
+
+namespace {
+
+template <class T>
+std::string format_rows(const T* data, std::size_t rows, std::size_t columns)
+{
+    std::string text;
+    text.reserve(rows * (columns * (sizeof(T) == 4 ? 14 : 22) + 3) + 2);
+    text += '[';
+    for (std::size_t r = 0; r < rows; ++r) {
+        if (r != 0)
+            text += ',';
+        append_es_list(std::span<const T>(data + r * columns, columns), text);
+    }
+    text += ']';
+    return text;
+}
+
+template <class T>
+std::string format_vector(std::span<const T> values)
+{
+    std::string text;
+    text.reserve(values.size() * (sizeof(T) == 4 ? 14 : 22) + 2);
+    append_es_list(values, text);
+    return text;
+}
+
+// Releasing the GIL is safe: the caller's argument keeps the array alive, and only its elements are read.
+template <class T>
+std::string format_array(const Array<T>& array)
+{
+    const FloatEnvironmentGuard guard;
+    if (array.ndim() == 1) {
+        const auto values = vector_view(array, "array");
+        const py::gil_scoped_release unlocked;
+        return format_vector(values);
+    }
+    if (array.ndim() == 2) {
+        const auto rows = matrix_view(array, "array");
+        const py::gil_scoped_release unlocked;
+        return format_rows(rows.data, rows.rows, rows.columns);
+    }
+    throw std::invalid_argument("array must have 1 or 2 dimensions, not " + std::to_string(array.ndim()));
+}
+
+std::string format_number(double x)
+{
+    const FloatEnvironmentGuard guard;
+    return es_number(x);
+}
+
+py::tuple scan(const py::bytes& data, std::size_t max_depth, std::size_t max_nodes)
+{
+    const std::string_view text = data;
+    JsonExtent extent{};
+    {
+        const py::gil_scoped_release unlocked;
+        extent = scan_json(text, max_depth, max_nodes);
+    }
+    return py::make_tuple(extent.depth, extent.nodes);
+}
+
+} // namespace
+
+void register_json(py::module_& m)
+{
+    m.def("number_to_string", &format_number, py::arg("x"),
+          "A double as ECMAScript writes it: 1e-7, 1e+21, 0 for -0. ValueError if it is not finite.");
+    m.def("format_float32", &format_array<float>, py::arg("array").noconvert(),
+          "JSON text of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
+          "ECMAScript's form. ValueError for other shapes and for numbers that are not finite.");
+    m.def("format_float64", &format_array<double>, py::arg("array").noconvert(),
+          "JSON text of a float64 array (n,) or (m, n), numbers as number_to_string writes them.");
+    m.def("scan_json", &scan, py::arg("data"), py::kw_only(), py::arg("max_depth"), py::arg("max_nodes"),
+          "(depth, nodes) of a JSON text, keys counted; stops once either passes its limit.");
+}

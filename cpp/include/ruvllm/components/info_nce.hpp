@@ -1,0 +1,66 @@
+// InfoNCE: -log p_y with p = softmax over cosines divided by tau, and its gradient through the cosine.
+//
+// van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018. For unit rows s_j and
+// zhat = z / |z|:  dL/dz = (v - zhat (zhat . v)) / (tau |z|),  v = sum_j p_j s_j - s_y.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/numeric/exp_log.hpp"
+#include "ruvllm/numeric/softmax.hpp"
+#include "ruvllm/simd/kernel_table.hpp"
+
+namespace ruvllm {
+
+struct InfoNceInput {
+    const float* z;                         // (dim,)
+    std::size_t dim;
+    const float* candidates;                // (n, dim), unit rows
+    std::size_t n;
+    std::size_t right;                      // the positive, below n
+    std::vector<const float*> negatives{};  // further unit vectors (dim,), from a memory
+    double tau = 0.07;
+};
+
+// The loss; gradient: (dim,) gets dL/dz. Both are 0 for z = 0, where the cosine has no direction.
+inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::span<float> gradient)
+{
+    if (in.right >= in.n)
+        throw std::invalid_argument("the right candidate must be below " + std::to_string(in.n) + ", not " +
+                                    std::to_string(in.right));
+    const float norm = std::sqrt(k.squared_norm(in.z, in.dim));
+    for (float& x : gradient)
+        x = 0.0f;
+    if (!(norm > 0.0f))
+        return 0.0;
+    const std::size_t total = in.n + in.negatives.size();
+    std::vector<float> dots(total);
+    k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, dots.data());
+    for (std::size_t i = 0; i < in.negatives.size(); ++i)
+        dots[in.n + i] = k.dot(in.negatives[i], in.z, in.dim);
+    std::vector<double> p(total);
+    for (std::size_t j = 0; j < total; ++j)
+        p[j] = static_cast<double>(dots[j]) / (static_cast<double>(norm) * in.tau);
+    numeric::softmax(p, 1.0, p);
+    const double loss = -numeric::log(std::max(p[in.right], 1e-300));
+
+    std::vector<float> weights(in.n);
+    for (std::size_t j = 0; j < in.n; ++j)
+        weights[j] = static_cast<float>(p[j]) - (j == in.right ? 1.0f : 0.0f);
+    k.gemv_transposed(in.candidates, in.n, in.dim, weights.data(), in.dim, gradient.data());
+    for (std::size_t i = 0; i < in.negatives.size(); ++i)
+        k.axpy(static_cast<float>(p[in.n + i]), in.negatives[i], gradient.data(), in.dim);
+    const float along = k.dot(gradient.data(), in.z, in.dim) / norm;
+    const float shrink = 1.0f / (static_cast<float>(in.tau) * norm);
+    k.scale(shrink, gradient.data(), in.dim);
+    k.axpy(-shrink * along / norm, in.z, gradient.data(), in.dim);
+    return loss;
+}
+
+} // namespace ruvllm

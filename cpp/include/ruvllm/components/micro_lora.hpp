@@ -1,0 +1,123 @@
+// MicroLoRA: a low-rank adapter of a vector, with its exact gradient and momentum.
+//
+//   z = h + scaling * sum_r (A_r . h) B_r        A, B: (rank, dim)
+//
+// Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021; B starts at zero, so the adapter starts
+// as the identity. For a loss L with g = dL/dz the gradient of one example is an outer product,
+//   dL/dA_r = scaling (B_r . g) h      dL/dB_r = scaling (A_r . h) g,
+// and is kept in that factored form: 2 rank numbers instead of 2 rank dim.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/numeric/random.hpp"
+#include "ruvllm/simd/kernel_table.hpp"
+
+namespace ruvllm {
+
+// dL/dA_r = a[r] h and dL/dB_r = b[r] g.
+struct FactoredGradient {
+    std::vector<float> a, b;
+};
+
+// Where the factors of a gradient and, with EWC, the anchors of the same parameters are.
+struct GradientStep {
+    const FactoredGradient* gradient;
+    const float* h;         // (dim,)
+    const float* g;         // (dim,)
+    float share;            // factor on the gradient: 1, a head's weight, a clip, an importance weight
+    float momentum;         // beta of m = beta m + (1 - beta) gradient
+    float learning_rate;
+    float ewc_lambda;       // 0: the next two are not read
+    const float* fisher;    // (2 rank dim,)
+    const float* reference; // (2 rank dim,)
+};
+
+class MicroLoRA {
+public:
+    // A is normal with variance init_scale^2 / dim, B is zero. Throws std::invalid_argument for rank or dim 0.
+    MicroLoRA(std::size_t dim, std::size_t rank, float init_scale, numeric::RandomStream stream)
+        : dim_(dim), rank_(rank), theta_(checked_size(dim, rank), 0.0f), velocity_(theta_.size(), 0.0f)
+    {
+        const double deviation = static_cast<double>(init_scale) / std::sqrt(static_cast<double>(dim));
+        for (std::size_t i = 0; i < rank * dim; ++i)
+            theta_[i] = static_cast<float>(deviation * stream.normal());
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::size_t rank() const noexcept { return rank_; }
+
+    // A's rows, then B's.
+    [[nodiscard]] std::span<float> parameters() noexcept { return theta_; }
+    [[nodiscard]] std::span<const float> parameters() const noexcept { return theta_; }
+    [[nodiscard]] std::span<const float> a() const noexcept { return parameters().first(rank_ * dim_); }
+    [[nodiscard]] std::span<const float> b() const noexcept { return parameters().last(rank_ * dim_); }
+
+    // u_r = A_r . h
+    void project(const simd::KernelTable& k, const float* h, float* u) const
+    {
+        k.gemv(a().data(), rank_, dim_, h, dim_, u);
+    }
+
+    // v_r = B_r . g
+    void project_back(const simd::KernelTable& k, const float* g, float* v) const
+    {
+        k.gemv(b().data(), rank_, dim_, g, dim_, v);
+    }
+
+    // z += factor * sum_r u_r B_r
+    void add_output(const simd::KernelTable& k, const float* u, float factor, float* z) const
+    {
+        for (std::size_t r = 0; r < rank_; ++r)
+            k.axpy(factor * u[r], b().data() + r * dim_, z, dim_);
+    }
+
+    // One momentum step on A and B.
+    void step(const simd::KernelTable& k, const GradientStep& s)
+    {
+        for (std::size_t r = 0; r < rank_; ++r) {
+            step_row(k, s, r, s.gradient->a[r], s.h);
+            step_row(k, s, rank_ + r, s.gradient->b[r], s.g);
+        }
+    }
+
+    // squares += (share * gradient)^2, for the Fisher information; squares: (2 rank dim,)
+    void add_squared_gradient(const simd::KernelTable& k, const FactoredGradient& gradient, const float* h,
+                              const float* g, float share, float* squares) const
+    {
+        for (std::size_t r = 0; r < rank_; ++r) {
+            k.add_squares(share * gradient.a[r], h, squares + r * dim_, dim_);
+            k.add_squares(share * gradient.b[r], g, squares + (rank_ + r) * dim_, dim_);
+        }
+    }
+
+private:
+    static std::size_t checked_size(std::size_t dim, std::size_t rank)
+    {
+        if (dim == 0 || rank == 0 || rank > dim)
+            throw std::invalid_argument("a LoRA adapter needs 1 <= rank <= dim, not rank " + std::to_string(rank) +
+                                        " and dim " + std::to_string(dim));
+        return 2 * rank * dim;
+    }
+
+    void step_row(const simd::KernelTable& k, const GradientStep& s, std::size_t row, float coefficient,
+                  const float* factor)
+    {
+        const std::size_t at = row * dim_;
+        const bool ewc = s.ewc_lambda != 0.0f;
+        k.momentum_step({s.share * coefficient, s.momentum, s.learning_rate, s.ewc_lambda}, factor,
+                        ewc ? s.fisher + at : nullptr, ewc ? s.reference + at : nullptr, velocity_.data() + at,
+                        theta_.data() + at, dim_);
+    }
+
+    std::size_t dim_, rank_;
+    numeric::FloatVector theta_, velocity_;
+};
+
+} // namespace ruvllm

@@ -1,0 +1,154 @@
+// MultiHeadLoRA: one shared adapter plus one head per task type, added with weight w.
+//
+//   z = h + scaling * sum_r (a_r . h) b_r      a = A_shared + w A_type,  b = B_shared + w B_type
+//
+// With no heads it is a single MicroLoRA. The gradient of the shared adapter is that of (a, b); a head's is w times it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ruvllm/components/micro_lora.hpp"
+
+namespace ruvllm {
+
+struct LoraConfig {
+    std::size_t dim;
+    std::size_t rank;
+    std::size_t heads = 0;     // one per task type, or 0
+    float head_weight = 0.5f;  // w
+    float scaling = 1.0f;
+};
+
+class MultiHeadLoRA {
+public:
+    // Streams (seed, adapter_init, 0) for the shared adapter and 1 + k for head k, which starts at half the scale.
+    MultiHeadLoRA(const simd::KernelTable& kernels, const LoraConfig& config, std::uint64_t seed)
+        : kernels_(&kernels), config_(config)
+    {
+        for (std::size_t i = 0; i <= config.heads; ++i)
+            adapters_.emplace_back(config.dim, config.rank, i == 0 ? 1.0f : 0.5f,
+                                   numeric::RandomStream(seed, numeric::Purpose::adapter_init, i));
+    }
+
+    [[nodiscard]] const LoraConfig& config() const noexcept { return config_; }
+    [[nodiscard]] std::size_t parameters_per_adapter() const noexcept { return 2 * config_.rank * config_.dim; }
+    [[nodiscard]] std::size_t parameter_count() const noexcept { return adapters_.size() * parameters_per_adapter(); }
+
+    // Adapter 0 is the shared one, 1 + k the head of type k.
+    [[nodiscard]] const MicroLoRA& adapter(std::size_t i) const { return adapters_.at(i); }
+    [[nodiscard]] MicroLoRA& adapter(std::size_t i) { return adapters_.at(i); }
+
+    // u: (rank,) gets a_r . h, which gradient() needs again; z: (dim,) gets the adapted vector.
+    void forward(const float* h, std::size_t type, std::span<float> u, float* z) const
+    {
+        const std::size_t rank = config_.rank;
+        scratch_check(u.size());
+        adapters_[0].project(*kernels_, h, u.data());
+        for (std::size_t i = 0; i < config_.dim; ++i)
+            z[i] = h[i];
+        if (const MicroLoRA* head = head_of(type)) {
+            std::vector<float> own(rank);
+            head->project(*kernels_, h, own.data());
+            for (std::size_t r = 0; r < rank; ++r)
+                u[r] += config_.head_weight * own[r];
+            head->add_output(*kernels_, u.data(), config_.scaling * config_.head_weight, z);
+        }
+        adapters_[0].add_output(*kernels_, u.data(), config_.scaling, z);
+    }
+
+    // The gradient with respect to (a, b), from u of forward() and g = dL/dz (dim,).
+    [[nodiscard]] FactoredGradient gradient(std::span<const float> u, const float* g, std::size_t type) const
+    {
+        const std::size_t rank = config_.rank;
+        FactoredGradient out{std::vector<float>(rank), std::vector<float>(rank)};
+        adapters_[0].project_back(*kernels_, g, out.a.data());
+        if (const MicroLoRA* head = head_of(type)) {
+            std::vector<float> own(rank);
+            head->project_back(*kernels_, g, own.data());
+            for (std::size_t r = 0; r < rank; ++r)
+                out.a[r] += config_.head_weight * own[r];
+        }
+        for (std::size_t r = 0; r < rank; ++r) {
+            out.a[r] *= config_.scaling;
+            out.b[r] = config_.scaling * u[r];
+        }
+        return out;
+    }
+
+    // Euclidean norm of the gradient of (a, b).
+    [[nodiscard]] float gradient_norm(const FactoredGradient& gradient, const float* h, const float* g) const
+    {
+        float squares_a = 0.0f, squares_b = 0.0f;
+        for (std::size_t r = 0; r < config_.rank; ++r) {
+            squares_a += gradient.a[r] * gradient.a[r];
+            squares_b += gradient.b[r] * gradient.b[r];
+        }
+        return std::sqrt(squares_a * kernels_->squared_norm(h, config_.dim) +
+                         squares_b * kernels_->squared_norm(g, config_.dim));
+    }
+
+    // One momentum step of the shared adapter and of the type's head. `fisher` and `reference` of `step` start at
+    // adapter 0 and hold parameter_count() numbers; `share` is the factor of the shared adapter.
+    void step(std::size_t type, const GradientStep& step)
+    {
+        adapters_[0].step(*kernels_, step);
+        if (config_.heads == 0)
+            return;
+        GradientStep own = step;
+        own.share = step.share * config_.head_weight;
+        if (step.ewc_lambda != 0.0f) {
+            own.fisher = step.fisher + (1 + type) * parameters_per_adapter();
+            own.reference = step.reference + (1 + type) * parameters_per_adapter();
+        }
+        adapters_[1 + type].step(*kernels_, own);
+    }
+
+    // squares (parameter_count(),) += the squared gradient of one example.
+    void add_squared_gradient(std::size_t type, const FactoredGradient& gradient, const float* h, const float* g,
+                              std::span<float> squares) const
+    {
+        adapters_[0].add_squared_gradient(*kernels_, gradient, h, g, 1.0f, squares.data());
+        if (config_.heads > 0)
+            adapters_[1 + type].add_squared_gradient(*kernels_, gradient, h, g, config_.head_weight,
+                                                     squares.data() + (1 + type) * parameters_per_adapter());
+    }
+
+    // All parameters, adapter after adapter, A's rows before B's.
+    void copy_parameters(std::span<float> out) const
+    {
+        std::size_t at = 0;
+        for (const MicroLoRA& adapter : adapters_)
+            for (const float value : adapter.parameters())
+                out[at++] = value;
+    }
+
+private:
+    [[nodiscard]] const MicroLoRA* head_of(std::size_t type) const
+    {
+        if (config_.heads == 0)
+            return nullptr;
+        if (type >= config_.heads)
+            throw std::invalid_argument("task type must be below " + std::to_string(config_.heads) + ", not " +
+                                        std::to_string(type));
+        return &adapters_[1 + type];
+    }
+
+    void scratch_check(std::size_t size) const
+    {
+        if (size != config_.rank)
+            throw std::invalid_argument("u must have rank = " + std::to_string(config_.rank) + " elements, not " +
+                                        std::to_string(size));
+    }
+
+    const simd::KernelTable* kernels_;
+    LoraConfig config_;
+    std::vector<MicroLoRA> adapters_;
+};
+
+} // namespace ruvllm

@@ -1,0 +1,114 @@
+// Pattern bank: what solved tasks had in common, and what that says about a new task's candidates.
+//
+// A pattern is a cluster of past queries with the direction of their right solutions. For a query the ensemble takes
+// the `top` nearest patterns with cosine above `threshold`, with weight = cosine (x 1.2 for the same task type), and
+//   evidence_j = strength * sum_p weight_p cos(s_j, solution_p) / sum_p weight_p.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/simd/kernel_table.hpp"
+
+namespace ruvllm {
+
+struct PatternConfig {
+    std::size_t capacity = 150;
+    std::size_t top = 5;
+    float threshold = 0.5f;
+    float same_type_factor = 1.2f;
+    double strength = 0.2 / 0.07; // in units of a logit
+};
+
+struct PatternMatch {
+    std::size_t pattern;
+    float similarity, weight;
+};
+
+class PatternBank {
+public:
+    PatternBank(const simd::KernelTable& kernels, const PatternConfig& config, std::size_t dim)
+        : k_(&kernels), config_(config), dim_(dim)
+    {
+    }
+
+    // query and solution: (dim,) unit vectors. Throws std::length_error beyond the capacity.
+    void add(const float* query, const float* solution, double quality, std::uint8_t type)
+    {
+        if (size() == config_.capacity)
+            throw std::length_error("the pattern bank is full: capacity " + std::to_string(config_.capacity));
+        queries_.insert(queries_.end(), query, query + dim_);
+        solutions_.insert(solutions_.end(), solution, solution + dim_);
+        qualities_.push_back(quality);
+        types_.push_back(type);
+    }
+
+    void clear() noexcept
+    {
+        queries_.clear();
+        solutions_.clear();
+        qualities_.clear();
+        types_.clear();
+    }
+
+    // The ensemble for a unit query (dim,), nearest first.
+    [[nodiscard]] std::vector<PatternMatch> match(const float* query, std::uint8_t type) const
+    {
+        std::vector<float> cosines(size());
+        k_->gemv(queries_.data(), size(), dim_, query, dim_, cosines.data());
+        std::vector<PatternMatch> matches;
+        for (std::size_t i = 0; i < size(); ++i)
+            if (cosines[i] > config_.threshold)
+                matches.push_back({i, cosines[i], cosines[i] * (types_[i] == type ? config_.same_type_factor : 1.0f)});
+        std::stable_sort(matches.begin(), matches.end(),
+                         [](const PatternMatch& a, const PatternMatch& b) { return a.similarity > b.similarity; });
+        if (matches.size() > config_.top)
+            matches.resize(config_.top);
+        return matches;
+    }
+
+    // logits_j += evidence_j for the unit candidate rows (m, dim). Returns how many patterns spoke.
+    std::size_t add_evidence(const float* query, std::uint8_t type, const float* candidates,
+                             std::span<double> logits) const
+    {
+        if (size() == 0)
+            return 0;
+        const auto matches = match(query, type);
+        if (matches.empty())
+            return 0;
+        float total = 0.0f;
+        for (const PatternMatch& m : matches)
+            total += m.weight;
+        numeric::FloatVector direction(dim_, 0.0f); // the weighted mean of the solutions: cosines are linear in it
+        for (const PatternMatch& m : matches)
+            k_->axpy(m.weight / total, solutions_.data() + m.pattern * dim_, direction.data(), dim_);
+        std::vector<float> cosines(logits.size());
+        k_->gemv(candidates, logits.size(), dim_, direction.data(), dim_, cosines.data());
+        for (std::size_t j = 0; j < logits.size(); ++j)
+            logits[j] += config_.strength * static_cast<double>(cosines[j]);
+        return matches.size();
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::span<const float> queries() const noexcept { return queries_; }     // (size, dim)
+    [[nodiscard]] std::span<const float> solutions() const noexcept { return solutions_; } // (size, dim)
+    [[nodiscard]] std::span<const double> qualities() const noexcept { return qualities_; }
+    [[nodiscard]] std::span<const std::uint8_t> types() const noexcept { return types_; }
+
+private:
+    const simd::KernelTable* k_;
+    PatternConfig config_;
+    std::size_t dim_;
+    numeric::FloatVector queries_, solutions_;
+    std::vector<double> qualities_;
+    std::vector<std::uint8_t> types_;
+};
+
+} // namespace ruvllm

@@ -1,0 +1,383 @@
+// The engine: one task through SONA (design, section 6), and what happens after each epoch.
+//
+// The caller decides the order of tasks, the learning rate and the temperature; everything that touches vectors is here.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ruvllm/components/info_nce.hpp"
+#include "ruvllm/components/spherical_kmeans.hpp"
+#include "ruvllm/engine/engine_config.hpp"
+#include "ruvllm/engine/task.hpp"
+#include "ruvllm/engine/trajectory_buffer.hpp"
+#include "ruvllm/numeric/softmax.hpp"
+
+namespace ruvllm {
+
+// What the engine did with one task.
+struct Outcome {
+    std::uint32_t chosen;
+    bool resolved;
+    double confidence; // probability of the chosen candidate
+    double loss;       // InfoNCE of the learning step; 0 where nothing was learned
+};
+
+class LearningEngine {
+public:
+    // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions disagree.
+    LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
+        : k_(&kernels), source_(&source), c_(config), lora_(kernels, config.lora, config.seed),
+          ewc_(config.ewc, lora_.parameter_count()), patterns_(kernels, config.patterns, config.lora.dim),
+          memory_(kernels, config.contrastive, config.lora.dim), buffer_(config.replay),
+          quality_means_(config.contrastive.types, 0.5), task_(source.dim(), source.n_candidates()),
+          u_(config.lora.rank), z_(source.dim()), g_(source.dim()), logits_(source.n_candidates()),
+          probabilities_(source.n_candidates())
+    {
+        if (source.dim() != config.lora.dim)
+            throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) +
+                                        " is not the tasks' " + std::to_string(source.dim()));
+        if (!(config.tau > 0.0))
+            throw std::invalid_argument("tau must be > 0, not " + std::to_string(config.tau));
+    }
+
+    // Attempts tasks and learns from each: an answer is sampled at `temperature`, then compared with the right one.
+    std::vector<Outcome> train(std::span<const std::uint32_t> tasks, float learning_rate, double temperature)
+    {
+        std::vector<Outcome> outcomes;
+        outcomes.reserve(tasks.size());
+        for (const std::uint32_t index : tasks)
+            outcomes.push_back(attempt(index, learning_rate, temperature));
+        return outcomes;
+    }
+
+    // Answers tasks without learning: the best-ranked candidate, at temperature 1. Changes nothing.
+    [[nodiscard]] std::vector<Outcome> evaluate(std::span<const std::uint32_t> tasks)
+    {
+        std::vector<Outcome> outcomes;
+        outcomes.reserve(tasks.size());
+        for (const std::uint32_t index : tasks) {
+            source_->load(index, task_);
+            score();
+            numeric::softmax(logits_, 1.0, probabilities_);
+            outcomes.push_back(answer(best_choice(), task_.right));
+        }
+        return outcomes;
+    }
+
+    // Learns again from `n` trajectories chosen by the replay policy, and adds their squared gradients to the Fisher
+    // batch. Returns the mean loss, 0 when there was nothing to learn from.
+    double replay(std::size_t n, float learning_rate)
+    {
+        if (c_.control == Control::frozen || buffer_.size() == 0)
+            return 0.0;
+        double loss = 0.0;
+        const std::vector<ReplaySample> samples = choose_replay(n);
+        for (const ReplaySample& sample : samples)
+            loss += replay_one(sample, learning_rate);
+        return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
+    }
+
+    // Clusters the latest good trajectories and puts the clusters into the bank in place of the old ones.
+    void learn_patterns()
+    {
+        if (!c_.use_patterns || c_.control == Control::frozen)
+            return;
+        const std::vector<Trajectory> chosen = pattern_material();
+        if (chosen.size() < c_.pattern_minimum)
+            return;
+        const std::size_t dim = c_.lora.dim;
+        numeric::FloatVector queries(chosen.size() * dim), solutions(chosen.size() * dim);
+        std::vector<double> qualities;
+        for (std::size_t i = 0; i < chosen.size(); ++i) {
+            load_feedback_pair(chosen[i].task, queries.data() + i * dim, solutions.data() + i * dim);
+            qualities.push_back(chosen[i].quality);
+        }
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::patterns, epoch_);
+        const KMeansResult clusters =
+            SphericalKMeans(*k_, {c_.pattern_clusters}, queries, dim, qualities).fit(stream);
+        fill_bank(clusters, chosen, solutions);
+    }
+
+    // Closes the epoch: the Fisher batch is folded in, the epoch's random streams are used up.
+    void end_epoch()
+    {
+        ewc_.update_fisher();
+        ++epoch_;
+    }
+
+    // The present parameters become EWC's reference: a stage of the curriculum or of the stream is over.
+    void consolidate()
+    {
+        if (c_.control != Control::frozen)
+            ewc_.consolidate(parameters());
+    }
+
+    [[nodiscard]] numeric::FloatVector parameters() const
+    {
+        numeric::FloatVector out(lora_.parameter_count());
+        lora_.copy_parameters(out);
+        return out;
+    }
+
+    // z = adapted query (dim,) of any query (dim,).
+    void adapt(const float* h, std::size_t type, float* z)
+    {
+        lora_.forward(h, type, u_, z);
+    }
+
+    [[nodiscard]] const EngineConfig& config() const noexcept { return c_; }
+    [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return lora_; }
+    [[nodiscard]] const ElasticWeightConsolidation& ewc() const noexcept { return ewc_; }
+    [[nodiscard]] const PatternBank& patterns() const noexcept { return patterns_; }
+    [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return memory_; }
+    [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
+
+private:
+    // z_ and logits_ for task_.
+    void score()
+    {
+        lora_.forward(task_.query.data(), task_.type, u_, z_.data());
+        const std::size_t dim = c_.lora.dim, m = logits_.size();
+        std::vector<float> dots(m);
+        k_->gemv(task_.candidates.data(), m, dim, z_.data(), dim, dots.data());
+        const float norm = std::sqrt(k_->squared_norm(z_.data(), dim));
+        const double scale = norm > 0.0f ? 1.0 / (static_cast<double>(norm) * c_.tau) : 0.0;
+        for (std::size_t j = 0; j < m; ++j)
+            logits_[j] = static_cast<double>(dots[j]) * scale;
+        if (c_.use_patterns)
+            patterns_.add_evidence(task_.query.data(), task_.type, task_.candidates.data(), logits_);
+        if (c_.use_contrastive)
+            memory_.add_boost(task_.type, task_.candidates.data(), logits_);
+    }
+
+    [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
+    {
+        return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};
+    }
+
+    [[nodiscard]] std::size_t best_choice() const
+    {
+        return static_cast<std::size_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
+    }
+
+    [[nodiscard]] std::size_t sampled_choice(std::uint32_t index) const
+    {
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
+        const double target = stream.uniform();
+        double running = 0.0;
+        for (std::size_t j = 0; j + 1 < probabilities_.size(); ++j) {
+            running += probabilities_[j];
+            if (target < running)
+                return j;
+        }
+        return probabilities_.size() - 1;
+    }
+
+    // What the learner is told is right: the truth, or for the shuffled control a candidate fixed at random per task.
+    [[nodiscard]] std::size_t feedback(std::uint32_t index) const
+    {
+        if (c_.control != Control::shuffled)
+            return task_.right;
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 0, index);
+        return static_cast<std::size_t>(stream.below(logits_.size()));
+    }
+
+    Outcome attempt(std::uint32_t index, float learning_rate, double temperature)
+    {
+        source_->load(index, task_);
+        score();
+        numeric::softmax(logits_, temperature, probabilities_);
+        const std::size_t right = feedback(index);
+        Outcome outcome = answer(sampled_choice(index), right);
+        Trajectory trajectory = trajectory_of(index, outcome);
+        if (c_.control != Control::frozen) {
+            if (learns_from(outcome))
+                outcome.loss = learn(index, right, 1.0f, learning_rate, false);
+            if (c_.use_contrastive)
+                remember(outcome, right);
+        }
+        double& mean = quality_means_[task_.type];
+        mean += c_.quality_memory * (trajectory.quality - mean);
+        buffer_.add(trajectory);
+        return outcome;
+    }
+
+    [[nodiscard]] Trajectory trajectory_of(std::uint32_t index, const Outcome& outcome) const
+    {
+        const double quality = outcome.confidence * (outcome.resolved ? 1.0 : c_.failure_quality);
+        return {index,   task_.type, outcome.resolved, outcome.confidence, quality,
+                quality - quality_means_[task_.type]};
+    }
+
+    [[nodiscard]] bool learns_from(const Outcome& outcome) const
+    {
+        switch (c_.learn_from) {
+        case LearnFrom::successes: return outcome.resolved;
+        case LearnFrom::successes_and_confident_failures:
+            return outcome.resolved || outcome.confidence > static_cast<double>(c_.confident);
+        case LearnFrom::everything: return true;
+        }
+        return false;
+    }
+
+    void remember(const Outcome& outcome, std::size_t right)
+    {
+        const std::size_t dim = c_.lora.dim;
+        if (outcome.resolved || c_.learn_from == LearnFrom::everything)
+            memory_.add_positive(task_.candidates.data() + right * dim, task_.type);
+        if (!outcome.resolved)
+            memory_.add_negative(task_.candidates.data() + outcome.chosen * dim, task_.type);
+    }
+
+    // One step on task_, whose u_ and z_ are those of score(). Returns the loss.
+    double learn(std::uint32_t index, std::size_t right, float weight, float learning_rate, bool into_fisher)
+    {
+        const std::size_t dim = c_.lora.dim;
+        const std::uint64_t step = steps_++;
+        const double loss = info_nce(*k_,
+                                     {z_.data(), dim, task_.candidates.data(), logits_.size(), right,
+                                      memory_negatives(right, step), c_.tau},
+                                     g_);
+        const FactoredGradient gradient = lora_.gradient(u_, g_.data(), task_.type);
+        const float norm = lora_.gradient_norm(gradient, task_.query.data(), g_.data());
+        const float clip = norm > c_.gradient_clip ? c_.gradient_clip / norm : 1.0f;
+        if (c_.control == Control::random_gradient)
+            randomise_factors(index, step);
+        if (into_fisher) {
+            lora_.add_squared_gradient(task_.type, gradient, task_.query.data(), g_.data(), ewc_.squares());
+            ewc_.example_added();
+        }
+        lora_.step(task_.type, {&gradient, task_.query.data(), g_.data(), weight * clip, c_.momentum, learning_rate,
+                                ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()});
+        return loss;
+    }
+
+    [[nodiscard]] std::vector<const float*> memory_negatives(std::size_t right, std::uint64_t step) const
+    {
+        if (!c_.use_contrastive)
+            return {};
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::memory_negatives, step);
+        auto negatives = memory_.sample_negatives(task_.type, stream);
+        const float* solution = task_.candidates.data() + right * c_.lora.dim;
+        // In a corpus the wrong answer of one task can be the right one of another.
+        std::erase_if(negatives, [&](const float* x) { return k_->dot(x, solution, c_.lora.dim) > 0.99f; });
+        return negatives;
+    }
+
+    // Puts random vectors of the same length in place of h and g: every row of the gradient keeps its norm.
+    void randomise_factors(std::uint32_t index, std::uint64_t step)
+    {
+        const std::size_t dim = c_.lora.dim;
+        std::vector<std::uint32_t> bits((dim + 31) / 32);
+        const std::uint32_t* pointer = bits.data();
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 1 + step, index);
+        for (numeric::FloatVector* factor : {&task_.query, &g_}) {
+            stream.fill_bits(bits);
+            const float element = std::sqrt(k_->squared_norm(factor->data(), dim) / static_cast<float>(dim));
+            k_->combine_signs(&element, &pointer, 1, factor->data(), dim);
+        }
+    }
+
+    std::vector<ReplaySample> choose_replay(std::size_t n)
+    {
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
+        if (c_.replay_policy == ReplayPolicy::prioritized)
+            return buffer_.replay().sample(n, stream);
+        std::vector<ReplaySample> samples;
+        if (c_.replay_policy == ReplayPolicy::best_quality)
+            for (const std::size_t item : buffer_.best(n))
+                samples.push_back({item, 0.0, 1.0});
+        else
+            for (std::size_t i = 0; i < n; ++i)
+                samples.push_back({static_cast<std::size_t>(stream.below(buffer_.size())), 0.0, 1.0});
+        return samples;
+    }
+
+    double replay_one(const ReplaySample& sample, float learning_rate)
+    {
+        const std::uint32_t index = buffer_[sample.item].task;
+        source_->load(index, task_);
+        score();
+        numeric::softmax(logits_, 1.0, probabilities_);
+        const std::size_t right = feedback(index);
+        const Outcome outcome = answer(best_choice(), right);
+        buffer_.update(sample.item, trajectory_of(index, outcome));
+        if (!learns_from(outcome))
+            return 0.0;
+        return learn(index, right, static_cast<float>(sample.weight), learning_rate, true);
+    }
+
+    [[nodiscard]] std::vector<Trajectory> pattern_material() const
+    {
+        std::vector<Trajectory> chosen;
+        for (std::size_t i = buffer_.size(); i > 0 && chosen.size() < c_.pattern_trajectories; --i) {
+            const Trajectory& t = buffer_[i - 1];
+            const bool known = t.resolved || c_.learn_from == LearnFrom::everything;
+            if (known && t.quality >= static_cast<double>(c_.pattern_quality))
+                chosen.push_back(t);
+        }
+        return chosen;
+    }
+
+    void load_feedback_pair(std::uint32_t index, float* query, float* solution)
+    {
+        if (c_.control != Control::shuffled) {
+            source_->load_pair(index, query, solution);
+            return;
+        }
+        source_->load(index, task_);
+        const std::size_t dim = c_.lora.dim;
+        std::copy_n(task_.query.data(), dim, query);
+        std::copy_n(task_.candidates.data() + feedback(index) * dim, dim, solution);
+    }
+
+    void fill_bank(const KMeansResult& clusters, const std::vector<Trajectory>& members,
+                   const numeric::FloatVector& solutions)
+    {
+        const std::size_t dim = c_.lora.dim, n_clusters = clusters.centers.size() / dim;
+        patterns_.clear();
+        for (std::size_t cluster = 0; cluster < std::min(n_clusters, c_.patterns.capacity); ++cluster) {
+            numeric::FloatVector solution(dim, 0.0f);
+            std::vector<std::size_t> votes(quality_means_.size(), 0);
+            double quality = 0.0;
+            std::size_t size = 0;
+            for (std::size_t i = 0; i < members.size(); ++i) {
+                if (clusters.labels[i] != cluster)
+                    continue;
+                k_->axpy(1.0f, solutions.data() + i * dim, solution.data(), dim);
+                ++votes[members[i].type];
+                quality += members[i].quality;
+                ++size;
+            }
+            const float norm = std::sqrt(k_->squared_norm(solution.data(), dim));
+            if (size == 0 || !(norm > 0.0f))
+                continue;
+            k_->scale(1.0f / norm, solution.data(), dim);
+            const auto type = std::max_element(votes.begin(), votes.end()) - votes.begin();
+            patterns_.add(clusters.centers.data() + cluster * dim, solution.data(),
+                          quality / static_cast<double>(size), static_cast<std::uint8_t>(type));
+        }
+    }
+
+    const simd::KernelTable* k_;
+    const TaskSource* source_;
+    EngineConfig c_;
+    MultiHeadLoRA lora_;
+    ElasticWeightConsolidation ewc_;
+    PatternBank patterns_;
+    ContrastiveMemory memory_;
+    TrajectoryBuffer buffer_;
+    std::vector<double> quality_means_; // of each type
+    std::uint64_t epoch_ = 0, steps_ = 0;
+    Task task_;                         // the task at hand
+    std::vector<float> u_;              // its A . h
+    numeric::FloatVector z_, g_;        // its adapted query and the loss's gradient there
+    std::vector<double> logits_, probabilities_;
+};
+
+} // namespace ruvllm

@@ -1,0 +1,78 @@
+// How deep and how big a JSON text is, in one pass and without memory, so that limits hold before a parser takes any.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace ruvllm::numeric {
+
+struct JsonExtent {
+    std::size_t depth; // 0 for a scalar, 1 for [] and {}
+    std::size_t nodes; // values of every kind, and keys
+};
+
+namespace detail {
+
+[[nodiscard]] constexpr bool ends_scalar(char c) noexcept
+{
+    switch (c) {
+    case ' ': case '\t': case '\n': case '\r': case ',': case ':':
+    case '[': case ']': case '{': case '}': case '"':
+        return true;
+    default:
+        return false;
+    }
+}
+
+// The position after the closing quote of a string whose first character is at `i`.
+[[nodiscard]] constexpr std::size_t end_of_string(std::string_view text, std::size_t i) noexcept
+{
+    while (i < text.size() && text[i] != '"')
+        i += text[i] == '\\' ? 2 : 1; // whatever follows a backslash closes nothing
+    return std::min(i + 1, text.size());
+}
+
+[[nodiscard]] constexpr std::size_t end_of_scalar(std::string_view text, std::size_t i) noexcept
+{
+    while (i < text.size() && !ends_scalar(text[i]))
+        ++i;
+    return i;
+}
+
+} // namespace detail
+
+// Exact for JSON. For other texts it is exact up to the first mistake, which is where a parser stops.
+// The scan stops as soon as a limit is passed: then depth > max_depth or nodes > max_nodes, by one.
+[[nodiscard]] constexpr JsonExtent scan_json(std::string_view text, std::size_t max_depth,
+                                             std::size_t max_nodes) noexcept
+{
+    JsonExtent extent{0, 0};
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < text.size() && extent.nodes <= max_nodes && extent.depth <= max_depth;) {
+        switch (text[i]) {
+        case ' ': case '\t': case '\n': case '\r': case ',': case ':':
+            ++i;
+            break;
+        case ']': case '}':
+            open -= open > 0;
+            ++i;
+            break;
+        case '[': case '{':
+            ++extent.nodes;
+            extent.depth = std::max(extent.depth, ++open);
+            ++i;
+            break;
+        case '"':
+            ++extent.nodes;
+            i = detail::end_of_string(text, i + 1);
+            break;
+        default:
+            ++extent.nodes;
+            i = detail::end_of_scalar(text, i + 1);
+        }
+    }
+    return extent;
+}
+
+} // namespace ruvllm::numeric

@@ -1,0 +1,114 @@
+// Streams of random numbers. A stream is named by (seed, purpose, index): two streams with different names are
+// independent, and any stream can be started again anywhere, so nothing random is ever stored.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "ruvllm/numeric/exp_log.hpp"
+#include "ruvllm/numeric/philox.hpp"
+
+namespace ruvllm::numeric {
+
+// What a stream is for. The numbers are part of the reproducibility contract: never reuse one.
+enum class Purpose : std::uint64_t {
+    user = 0,
+    adapter_init = 1,
+    task_choice = 2,     // sampling of an answer while training
+    replay = 3,
+    patterns = 4,
+    control = 5,         // random gradients, shuffled answers
+    memory_negatives = 6,
+    world = 7,           // directions of a simulated model
+    family = 8,          // directions of a task family
+    task = 9,            // what is drawn for one task
+    task_vectors = 10,   // sign vectors of one task
+    dataset = 11,
+    split = 12,
+    schedule = 13,
+    bootstrap = 14,
+    encoder = 15,
+    sketch = 16,
+};
+
+class RandomStream {
+public:
+    RandomStream(std::uint64_t seed, Purpose purpose, std::uint64_t index = 0, std::uint64_t subindex = 0) noexcept
+        : key_{seed, static_cast<std::uint64_t>(purpose)}, counter_{0, 0, index, subindex}
+    {
+    }
+
+    [[nodiscard]] std::uint64_t next_u64() noexcept
+    {
+        if (used_ == block_.size()) {
+            block_ = philox(counter_, key_);
+            ++counter_[0];
+            used_ = 0;
+        }
+        return block_[used_++];
+    }
+
+    // In [0, 1): the top 53 bits.
+    [[nodiscard]] double uniform() noexcept { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
+
+    // In [0, n), without bias (rejection). Throws std::invalid_argument for n = 0.
+    [[nodiscard]] std::uint64_t below(std::uint64_t n)
+    {
+        if (n == 0)
+            throw std::invalid_argument("a random integer below n needs n >= 1, not 0");
+        const std::uint64_t limit = UINT64_MAX - UINT64_MAX % n;
+        std::uint64_t draw = next_u64();
+        while (draw >= limit)
+            draw = next_u64();
+        return draw % n;
+    }
+
+    // Standard normal: Marsaglia's polar method, one value of the pair (the other is dropped, so that a
+    // stream's state is its counter alone).
+    [[nodiscard]] double normal() noexcept
+    {
+        for (;;) {
+            const double u = 2.0 * uniform() - 1.0, v = 2.0 * uniform() - 1.0;
+            const double square = u * u + v * v;
+            if (square > 0.0 && square < 1.0)
+                return u * std::sqrt(-2.0 * numeric::log(square) / square);
+        }
+    }
+
+    // Fills with random bits, for vectors of random signs.
+    void fill_bits(std::span<std::uint32_t> words) noexcept
+    {
+        std::size_t i = 0;
+        for (; i + 8 <= words.size(); i += 8) {
+            const PhiloxBlock block = philox(counter_, key_);
+            ++counter_[0];
+            for (std::size_t j = 0; j < 4; ++j) {
+                words[i + 2 * j] = static_cast<std::uint32_t>(block[j]);
+                words[i + 2 * j + 1] = static_cast<std::uint32_t>(block[j] >> 32);
+            }
+        }
+        for (; i < words.size(); ++i)
+            words[i] = static_cast<std::uint32_t>(next_u64());
+    }
+
+    // Fisher-Yates.
+    template <class T>
+    void shuffle(std::span<T> values)
+    {
+        for (std::size_t i = values.size(); i > 1; --i)
+            std::swap(values[i - 1], values[static_cast<std::size_t>(below(i))]);
+    }
+
+private:
+    PhiloxKey key_;
+    PhiloxBlock counter_; // {position in the stream, 0, index, subindex}
+    PhiloxBlock block_{};
+    std::size_t used_ = 4;
+};
+
+} // namespace ruvllm::numeric

@@ -1,0 +1,98 @@
+// combine_signs: a weighted sum of sign vectors stored as bits.
+#include "every_isa.hpp"
+
+using namespace ruvllm::testing;
+
+namespace {
+
+class Signs : public EveryIsa {};
+RUVLLM_ON_EVERY_ISA(Signs);
+
+// n_terms coefficients and bit vectors; the bits beyond element n in the last word are random too.
+struct SignTerms {
+    SignTerms(Random& random, std::size_t n_terms, std::size_t n)
+    {
+        for (std::size_t t = 0; t < n_terms; ++t) {
+            coefficients.push_back(random.value());
+            words.emplace_back((n + 31) / 32);
+            for (std::uint32_t& word : words.back())
+                word = random.word();
+        }
+        for (const auto& vector : words)
+            pointers.push_back(vector.data());
+    }
+
+    std::vector<float> coefficients;
+    std::vector<std::vector<std::uint32_t>> words;
+    std::vector<const std::uint32_t*> pointers;
+};
+
+TEST_P(Signs, MatchTheirTwinsAndStayInside)
+{
+    Random random(5);
+    for_each_case([&](std::size_t n, std::size_t offset) {
+        for (const std::size_t n_terms : {0u, 1u, 2u, 7u, 20u}) {
+            SCOPED_TRACE("n = " + std::to_string(n) + ", terms = " + std::to_string(n_terms));
+            const SignTerms terms(random, n_terms, n);
+            GuardedFloats out(n, offset);
+            const float* c = terms.coefficients.data();
+            kernels.combine_signs(c, terms.pointers.data(), n_terms, out.data(), n);
+            for (std::size_t i = 0; i < n; ++i) {
+                const auto sign = [&](std::size_t t) { return sign_at(terms.words[t].data(), i); };
+                EXPECT_TRUE(has_bits(out[i], weighted_sum<float>(n_terms, c, sign))) << i;
+                EXPECT_NEAR(out[i], weighted_sum<double>(n_terms, c, sign),
+                            tolerance(n_terms, static_cast<double>(n_terms)))
+                    << i;
+            }
+            EXPECT_TRUE(out.guards_intact());
+        }
+    });
+}
+
+TEST_P(Signs, ReturnTheSquaredNormOfWhatTheyWrote)
+{
+    Random random(6);
+    for_each_case([&](std::size_t n, std::size_t offset) {
+        SCOPED_TRACE("n = " + std::to_string(n) + ", offset = " + std::to_string(offset));
+        const SignTerms terms(random, 5, n);
+        GuardedFloats out(n, offset);
+        const float norm =
+            kernels.combine_signs(terms.coefficients.data(), terms.pointers.data(), 5, out.data(), n);
+        EXPECT_TRUE(has_bits(norm, kernels.squared_norm(out.data(), n)));
+        EXPECT_TRUE(has_bits(norm, lane_order::dot(out.data(), out.data(), n)));
+    });
+}
+
+TEST_P(Signs, BitZeroIsElementZeroAndASetBitIsMinus)
+{
+    const std::uint32_t words[] = {0x80000001u, 0x2u}; // elements 0, 31 and 33
+    const std::uint32_t* pointer = words;
+    const float c = 3.0f;
+    std::vector<float> out(35);
+    EXPECT_EQ(kernels.combine_signs(&c, &pointer, 1, out.data(), 35), 35 * 9.0f);
+    for (std::size_t i = 0; i < 35; ++i)
+        EXPECT_EQ(out[i], i == 0 || i == 31 || i == 33 ? -3.0f : 3.0f) << i;
+}
+
+TEST_P(Signs, NoTermsOverwriteWithZero)
+{
+    std::vector<float> out(70, 5.0f);
+    EXPECT_EQ(kernels.combine_signs(nullptr, nullptr, 0, out.data(), 70), 0.0f);
+    EXPECT_EQ(out, std::vector<float>(70, 0.0f));
+}
+
+TEST_P(Signs, NanAndInfinityReachEveryElement)
+{
+    const std::uint32_t words[] = {0xf0f0f0f0u, 0x1u};
+    const std::uint32_t* pointer = words;
+    std::vector<float> out(40);
+    const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(kernels.combine_signs(&infinity, &pointer, 1, out.data(), 40), infinity);
+    for (std::size_t i = 0; i < 40; ++i)
+        EXPECT_EQ(out[i], sign_at(words, i) * infinity) << i;
+    EXPECT_TRUE(std::isnan(kernels.combine_signs(&nan, &pointer, 1, out.data(), 40)));
+    for (std::size_t i = 0; i < 40; ++i)
+        EXPECT_TRUE(std::isnan(out[i])) << i;
+}
+
+} // namespace

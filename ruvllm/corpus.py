@@ -1,0 +1,181 @@
+"""Real input: the documented functions of a Python source tree, as pairs of docstring and body.
+
+Nothing is downloaded and nothing is run: files are parsed, never imported. The default tree is the standard
+library of the running interpreter, so the corpus differs between Python versions: its digest says which one it is.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import stat
+import sysconfig
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+__all__ = ["CodeTask", "Corpus", "corpus_digest", "read_corpus", "standard_library"]
+
+SKIPPED_FOLDERS = frozenset({"test", "tests", "site-packages", "idlelib", "lib2to3", "__pycache__", "turtledemo"})
+MIN_TASKS = 50
+MIN_DOCSTRING = 40
+"""A docstring must be longer than this, in characters after removal of its indentation."""
+MIN_BODY = 80
+"""A body must be longer than this, in characters of its normal form."""
+MAX_FILE_BYTES = 4 << 20
+"""Larger files are skipped: they are tables, not code, and parsing takes a hundred times their size in memory."""
+
+Progress = Callable[[int, int], None]
+"""Called with (files done, files in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTask:
+    """One function: what it is for, and the code that does it."""
+
+    prompt: str
+    """The docstring, indentation removed."""
+    solution: str
+    """The function without its docstring, in the normal form of `ast.unparse`; its name is hidden ("f")."""
+    path: str
+    """Source file, relative to the tree, with forward slashes."""
+    qualname: str
+    """Dotted name inside the file, as `__qualname__`."""
+    line: int
+    """Line of the `def`, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What `read_corpus` found. The order of the tasks depends on the files alone."""
+
+    tasks: tuple[CodeTask, ...]
+    root: Path
+    n_files: int
+    """Python files seen."""
+    n_skipped: int
+    """Files and folders that could not be read or parsed."""
+    digest: str
+    """`corpus_digest` of the tasks."""
+
+
+def standard_library() -> Path:
+    """The folder of the running interpreter's standard library."""
+    return Path(sysconfig.get_paths()["stdlib"])
+
+
+def corpus_digest(tasks: Iterable[CodeTask]) -> str:
+    """SHA-256 (hex) over the tasks in their order: one JSON line each, ASCII, keys in the order of the fields."""
+    digest = hashlib.sha256()
+    for task in tasks:
+        digest.update(json.dumps(astuple(task), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
+    return digest.hexdigest()
+
+
+def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Corpus:
+    """Tasks of every documented function below `root` (default: the standard library).
+
+    Taken are functions with a docstring of more than 40 characters and a body of more than 80. Folders of tests
+    and third-party packages are left out. Files that cannot be read or parsed are skipped and counted.
+
+    Raises ValueError when `root` is missing, is no folder, or holds fewer than 50 such functions.
+    """
+    folder = standard_library() if root is None else Path(root)
+    _check_folder(folder)
+    paths, n_skipped = _python_files(folder)
+    tasks: list[CodeTask] = []
+    for done, path in enumerate(paths):
+        if progress is not None:
+            progress(done, len(paths))
+        found = _tasks_of_file(path, path.relative_to(folder).as_posix())
+        if found is None:
+            n_skipped += 1
+        else:
+            tasks += found
+    if progress is not None:
+        progress(len(paths), len(paths))
+    if len(tasks) < MIN_TASKS:
+        raise ValueError(
+            f"a code corpus needs at least {MIN_TASKS} documented functions; {str(folder)!r} has {len(tasks)} "
+            f"in {len(paths)} Python files ({n_skipped} skipped)"
+        )
+    return Corpus(tuple(tasks), folder, len(paths), n_skipped, corpus_digest(tasks))
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        mode = folder.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"a code corpus needs a folder; {str(folder)!r}: {reason}") from None
+    if not stat.S_ISDIR(mode):
+        raise ValueError(f"a code corpus needs a folder; {str(folder)!r} is a file")
+
+
+def _python_files(root: Path) -> tuple[list[Path], int]:
+    """Paths below root in a fixed order, and the number of folders that could not be listed."""
+    unlisted: list[OSError] = []
+    paths: list[Path] = []
+    for folder, below, files in os.walk(root, onerror=unlisted.append):
+        below[:] = sorted(name for name in below if name not in SKIPPED_FOLDERS)
+        paths += (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+    return paths, len(unlisted)
+
+
+def _tasks_of_file(path: Path, relative: str) -> list[CodeTask] | None:
+    """None when the file cannot be read or parsed; all its tasks or none, never a part."""
+    try:
+        status = path.stat()
+        # a pipe would hang, a device never end
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            return None
+        source = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the file's author, not of ours
+            return list(_tasks_of_module(ast.parse(source), relative))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _tasks_of_module(module: ast.Module, relative: str) -> Iterator[CodeTask]:
+    for function, qualname in _functions(module):
+        if len(function.body) < 2:  # a docstring alone, or none
+            continue
+        prompt = ast.get_docstring(function)
+        if prompt is None or len(prompt) <= MIN_DOCSTRING:
+            continue
+        function.name, function.body = "f", function.body[1:]
+        solution = ast.unparse(function)
+        if len(solution) > MIN_BODY:
+            yield CodeTask(prompt, solution, relative, qualname, function.lineno)
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    kind: tuple(field for field in kind._fields if field in {"body", "handlers", "orelse", "finalbody", "cases"})
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.stmt | ast.excepthandler | ast.match_case | ast.mod)
+}
+
+
+def _functions(module: ast.Module) -> Iterator[tuple[Function, str]]:
+    """Functions and their dotted names, level by level as `ast.walk` finds them: an outer one before those inside.
+
+    Only statements are visited, since only they can hold a `def`: `ast.walk` takes ten times as long.
+    """
+    waiting: deque[tuple[ast.AST, str]] = deque([(module, "")])
+    while waiting:
+        node, prefix = waiting.popleft()
+        qualname = ""
+        inside = prefix
+        if isinstance(node, Function | ast.ClassDef):
+            qualname = prefix + node.name
+            inside = qualname + (".<locals>." if isinstance(node, Function) else ".")
+        for field in _BLOCKS.get(type(node), ()):
+            block: Sequence[ast.AST] = getattr(node, field)
+            waiting.extend((child, inside) for child in block)
+        if isinstance(node, Function):
+            yield node, qualname

@@ -1,0 +1,61 @@
+"""What is measured when an engine answers tasks: the numbers of the results file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import LearningEngine
+from ruvllm.statistics import brier_score, expected_calibration_error, mean, wilson_interval
+from ruvllm.workload import TASK_TYPES, Workload
+
+__all__ = ["Answers", "answer"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Outcomes of n tasks."""
+
+    resolved: NDArray[np.bool_]
+    """(n,): whether the right candidate was ranked first."""
+    confidence: NDArray[np.float64]
+    """(n,): probability given to the candidate that was chosen."""
+    types: NDArray[np.uint8]
+    """(n,) indices into TASK_TYPES."""
+
+    @property
+    def resolve_rate(self) -> float:
+        """Share of tasks resolved, in [0, 1]."""
+        return int(np.count_nonzero(self.resolved)) / len(self.resolved)
+
+    def summary(self) -> dict[str, Any]:
+        """resolveRate, confidence, ece and brier, all in [0, 1] (the last two of the chosen answer)."""
+        confidence, resolved = self.confidence.tolist(), self.resolved.tolist()
+        return {
+            "resolveRate": self.resolve_rate,
+            "confidence": mean(confidence),
+            "ece": expected_calibration_error(confidence, resolved),
+            "brier": brier_score(confidence, resolved),
+        }
+
+    def summary_with_interval(self) -> dict[str, Any]:
+        """The summary and the 95% Wilson interval of the resolve rate."""
+        low, high = wilson_interval(int(np.count_nonzero(self.resolved)), len(self.resolved))
+        return {**self.summary(), "resolveRateCI95": [low, high]}
+
+    def by_type(self) -> dict[str, float]:
+        """Resolve rate of each task type that occurs."""
+        return {
+            name: int(np.count_nonzero(self.resolved[self.types == i])) / int(np.count_nonzero(self.types == i))
+            for i, name in enumerate(TASK_TYPES)
+            if np.any(self.types == i)
+        }
+
+
+def answer(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
+    """The frozen engine's answers to tasks (n,): best-ranked candidate, temperature 1, nothing learned."""
+    _, resolved, confidence, _ = engine.evaluate(tasks)
+    return Answers(resolved, confidence, workload.types[tasks])

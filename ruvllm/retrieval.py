@@ -1,0 +1,56 @@
+"""Retrieval metrics: at which place does the right solution come among all of them?
+
+Metrics come per query as well, so that the gain of one model over another can be paired and bootstrapped.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm import _core
+
+__all__ = ["hits_at_1", "mean_reciprocal_rank", "recall_at_1", "reciprocal_ranks", "retrieval_ranks"]
+
+Ranks = NDArray[np.int32]
+
+
+def retrieval_ranks(
+    queries: NDArray[np.float32], solutions: NDArray[np.float32], right: NDArray[np.int32], *, isa: str = "auto"
+) -> Ranks:
+    """Rank (n,), from 1, of solution `right[i]` for query i among all solutions, by cosine.
+
+    `queries` (n, d) and `solutions` (m, d) are float32 and C-contiguous, `right` (n,) is int32. A wrong solution
+    as similar as the right one counts against it, and so does NaN. The same ranks on every instruction set.
+
+    Raises IndexError for an index outside [0, m), ValueError for shapes that do not fit, TypeError for other types.
+    """
+    return _core.retrieval_ranks(queries, solutions, right, isa=isa)
+
+
+def hits_at_1(ranks: Ranks) -> NDArray[np.float64]:
+    """1.0 where the right solution came first, else 0.0, per query (n,)."""
+    hits: NDArray[np.float64] = (ranks == 1).astype(np.float64)
+    return hits
+
+
+def reciprocal_ranks(ranks: Ranks) -> NDArray[np.float64]:
+    """1 / rank, per query (n,)."""
+    reciprocals: NDArray[np.float64] = 1.0 / ranks.astype(np.float64)
+    return reciprocals
+
+
+def recall_at_1(ranks: Ranks) -> float:
+    """Share of queries whose right solution comes first, in [0, 1]. Raises ValueError for no ranks."""
+    return _mean(hits_at_1(ranks))
+
+
+def mean_reciprocal_rank(ranks: Ranks) -> float:
+    """Mean of 1 / rank, in (0, 1]. Raises ValueError for no ranks."""
+    return _mean(reciprocal_ranks(ranks))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    if len(values) == 0:
+        raise ValueError("a retrieval metric needs at least 1 rank, not 0")
+    return math.fsum(values) / len(values)

@@ -1,0 +1,75 @@
+"""The simulated workload: tasks made from keys, and their stratified split (design, sections 4 and 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import Purpose, RandomStream, SimulatedWorld
+from ruvllm.models import ModelProfile
+from ruvllm.protocols import Size
+from ruvllm.workload import CATEGORIES, TASK_TYPES, Parts, Workload
+
+__all__ = ["build_simulated_workload", "stratified_split"]
+
+CANDIDATES = 8
+FAMILIES = 5
+FAMILY_SHARE = 0.5
+
+BLOCK = 50
+"""Tasks that lie next to each other in (type, difficulty) and are divided together."""
+HOLDOUT, TRAIN, VALID = 5, 27, 9
+"""Of each block: 10% holdout, then 60/20/20 of the rest; the test part gets the remaining 9."""
+
+
+def build_simulated_workload(model: ModelProfile, size: Size, seed: int, isa: str = "auto") -> Workload:
+    """Tasks for one model, so many that the train part has a new one for each attempt of the run."""
+    attempts = size.epochs * size.tasks_per_epoch
+    n = BLOCK * -(-attempts // TRAIN)
+    stream = RandomStream(seed, Purpose.DATASET, model.number)
+    keys = np.array([stream.next_u64() for _ in range(n)], dtype=np.uint64)
+    difficulty = stream.uniform(n).astype(np.float32)
+    families = stream.integers(FAMILIES, n).astype(np.uint8)
+    categories = stream.integers(len(CATEGORIES), n).astype(np.uint8)
+    types = (np.arange(n) % len(TASK_TYPES)).astype(np.uint8)
+    source = SimulatedWorld(
+        dim=model.embedding_dim,
+        model=model.number,
+        habit=model.habit,
+        visibility=model.visibility,
+        seed=seed,
+        keys=keys,
+        difficulty=difficulty,
+        types=types,
+        families=families,
+        n_candidates=CANDIDATES,
+        families_per_type=FAMILIES,
+        family_share=FAMILY_SHARE,
+        isa=isa,
+    )
+    parts = stratified_split(types, difficulty, RandomStream(seed, Purpose.SPLIT, model.number))
+    details = {
+        "habit": model.habit,
+        "visibility": model.visibility,
+        "candidates": CANDIDATES,
+        "families": FAMILIES,
+        "familyShare": FAMILY_SHARE,
+        "tasks": n,
+    }
+    return Workload("simulated", source, types, difficulty, categories, parts, details=details)
+
+
+def stratified_split(types: NDArray[np.uint8], difficulty: NDArray[np.float32], stream: RandomStream) -> Parts:
+    """10% holdout, the rest 60/20/20, every part with the same mix of types and difficulties.
+
+    Tasks are ordered by type and difficulty; each 50 neighbours are divided 5/27/9/9 at random.
+    """
+    order = np.lexsort((difficulty, types))
+    labels = np.empty(len(types), dtype=np.int64)
+    for begin in range(0, len(order), BLOCK):
+        block = order[begin : begin + BLOCK]
+        labels[block] = stream.permutation(BLOCK)[: len(block)]
+    edges = (HOLDOUT, HOLDOUT + TRAIN, HOLDOUT + TRAIN + VALID)
+    part = np.searchsorted(edges, labels, side="right")
+    holdout, train, valid, test = (np.flatnonzero(part == p).astype(np.uint32) for p in range(4))
+    return Parts(train, valid, test, holdout)

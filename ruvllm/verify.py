@@ -1,0 +1,114 @@
+"""Verify a checkpoint: read it within limits, check its form, take its hashes again and compare.
+
+A hash that matches shows that what it covers is as it was when the hash was taken. It does not show that the numbers
+are true, nor who wrote them: anyone can change a file and take the hash anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruvllm.checkpoint_hash import checkpoint_id, run_hash, state_hash, uncovered_keys
+from ruvllm.checkpoint_schema import CheckpointShape, check_form
+from ruvllm.json_fields import JsonFields
+from ruvllm.json_file import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
+
+
+@dataclass(frozen=True)
+class VerifiedCheckpoint:
+    """What a checkpoint whose hashes match says of itself."""
+
+    version: str
+    model_name: str
+    checkpoint_id: str
+    timestamp: str
+    shape: CheckpointShape
+    trajectories: int
+    successes: int
+    average_quality: float
+    epochs: int
+    resolve_rate: float | None
+    """Of the last epoch, a fraction, where the history has it; so has the confidence below."""
+    confidence: float | None
+    frozen_resolve_rate: float | None
+    """Before any learning, from `metrics.initial`, where it is there."""
+    state_hash: str
+    run_hash: str | None
+    """None for a file of the original system, which has no such hash."""
+    uncovered: tuple[str, ...]
+    """The top-level keys that no hash covers."""
+
+
+def verify_checkpoint(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> VerifiedCheckpoint:
+    """Verify a file. Raises InvalidFileError, whose message is one line, for whatever is wrong with it."""
+    return verify_document(load_json_object(path, limits))
+
+
+def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
+    """Verify a parsed checkpoint, its form first. Raises InvalidFileError."""
+    shape = check_form(document)
+    fields = JsonFields(document)
+    digest = _check_hashes(document, fields)
+    stats = fields.fields("trajectoryStats")
+    history = fields.elements("improvementHistory")
+    last = history[-1] if history else {}
+    return VerifiedCheckpoint(
+        version=fields.text("version"),
+        model_name=fields.text("modelName"),
+        checkpoint_id=fields.text("checkpointId"),
+        timestamp=fields.text("timestamp"),
+        shape=shape,
+        trajectories=stats.count("total"),
+        successes=stats.count("successful"),
+        average_quality=stats.number("avgQuality"),
+        epochs=len(history),
+        resolve_rate=_claim(last, "resolveRate"),
+        confidence=_claim(last, "confidence", "avgConfidence"),
+        frozen_resolve_rate=_claim(_nested(document, "metrics", "initial"), "resolveRate"),
+        state_hash=fields.text("stateHash"),
+        run_hash=digest,
+        uncovered=tuple(uncovered_keys(document)),
+    )
+
+
+def _check_hashes(document: Mapping[str, object], fields: JsonFields) -> str | None:
+    """Compare stateHash, then runHash and checkpointId where they apply; returns runHash."""
+    try:
+        _compare("stateHash", fields.text("stateHash"), state_hash(document))
+        if "runHash" not in document:
+            return None
+        digest = fields.text("runHash")
+        _compare("runHash", digest, run_hash(document))
+    except InvalidFileError:
+        raise
+    except ValueError as error:  # what canonical JSON has no text for, such as half a surrogate pair
+        raise InvalidFileError(f"cannot be hashed: {error}") from error
+    if fields.text("checkpointId") != checkpoint_id(digest):
+        raise InvalidFileError(
+            f"checkpointId must be the first 16 digits of runHash, {checkpoint_id(digest)}, "
+            f"not {fields.text('checkpointId')}"
+        )
+    return digest
+
+
+def _compare(name: str, stored: str, computed: str) -> None:
+    if stored != computed:
+        raise InvalidFileError(f"{name} does not match: the file says {stored}, its content gives {computed}")
+
+
+def _claim(record: object, *keys: str) -> float | None:
+    """A number of a record, or of its part `test`, under the first of the keys that has one."""
+    for part in (record, _nested(record, "test")):
+        for key in keys:
+            value = part.get(key) if isinstance(part, Mapping) else None
+            if isinstance(value, float):
+                return value
+    return None
+
+
+def _nested(record: object, *keys: str) -> object:
+    for key in keys:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
