@@ -28,7 +28,7 @@ Progress = Callable[[int, int, float | None], None]
 """Called after each epoch with (epochs done, epochs, test resolve rate where it was measured)."""
 
 
-class Cancelled(Exception):  # noqa: N818 -- not an error: the user asked for it
+class Cancelled(Exception):
     """The run was asked to stop."""
 
 

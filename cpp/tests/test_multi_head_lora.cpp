@@ -1,0 +1,246 @@
+// Adapter, cosine and InfoNCE together: the gradients that an engine learns by.
+#include "ruvllm/components/multi_head_lora.hpp"
+
+#include <algorithm>
+
+#include "every_isa.hpp"
+#include "naive_adapter.hpp"
+#include "ruvllm/components/elastic_weight_consolidation.hpp"
+#include "ruvllm/components/info_nce.hpp"
+
+using namespace ruvllm;
+using namespace ruvllm::testing;
+
+namespace {
+
+Doubles parameters(const MultiHeadLoRA& lora)
+{
+    std::vector<float> out(lora.parameter_count());
+    lora.copy_parameters(out);
+    return to_doubles(out);
+}
+
+class MultiHeadLoras : public EveryIsa {
+protected:
+    // Every parameter random: with B = 0, as it starts, half of the gradients would be 0.
+    [[nodiscard]] MultiHeadLoRA random_lora(const LoraConfig& config, Random& random) const
+    {
+        MultiHeadLoRA lora(kernels, config, 1);
+        for (std::size_t i = 0; i <= config.heads; ++i)
+            for (float& p : lora.adapter(i).parameters())
+                p = 0.25f * random.value();
+        return lora;
+    }
+};
+RUVLLM_ON_EVERY_ISA(MultiHeadLoras);
+
+// One query with its candidates, and the step of an adapter on it.
+struct Example {
+    Example(std::size_t dim, std::size_t n_negatives, Random& random) : h(random_unit(random, dim))
+    {
+        for (std::size_t j = 0; j < 6; ++j)
+            for (const float x : random_unit(random, dim))
+                candidates.push_back(x);
+        for (std::size_t j = 0; j < n_negatives; ++j)
+            negatives.push_back(random_unit(random, dim));
+    }
+
+    [[nodiscard]] naive::Choice choice() const
+    {
+        naive::Choice c{{}, right, 0.07};
+        for (std::size_t j = 0; j < 6; ++j)
+            c.rows.push_back(to_doubles(candidates.data() + j * h.size(), h.size()));
+        for (const auto& negative : negatives)
+            c.rows.push_back(to_doubles(negative));
+        return c;
+    }
+
+    // u_, g_ and the factored gradient at the present parameters.
+    FactoredGradient gradient(const simd::KernelTable& kernels, const MultiHeadLoRA& lora, std::size_t type)
+    {
+        std::vector<float> z(h.size());
+        u.assign(lora.config().rank, 0.0f);
+        g.assign(h.size(), 0.0f);
+        lora.forward(h.data(), type, u, z.data());
+        InfoNceInput in{z.data(), h.size(), candidates.data(), 6, right, {}, 0.07};
+        for (const auto& negative : negatives)
+            in.negatives.push_back(negative.data());
+        (void)info_nce(kernels, in, g);
+        return lora.gradient(u, g.data(), type);
+    }
+
+    std::vector<float> h, candidates, u, g;
+    std::vector<std::vector<float>> negatives;
+    std::size_t right = 2;
+};
+
+TEST_P(MultiHeadLoras, ForwardMatchesItsTwin)
+{
+    Random random(1);
+    for (const std::size_t dim : {32u, 37u})
+        for (const std::size_t heads : {0u, 1u, 4u}) {
+            const MultiHeadLoRA lora = random_lora({dim, 3, heads, 0.5f, 2.0f}, random);
+            const auto h = random_unit(random, dim);
+            std::vector<float> u(3), z(dim);
+            for (std::size_t type = 0; type < std::max<std::size_t>(heads, 1); ++type) {
+                lora.forward(h.data(), type, u, z.data());
+                const Doubles expected = naive::adapt(lora.config(), parameters(lora), to_doubles(h), type);
+                for (std::size_t i = 0; i < dim; ++i)
+                    EXPECT_NEAR(z[i], expected[i], 1e-5) << heads << " heads, type " << type;
+            }
+        }
+}
+
+// Shared and head, A and B, rank by rank, through the cosine; with a weight on the gradient and negatives from a memory.
+TEST_P(MultiHeadLoras, StepFollowsTheGradientOfTheWholeLoss)
+{
+    constexpr float rate = 16.0f;
+    Random random(2);
+    for (const std::size_t dim : {32u, 37u, 48u})
+        for (const std::size_t rank : {1u, 2u, 4u})
+            for (const std::size_t heads : {0u, 4u})
+                for (const std::size_t n_negatives : {0u, 5u}) {
+                    SCOPED_TRACE("dim " + std::to_string(dim) + ", rank " + std::to_string(rank) + ", heads " +
+                                 std::to_string(heads) + ", negatives " + std::to_string(n_negatives));
+                    MultiHeadLoRA lora = random_lora({dim, rank, heads, 0.5f, 3.0f}, random);
+                    Example example(dim, n_negatives, random);
+                    const std::size_t type = heads == 0 ? 3 : rank % heads;
+                    const Doubles before = parameters(lora);
+                    const Doubles expected = naive::gradient(lora.config(), before, to_doubles(example.h), type,
+                                                             example.choice());
+                    const auto gradient = example.gradient(kernels, lora, type);
+                    const float weight = 0.6f; // an importance weight
+                    lora.step(type, {&gradient, example.h.data(), example.g.data(), weight, 0.0f, rate, 0.0f, nullptr,
+                                     nullptr});
+                    expect_gradient(step_taken(before, parameters(lora), static_cast<double>(rate)),
+                                    scaled(0.6, expected), dim);
+                }
+}
+
+TEST_P(MultiHeadLoras, StepWithEwcFollowsLossAndPenalty)
+{
+    constexpr float rate = 16.0f, lambda = 40.0f;
+    Random random(3);
+    for (const std::size_t heads : {0u, 3u}) {
+        MultiHeadLoRA lora = random_lora({37, 2, heads, 0.5f, 3.0f}, random);
+        Example example(37, 2, random);
+        ElasticWeightConsolidation ewc({lambda, 0.9f, false}, lora.parameter_count());
+        for (float& s : ewc.squares())
+            s = std::fabs(random.value());
+        ewc.example_added();
+        ewc.update_fisher();
+        std::vector<float> reference(lora.parameter_count());
+        for (float& r : reference)
+            r = 0.25f * random.value();
+        ewc.consolidate(reference);
+        const std::size_t type = heads == 0 ? 0 : 2;
+        const Doubles before = parameters(lora), fisher = to_doubles(ewc.fisher());
+        Doubles expected = naive::derivative(
+            [&](const Doubles& theta) {
+                return naive::info_nce(naive::adapt(lora.config(), theta, to_doubles(example.h), type),
+                                       example.choice()) +
+                       naive::ewc_penalty(static_cast<double>(lambda), fisher, to_doubles(reference), theta);
+            },
+            before);
+        for (std::size_t i = 0; i < expected.size(); ++i) // heads of other types stay where they are
+            if (const std::size_t adapter = i / lora.parameters_per_adapter(); adapter != 0 && adapter != 1 + type)
+                expected[i] = 0.0;
+        const auto gradient = example.gradient(kernels, lora, type);
+        lora.step(type, {&gradient, example.h.data(), example.g.data(), 1.0f, 0.0f, rate, ewc.active_lambda(),
+                         ewc.fisher().data(), ewc.reference().data()});
+        expect_gradient(step_taken(before, parameters(lora), static_cast<double>(rate)), expected, 37);
+    }
+}
+
+TEST_P(MultiHeadLoras, GradientNormIsThatOfTheSharedAdapter)
+{
+    Random random(4);
+    for (const std::size_t heads : {0u, 4u}) {
+        const MultiHeadLoRA lora = random_lora({37, 2, heads, 0.5f, 3.0f}, random);
+        Example example(37, 0, random);
+        const auto gradient = example.gradient(kernels, lora, 1);
+        Doubles expected =
+            naive::gradient(lora.config(), parameters(lora), to_doubles(example.h), 1, example.choice());
+        expected.resize(lora.parameters_per_adapter());
+        const double norm = std::sqrt(naive::dot(expected, expected));
+        EXPECT_NEAR(lora.gradient_norm(gradient, example.h.data(), example.g.data()), norm,
+                    gradient_tolerance * norm);
+    }
+}
+
+TEST_P(MultiHeadLoras, SquaredGradientsAreThoseOfEachExample)
+{
+    Random random(5);
+    const MultiHeadLoRA lora = random_lora({37, 2, 3, 0.5f, 3.0f}, random);
+    std::vector<float> squares(lora.parameter_count(), 0.0f);
+    Doubles expected(lora.parameter_count(), 0.0);
+    for (const std::size_t type : {0u, 2u, 2u}) {
+        Example example(37, 1, random);
+        const auto gradient = example.gradient(kernels, lora, type);
+        lora.add_squared_gradient(type, gradient, example.h.data(), example.g.data(), squares);
+        const Doubles own =
+            naive::gradient(lora.config(), parameters(lora), to_doubles(example.h), type, example.choice());
+        for (std::size_t i = 0; i < own.size(); ++i)
+            expected[i] += own[i] * own[i];
+    }
+    expect_gradient(to_doubles(squares), expected, 37);
+    const std::size_t per = lora.parameters_per_adapter();
+    EXPECT_TRUE(all_zero(std::span(expected).subspan(2 * per, per))); // type 1 had no example
+    EXPECT_FALSE(all_zero(std::span(expected).subspan(3 * per, per)));
+}
+
+// Also their momentum: a head that waited moves by its own first gradient alone.
+TEST_P(MultiHeadLoras, AStepOfOneTypeLeavesTheOtherHeadsAlone)
+{
+    Random random(6);
+    MultiHeadLoRA lora = random_lora({37, 2, 4, 0.5f, 3.0f}, random);
+    const std::size_t per = lora.parameters_per_adapter();
+    const auto take_step = [&](std::size_t type) {
+        Example example(37, 0, random);
+        const Doubles before = parameters(lora);
+        const Doubles gradient =
+            naive::gradient(lora.config(), before, to_doubles(example.h), type, example.choice());
+        const auto factored = example.gradient(kernels, lora, type);
+        lora.step(type, {&factored, example.h.data(), example.g.data(), 1.0f, 0.9f, 0.01f, 0.0f, nullptr, nullptr});
+        for (std::size_t adapter = 1; adapter <= 4; ++adapter)
+            for (std::size_t i = adapter * per; i < (adapter + 1) * per; ++i)
+                if (adapter != 1 + type) {
+                    ASSERT_EQ(parameters(lora)[i], before[i]);
+                }
+        return std::pair(step_taken(before, parameters(lora), 0.01), gradient);
+    };
+    take_step(1);
+    take_step(1);
+    const auto [step, gradient] = take_step(3);
+    for (std::size_t i = 4 * per; i < 5 * per; ++i)
+        EXPECT_NEAR(step[i], 0.1 * gradient[i], 1e-4 * std::fabs(gradient[i]) + 1e-4);
+}
+
+TEST_P(MultiHeadLoras, AdaptersStartApartAndHeadsAtHalfTheScale)
+{
+    const MultiHeadLoRA lora(kernels, {512, 2, 4, 0.5f, 1.0f}, 3);
+    for (std::size_t i = 0; i <= 4; ++i) {
+        const Doubles a = to_doubles(lora.adapter(i).a());
+        EXPECT_NEAR(naive::dot(a, a) / 2.0, i == 0 ? 1.0 : 0.25, i == 0 ? 0.2 : 0.05) << i;
+        for (std::size_t j = 0; j < i; ++j)
+            EXPECT_FALSE(std::ranges::equal(lora.adapter(i).a(), lora.adapter(j).a()));
+    }
+    EXPECT_EQ(lora.parameter_count(), 5u * 2u * 2u * 512u);
+    Random random(7);
+    const auto h = random_unit(random, 512);
+    std::vector<float> u(2), z(512);
+    lora.forward(h.data(), 2, u, z.data());
+    EXPECT_EQ(z, h); // B is 0
+}
+
+TEST_P(MultiHeadLoras, RefusesTypesAndScratchThatDoNotFit)
+{
+    const MultiHeadLoRA lora(kernels, {32, 2, 4, 0.5f, 1.0f}, 3);
+    std::vector<float> h(32, 0.1f), z(32), u(2), wrong(3);
+    EXPECT_THROW(lora.forward(h.data(), 4, u, z.data()), std::invalid_argument);
+    EXPECT_THROW(lora.forward(h.data(), 0, wrong, z.data()), std::invalid_argument);
+    EXPECT_THROW((void)lora.gradient(u, h.data(), 4), std::invalid_argument);
+    EXPECT_THROW(MultiHeadLoRA(kernels, {0, 2, 4, 0.5f, 1.0f}, 3), std::invalid_argument);
+}
+
+} // namespace
