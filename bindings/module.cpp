@@ -9,6 +9,11 @@ void register_json(py::module_& m);
 void register_kernels(py::module_& m);
 void register_random(py::module_& m);
 void register_retrieval(py::module_& m);
+void register_replay(py::module_& m);
+void register_ewc(py::module_& m);
+void register_lora(py::module_& m);
+void register_clusters(py::module_& m);
+void register_memory(py::module_& m);
 void register_workload(py::module_& m);
 void register_engine(py::module_& m);
 
@@ -22,6 +27,11 @@ PYBIND11_MODULE(_core, m)
     register_random(m);
     register_encoder(m);
     register_retrieval(m);
+    register_replay(m);
+    register_ewc(m);
+    register_lora(m);
+    register_clusters(m);
+    register_memory(m);
     register_workload(m);
     register_engine(m);
 }

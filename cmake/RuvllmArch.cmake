@@ -5,9 +5,10 @@ add_library(ruvllm_options INTERFACE)
 if(MSVC)
   target_compile_options(ruvllm_options INTERFACE /W4 /fp:precise)
 else()
-  # No fused multiply-add behind our back: equal bits on every instruction set (design, section 8).
+  # No fused multiply-add behind our back: equal bits on every instruction set (design, section 8). The order counts:
+  # in Clang -fno-fast-math brings contraction back.
   target_compile_options(ruvllm_options INTERFACE
-    -ffp-contract=off -fno-fast-math -Wall -Wextra -Wconversion -Wshadow)
+    -fno-fast-math -ffp-contract=off -Wall -Wextra -Wconversion -Wshadow)
   if(RUVLLM_WARNINGS_AS_ERRORS)
     target_compile_options(ruvllm_options INTERFACE -Werror)
   endif()

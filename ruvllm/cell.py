@@ -196,7 +196,7 @@ def _state(run: TrainedRun) -> CheckpointState:
         pattern_qualities=engine.pattern_qualities.astype(np.float32),
         pattern_solutions=engine.pattern_solutions,
         pattern_types=[TASK_TYPES[k] for k in types.tolist()],
-        trajectories=engine.trajectory_count,
+        trajectories=run.attempts,
         successes=run.successes,
         average_quality=run.average_quality,
     )

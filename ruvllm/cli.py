@@ -5,6 +5,8 @@ Imports beyond click come where they are used, so that --help and usage errors a
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import secrets
@@ -89,10 +91,13 @@ def command(**arguments: Any) -> int:
     corpus = _read_corpus(arguments["workload"], reporter)
     document = _run(options, corpus, arguments["out"], arguments["jobs"], reporter)
     path = _save(document, arguments["out"])
-    if as_json:
-        click.echo(_json_text(document), nl=False)
-    elif not quiet:
-        _show(Console(), document, path)
+    try:
+        if as_json:
+            click.echo(_json_text(document), nl=False)
+        elif not quiet:
+            _show(Console(), document, path)
+    except (BrokenPipeError, SystemExit):  # rich makes the second of the first; the results are saved all the same
+        _discard_output()
     worse = [s["model"] for s in document["summaries"] if s["gainCI95"][1] < 0]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
@@ -135,12 +140,11 @@ def _options(arguments: dict[str, Any]) -> Options:
 def _checked_isa(isa: str) -> str:
     from ruvllm._core import active_isa, available_isas
 
-    if isa == "auto":
-        try:
-            active_isa()  # RUVLLM_ISA may name one that is not there
-        except ValueError as error:
-            raise click.UsageError(f"RUVLLM_ISA: {error}") from error
-    elif isa not in available_isas():
+    try:
+        active_isa()  # RUVLLM_ISA may name one that is not there
+    except ValueError as error:
+        raise click.UsageError(f"RUVLLM_ISA: {error}") from error
+    if isa not in ("auto", *available_isas()):
         raise click.BadParameter(
             f"{isa} is not available on this CPU; there is {', '.join(available_isas())}", param_hint="'--isa'"
         )
@@ -189,7 +193,7 @@ def _run(options: Options, corpus: Corpus | None, out: Path, jobs: int, reporter
             results = run_cells(make_cells(options, corpus), out / "checkpoints", jobs, reporter)
     except (CheckpointConflictError, ValueError, OSError) as error:
         raise Failure(str(error)) from error
-    return make_document(results, [PROGRAM, *sys.argv[1:]], options.isa)
+    return make_document(results, [PROGRAM, *click.get_current_context().obj], options.isa)
 
 
 def _json_text(document: dict[str, Any]) -> str:
@@ -219,20 +223,30 @@ def _show(console: Console, document: dict[str, Any], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a folder's name in a terminal that has only ASCII
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = command.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        code = command.main(args=words, prog_name=PROGRAM, standalone_mode=False, obj=words)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"{PROGRAM}: interrupted; checkpoints that were written stay", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone
-        return 0
+    except OSError as error:  # of our own output: those of the files have become failures
+        _discard_output()
+        with contextlib.suppress(OSError):
+            click.echo(f"{PROGRAM}: cannot write the output: {error.strerror or error}", err=True)
+        return FAILED
     return int(code or 0)
+
+
+def _discard_output() -> None:
+    """Sends standard output nowhere, or the interpreter would flush it again when it ends, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -73,14 +73,19 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
 def _print(console: Console, title: str, groups: Sequence[Columns], rows: Sequence[Summary]) -> None:
     """All groups of columns side by side where that fits, else one below the other."""
     whole = _table(title, [column for group in groups for column in group], rows)
-    unbounded = console.options.update(max_width=1000)
-    if Measurement.get(console, unbounded, whole).maximum <= console.width:
+    if _fits(console, whole):
         tables = [whole]
     else:
         tables = [_table(title if i == 0 else None, group, rows) for i, group in enumerate(groups)]
     for table in tables:
+        if not _fits(console, table):
+            table.padding = 0  # a single space between the columns is left
         console.print(table)
         console.print()
+
+
+def _fits(console: Console, table: Table) -> bool:
+    return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
 
 
 def _table(title: str | None, columns: Columns, rows: Sequence[Summary]) -> Table:

@@ -54,8 +54,11 @@ class TrainedRun:
     final: Answers
     history: list[dict[str, Any]]
     """One entry per epoch; empty for a control."""
+    attempts: int
     successes: int
+    """Of the attempts; what a replay makes of them later does not count."""
     average_quality: float
+    """Of the attempts: confidence of a success, the protocol's share of it for a failure."""
     seconds: float
 
 
@@ -76,14 +79,14 @@ def train(
             rate = run.history[-1]["test"]["resolveRate"] if run.history else None
             progress(epoch + 1, plan.size.epochs, rate)
     final = answer(run.engine, workload, workload.parts.test)
-    _, resolved, quality, _ = run.engine.trajectories
     return TrainedRun(
         engine=run.engine,
         initial=initial,
         final=final,
         history=run.history,
-        successes=int(np.count_nonzero(resolved)),
-        average_quality=mean(quality.tolist()),
+        attempts=len(run.qualities),
+        successes=run.successes,
+        average_quality=mean(run.qualities),
         seconds=time.perf_counter() - started,
     )
 
@@ -105,6 +108,8 @@ class _Run:
         self.order = TaskOrder(workload, plan.protocol, plan.size.epochs, plan.seed)
         self.rate = make_rate_scheduler(plan.protocol.learning_rate, plan.base_rate)
         self.history: list[dict[str, Any]] = []
+        self.successes = 0
+        self.qualities: list[float] = []
         self._watch_validation()
 
     def epoch(self, epoch: int) -> None:
@@ -128,7 +133,10 @@ class _Run:
             self._stop_if_cancelled()
             chunk = self.order.next_chunk(epoch, min(CHUNK, self.plan.size.tasks_per_epoch - begin))
             _, right, sure, cost = self.engine.train(chunk, learning_rate=rate, temperature=degrees)
-            self.order.difficulty.update(right.tolist())
+            if self.plan.protocol.adaptive_difficulty:
+                self.order.difficulty.update(right.tolist())
+            self.successes += int(np.count_nonzero(right))
+            self.qualities += np.where(right, sure, self.plan.protocol.failure_quality * sure).tolist()
             tasks.append(chunk)
             resolved.append(right)
             confidence.append(sure)

@@ -1,6 +1,7 @@
 // Small worlds, small engines, and all that a run of one can be compared by.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <vector>
@@ -46,9 +47,11 @@ inline constexpr std::size_t world_dim = 256;
     return config;
 }
 
-[[nodiscard]] inline bool operator==(const Outcome& a, const Outcome& b)
+[[nodiscard]] inline bool same_outcomes(const std::vector<Outcome>& a, const std::vector<Outcome>& b)
 {
-    return a.chosen == b.chosen && a.resolved == b.resolved && a.confidence == b.confidence && a.loss == b.loss;
+    return std::ranges::equal(a, b, [](const Outcome& x, const Outcome& y) {
+        return x.chosen == y.chosen && x.resolved == y.resolved && x.confidence == y.confidence && x.loss == y.loss;
+    });
 }
 
 [[nodiscard]] inline double resolve_rate(const std::vector<Outcome>& outcomes)
@@ -60,7 +63,7 @@ inline constexpr std::size_t world_dim = 256;
 }
 
 // Everything that a run leaves behind.
-struct Run {
+struct RunRecord {
     std::vector<double> numbers;
 
     template <class Range>
@@ -92,7 +95,7 @@ struct Run {
         add(std::vector{engine.trajectories().replay().beta(), static_cast<double>(engine.memory().positive_count()),
                         static_cast<double>(engine.memory().negative_count())});
     }
-    friend bool operator==(const Run&, const Run&) = default;
+    friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
 // One epoch as a benchmark has it: new tasks, replay, patterns, Fisher.
@@ -107,11 +110,11 @@ inline std::vector<Outcome> run_epoch(LearningEngine& engine, std::uint32_t firs
 }
 
 // Three epochs of 40 tasks with a consolidation, then 60 tasks answered.
-[[nodiscard]] inline Run short_run(const simd::KernelTable& kernels, const EngineConfig& config = small_config())
+[[nodiscard]] inline RunRecord short_run(const simd::KernelTable& kernels, const EngineConfig& config = small_config())
 {
     const SimulatedWorld world = small_world(kernels);
     LearningEngine engine(kernels, world, config);
-    Run run;
+    RunRecord run;
     for (std::uint32_t epoch = 0; epoch < 3; ++epoch) {
         run.add(run_epoch(engine, 40 * epoch, 40, 0.002f, 1.0 - 0.3 * epoch));
         if (epoch == 1)

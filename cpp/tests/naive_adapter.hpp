@@ -79,11 +79,13 @@ struct Choice {
 
 [[nodiscard]] inline double info_nce(const Doubles& z, const Choice& choice)
 {
-    double total = 0.0;
-    const auto cosine = [&](const Doubles& row) { return dot(z, row) / std::sqrt(dot(z, z)); };
-    for (const Doubles& row : choice.rows)
-        total += std::exp(cosine(row) / choice.tau);
-    return std::log(total) - cosine(choice.rows[choice.right]) / choice.tau;
+    const auto logit = [&](const Doubles& row) { return dot(z, row) / std::sqrt(dot(z, z)) / choice.tau; };
+    const double right = logit(choice.rows[choice.right]);
+    double others = 0.0;
+    for (std::size_t j = 0; j < choice.rows.size(); ++j)
+        if (j != choice.right)
+            others += std::exp(logit(choice.rows[j]) - right);
+    return std::log1p(others); // -log of 1 / (1 + others), exact where the answer is nearly sure
 }
 
 [[nodiscard]] inline double ewc_penalty(double lambda, const Doubles& fisher, const Doubles& reference,
@@ -125,25 +127,33 @@ template <class F>
 // of its row: in float32 an element far below that is what is left of a cancellation.
 inline constexpr double gradient_tolerance = 1e-4;
 
-inline void expect_gradient(const Doubles& actual, const Doubles& expected, std::size_t row_length)
+// `reading`, if there is one, is by how much each element may be off because of how it was read.
+inline void expect_gradient(const Doubles& actual, const Doubles& expected, std::size_t row_length,
+                            const Doubles& reading = {})
 {
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t begin = 0; begin < expected.size(); begin += row_length) {
         const std::span row(expected.data() + begin, row_length);
         const double typical = std::sqrt(naive::dot(row, row) / static_cast<double>(row_length));
         for (std::size_t i = begin; i < begin + row_length; ++i)
-            ASSERT_NEAR(actual[i], expected[i], gradient_tolerance * std::max(std::fabs(expected[i]), typical) + 1e-12)
+            ASSERT_NEAR(actual[i], expected[i],
+                        gradient_tolerance * std::max(std::fabs(expected[i]), typical) + 1e-12 +
+                            (reading.empty() ? 0.0 : reading[i]))
                 << "element " << i - begin << " of row " << begin / row_length;
     }
 }
 
-// (before - after) / learning_rate
-[[nodiscard]] inline Doubles step_taken(const Doubles& before, const Doubles& after, double learning_rate)
+// before - after = learning_rate * expected. The parameters are floats: a step is seen to half a unit in their last
+// place.
+inline void expect_step(const Doubles& before, const Doubles& after, double learning_rate, const Doubles& expected,
+                        std::size_t row_length)
 {
-    Doubles step(before.size());
-    for (std::size_t i = 0; i < step.size(); ++i)
+    Doubles step(before.size()), reading(before.size());
+    for (std::size_t i = 0; i < step.size(); ++i) {
         step[i] = (before[i] - after[i]) / learning_rate;
-    return step;
+        reading[i] = std::max(std::fabs(before[i]), std::fabs(after[i])) * 0x1p-24 / learning_rate;
+    }
+    expect_gradient(step, expected, row_length, reading);
 }
 
 [[nodiscard]] inline Doubles scaled(double factor, Doubles x)

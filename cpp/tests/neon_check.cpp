@@ -55,7 +55,14 @@ std::vector<Result> reductions(const KernelTable& kernels, const Inputs& in, std
     kernels.gemv_transposed(in.rows.data(), n_rows, in.rows.stride(), in.c.data(), n, transposed.values.data());
     std::uint32_t different[n_rows - 1]; // counts of at most 64 n bits: exact as floats
     kernels.hamming_many(in.words.data(), in.words.data() + n, n_rows - 1, n, different);
+    std::vector<std::uint64_t> signs(n / 64 + 1);
+    kernels.sign_bits(a, n, signs.data());
+    std::vector<float> sign_halves; // 16 bits at a time: exact as float
+    for (const std::uint64_t word : signs)
+        for (unsigned shift = 0; shift < 64; shift += 16)
+            sign_halves.push_back(static_cast<float>((word >> shift) & 0xffffu));
     return {{"dot", {kernels.dot(a, b, n)}},
+            {"sign_bits", std::move(sign_halves)},
             {"hamming_many", {different, different + n_rows - 1}},
             {"squared_norm", {kernels.squared_norm(a, n)}},
             {"squared_distance", {kernels.squared_distance(a, b, n)}},

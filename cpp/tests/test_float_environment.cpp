@@ -79,7 +79,7 @@ TEST(FloatEnvironmentGuard, ExpAndLogKeepTheirBits)
 TEST(FloatEnvironmentGuard, AnEngineKeepsItsBits)
 {
     const auto& kernels = ruvllm::simd::default_kernels();
-    const Run expected = short_run(kernels);
+    const RunRecord expected = short_run(kernels);
     const Mxcsr environment(hostile);
     EXPECT_FALSE(short_run(kernels) == expected); // the environment does matter
     {

@@ -83,7 +83,7 @@ TEST(SumTree, NeverFindsAWeightlessLeafWhereSumsAreRounded)
         SumTree tree(1 + random() % 40);
         for (std::size_t i = 0; i < tree.capacity(); ++i)
             if (random() % 2 == 0)
-                tree.set(i, std::ldexp(1.0 + static_cast<double>(random() >> 12) * 0x1p-52, static_cast<int>(random() % 80) - 60));
+                tree.set(i, std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 80) - 110));
         if (!(tree.total() > 0.0))
             continue;
         ASSERT_NO_THROW(tree.check_valid());

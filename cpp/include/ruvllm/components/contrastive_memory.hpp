@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -120,9 +119,8 @@ private:
         std::array<float, n_bits> sums{};
         for (std::size_t begin = 0; begin < dim_; begin += n_bits)
             k_->axpy(1.0f, x + begin, sums.data(), std::min(n_bits, dim_ - begin));
-        Sketch sketch{};
-        for (std::size_t i = 0; i < n_bits; ++i)
-            sketch[i / 64] |= static_cast<std::uint64_t>(std::bit_cast<std::uint32_t>(sums[i]) >> 31) << (i % 64);
+        Sketch sketch;
+        k_->sign_bits(sums.data(), n_bits, sketch.data());
         return sketch;
     }
 

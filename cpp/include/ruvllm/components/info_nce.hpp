@@ -52,7 +52,7 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
 
     std::vector<float> weights(in.n);
     for (std::size_t j = 0; j < in.n; ++j)
-        weights[j] = static_cast<float>(p[j]) - (j == in.right ? 1.0f : 0.0f);
+        weights[j] = static_cast<float>(p[j] - (j == in.right ? 1.0 : 0.0)); // in double: p may be nearly 1
     k.gemv_transposed(in.candidates, in.n, in.dim, weights.data(), in.dim, gradient.data());
     for (std::size_t i = 0; i < in.negatives.size(); ++i)
         k.axpy(static_cast<float>(p[in.n + i]), in.negatives[i], gradient.data(), in.dim);

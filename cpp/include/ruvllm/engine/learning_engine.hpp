@@ -29,7 +29,7 @@ struct Outcome {
 
 class LearningEngine {
 public:
-    // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions disagree.
+    // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions or types disagree.
     LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
         : k_(&kernels), source_(&source), c_(config), lora_(kernels, config.lora, config.seed),
           ewc_(config.ewc, lora_.parameter_count()), patterns_(kernels, config.patterns, config.lora.dim),
@@ -43,11 +43,19 @@ public:
                                         " is not the tasks' " + std::to_string(source.dim()));
         if (!(config.tau > 0.0))
             throw std::invalid_argument("tau must be > 0, not " + std::to_string(config.tau));
+        const std::size_t types = config.lora.heads > 0 ? std::min(config.lora.heads, config.contrastive.types)
+                                                        : config.contrastive.types;
+        for (std::size_t i = 0; i < source.size(); ++i)
+            if (source.type(i) >= types)
+                throw std::invalid_argument("a task's type must be below " + std::to_string(types) + ", not " +
+                                            std::to_string(source.type(i)));
     }
 
     // Attempts tasks and learns from each: an answer is sampled at `temperature`, then compared with the right one.
     std::vector<Outcome> train(std::span<const std::uint32_t> tasks, float learning_rate, double temperature)
     {
+        if (!(temperature > 0.0))
+            throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
         std::vector<Outcome> outcomes;
         outcomes.reserve(tasks.size());
         for (const std::uint32_t index : tasks)

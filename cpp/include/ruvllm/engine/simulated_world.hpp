@@ -105,6 +105,8 @@ private:
         if (c_.n_candidates < 2 || c_.families < 2)
             throw std::invalid_argument("the simulated workload needs at least 2 candidates and 2 families, not " +
                                         std::to_string(c_.n_candidates) + " and " + std::to_string(c_.families));
+        if (!(c_.family_share >= 0.0 && c_.family_share <= 1.0))
+            throw std::invalid_argument("a family's share must lie in [0, 1], not " + std::to_string(c_.family_share));
         for (const SimulatedTask& t : tasks_)
             if (t.type >= task_types || t.family >= c_.families || !(t.difficulty >= 0.0f && t.difficulty <= 1.0f))
                 throw std::invalid_argument("a simulated task needs type < 4, family < " + std::to_string(c_.families) +

@@ -29,14 +29,14 @@ public:
     {
         if (items_.size() == capacity_)
             prune();
+        replay_.add(trajectory.td_error); // first: it refuses an error that is no number
         items_.push_back(trajectory);
-        replay_.add(trajectory.td_error);
     }
 
     void update(std::size_t i, const Trajectory& trajectory)
     {
-        items_.at(i) = trajectory;
         replay_.update_priority(i, trajectory.td_error);
+        items_[i] = trajectory;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }

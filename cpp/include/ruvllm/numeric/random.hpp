@@ -83,8 +83,9 @@ public:
     // Fills with random bits, for vectors of random signs.
     void fill_bits(std::span<std::uint32_t> words) noexcept
     {
+        const std::size_t whole_blocks = words.size() / 8 * 8;
         std::size_t i = 0;
-        for (; i + 8 <= words.size(); i += 8) {
+        for (; i < whole_blocks; i += 8) {
             const PhiloxBlock block = philox(counter_, key_);
             ++counter_[0];
             for (std::size_t j = 0; j < 4; ++j) {

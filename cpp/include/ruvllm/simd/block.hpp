@@ -70,6 +70,15 @@ struct Block {
         return block;
     }
 
+    // Bit i is set where lane i is below 0.
+    [[nodiscard]] std::uint32_t negative_bits() const
+    {
+        std::uint64_t bits = 0;
+        for (std::size_t i = 0; i < parts; ++i)
+            bits |= static_cast<std::uint64_t>((part[i] < Batch(0.0f)).mask()) << (i * width);
+        return static_cast<std::uint32_t>(bits);
+    }
+
     friend Block operator+(const Block& a, const Block& b)
     {
         Block r;
@@ -147,6 +156,14 @@ struct Block<ScalarArch> {
         for (std::size_t i = 0; i < lanes; ++i)
             block.lane[i] = (word >> i) & 1u ? -value : value;
         return block;
+    }
+
+    [[nodiscard]] std::uint32_t negative_bits() const
+    {
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < lanes; ++i)
+            bits |= static_cast<std::uint32_t>(lane[i] < 0.0f) << i;
+        return bits;
     }
 
     friend Block operator+(const Block& a, const Block& b)

@@ -66,6 +66,9 @@ struct KernelTable {
     float (*combine_signs)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                            std::size_t n);
 
+    // bit i % 64 of out[i / 64] is set where x_i < 0; bits beyond n are 0; out: (n / 64 rounded up,)
+    void (*sign_bits)(const float* x, std::size_t n, std::uint64_t* out);
+
     // out_r = number of bits in which rows_r (n_words,) differs from query (n_words,)
     void (*hamming_many)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                          std::size_t n_words, std::uint32_t* out);

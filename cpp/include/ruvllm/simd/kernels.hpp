@@ -159,6 +159,18 @@ struct Kernels {
         return squares.reduce_add();
     }
 
+    static void sign_bits(const float* x, std::size_t n, std::uint64_t* out)
+    {
+        for (std::size_t i = 0; i < n; i += lanes) {
+            const B block = n - i >= lanes ? B::load(x + i) : load_partial<Arch>(x + i, n - i);
+            const std::uint64_t bits = block.negative_bits();
+            if (i % 64 == 0)
+                out[i / 64] = bits;
+            else
+                out[i / 64] |= bits << 32;
+        }
+    }
+
     static void hamming_many(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                              std::size_t n_words, std::uint32_t* out)
     {
@@ -226,7 +238,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
     using K = Kernels<Arch>;
     return {isa,           &K::dot,  &K::squared_norm, &K::squared_distance, &K::gemv,        &K::gemv_transposed,
             &K::cosine_many, &K::axpy, &K::scale,        &K::ema_of_squares,   &K::add_squares, &K::momentum_step,
-            &K::combine_signs, &K::hamming_many};
+            &K::combine_signs, &K::sign_bits, &K::hamming_many};
 }
 
 } // namespace ruvllm::simd

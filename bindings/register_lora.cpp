@@ -1,0 +1,232 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <pybind11/pybind11.h>
+
+#include "components.hpp"
+#include "kernels_by_name.hpp"
+#include "ruvllm/components/elastic_weight_consolidation.hpp"
+#include "ruvllm/components/multi_head_lora.hpp"
+
+namespace py = pybind11;
+using namespace ruvllm;
+using namespace ruvllm::bindings;
+using numeric::FloatEnvironmentGuard;
+
+namespace {
+
+// Python's MicroLoRA: the shared adapter of a MultiHeadLoRA without heads.
+struct SingleLora {
+    MultiHeadLoRA lora;
+};
+
+MultiHeadLoRA make(const LoraConfig& config, std::uint64_t seed, const std::string& isa)
+{
+    checked_dim(config.dim);
+    require(config.heads < 1 << 16, "heads must lie in 0 ... 65535", static_cast<double>(config.heads));
+    const FloatEnvironmentGuard guard;
+    return MultiHeadLoRA(kernels_by_name(isa), config, seed);
+}
+
+FloatArray forward(const MultiHeadLoRA& lora, const FloatArray& h, std::size_t type)
+{
+    const auto query = vector_view(h, "h", lora.config().dim);
+    FloatArray z(static_cast<py::ssize_t>(query.size()));
+    std::vector<float> u(lora.config().rank);
+    const FloatEnvironmentGuard guard;
+    lora.forward(query.data(), type, u, z.mutable_data());
+    return z;
+}
+
+// One example's gradient with the factors that it is made of. Calls forward(), which also checks the type.
+struct Example {
+    std::span<const float> h, g;
+    FactoredGradient gradient;
+};
+
+Example example(const MultiHeadLoRA& lora, const FloatArray& h, const FloatArray& g, std::size_t type)
+{
+    const auto query = vector_view(h, "h", lora.config().dim);
+    const auto slope = vector_view(g, "g", lora.config().dim);
+    std::vector<float> u(lora.config().rank);
+    numeric::FloatVector z(query.size());
+    const FloatEnvironmentGuard guard;
+    lora.forward(query.data(), type, u, z.data());
+    return {query, slope, lora.gradient(u, slope.data(), type)};
+}
+
+// Row r is coefficients[r] * factor.
+FloatArray outer(const std::vector<float>& coefficients, std::span<const float> factor)
+{
+    FloatArray out({static_cast<py::ssize_t>(coefficients.size()), static_cast<py::ssize_t>(factor.size())});
+    float* at = out.mutable_data();
+    for (const float c : coefficients)
+        for (const float x : factor)
+            *at++ = c * x;
+    return out;
+}
+
+py::tuple gradient(const MultiHeadLoRA& lora, const FloatArray& h, const FloatArray& g, std::size_t type)
+{
+    const Example e = example(lora, h, g, type);
+    const FloatEnvironmentGuard guard;
+    return py::make_tuple(outer(e.gradient.a, e.h), outer(e.gradient.b, e.g));
+}
+
+void check_size(const MultiHeadLoRA& lora, const ElasticWeightConsolidation& ewc)
+{
+    if (ewc.fisher().size() != lora.parameter_count())
+        throw std::invalid_argument("ewc must be for " + std::to_string(lora.parameter_count()) +
+                                    " parameters, not " + std::to_string(ewc.fisher().size()));
+}
+
+void step(MultiHeadLoRA& lora, const FloatArray& h, const FloatArray& g, std::size_t type, float learning_rate,
+          float momentum, const ElasticWeightConsolidation* ewc)
+{
+    require(std::isfinite(learning_rate) && learning_rate >= 0.0f, "learning_rate must be finite and >= 0",
+            static_cast<double>(learning_rate));
+    require(momentum >= 0.0f && momentum < 1.0f, "momentum must lie in [0, 1)", static_cast<double>(momentum));
+    if (ewc != nullptr)
+        check_size(lora, *ewc);
+    const Example e = example(lora, h, g, type);
+    GradientStep s{&e.gradient, e.h.data(), e.g.data(), 1.0f, momentum, learning_rate, 0.0f, nullptr, nullptr};
+    if (ewc != nullptr) {
+        s.ewc_lambda = ewc->active_lambda();
+        s.fisher = ewc->fisher().data();
+        s.reference = ewc->reference().data();
+    }
+    const FloatEnvironmentGuard guard;
+    lora.step(type, s);
+}
+
+void accumulate_fisher(const MultiHeadLoRA& lora, ElasticWeightConsolidation& ewc, const FloatArray& h,
+                       const FloatArray& g, std::size_t type)
+{
+    check_size(lora, ewc);
+    const Example e = example(lora, h, g, type);
+    const FloatEnvironmentGuard guard;
+    lora.add_squared_gradient(type, e.gradient, e.h.data(), e.g.data(), ewc.squares());
+    ewc.example_added();
+}
+
+FloatArray parameters(const MultiHeadLoRA& lora)
+{
+    FloatArray out(static_cast<py::ssize_t>(lora.parameter_count()));
+    lora.copy_parameters({out.mutable_data(), lora.parameter_count()});
+    return out;
+}
+
+void load_parameters(MultiHeadLoRA& lora, const FloatArray& values)
+{
+    const auto all = vector_view(values, "parameters", lora.parameter_count());
+    const std::size_t n = lora.parameters_per_adapter();
+    for (std::size_t i = 0; i <= lora.config().heads; ++i)
+        std::copy_n(all.data() + i * n, n, lora.adapter(i).parameters().data());
+}
+
+FloatArray matrix_a(const MicroLoRA& lora) { return to_matrix(lora.a(), lora.dim()); }
+FloatArray matrix_b(const MicroLoRA& lora) { return to_matrix(lora.b(), lora.dim()); }
+
+py::tuple matrices(const MultiHeadLoRA& lora, std::size_t adapter)
+{
+    if (adapter > lora.config().heads)
+        throw std::out_of_range("adapter must be below " + std::to_string(1 + lora.config().heads) + ", not " +
+                                std::to_string(adapter));
+    return py::make_tuple(matrix_a(lora.adapter(adapter)), matrix_b(lora.adapter(adapter)));
+}
+
+constexpr const char* step_doc =
+    "One step down the gradient of a loss whose dL/dz is g (d,): m = momentum m + (1 - momentum) gradient, theta = "
+    "theta - learning_rate m. With ewc, the gradient of its penalty is added. Raises ValueError unless learning_rate "
+    ">= 0 and 0 <= momentum < 1.";
+constexpr const char* fisher_doc =
+    "Adds the squared gradient of one example, with dL/dz = g (d,), to the current batch of ewc.";
+constexpr const char* load_doc = "Puts values (P,) in place of the parameters; the momentum of earlier steps stays.";
+
+void register_micro_lora(py::module_& m)
+{
+    py::class_<SingleLora>(
+        m, "MicroLoRA",
+        "Low-rank adapter of a vector: z = h + scaling * sum_r (A_r . h) B_r, with A and B (rank, d).\n\n"
+        "A is random normal with variance 1 / d, B is zero, so that it starts as the identity (Hu et al. 2021, "
+        "\"LoRA\"). Raises ValueError unless 1 <= rank <= dim.")
+        .def(py::init([](std::size_t dim, std::size_t rank, float scaling, std::uint64_t seed, const std::string& isa) {
+                 return std::make_unique<SingleLora>(SingleLora{make({dim, rank, 0, 0.5f, scaling}, seed, isa)});
+             }),
+             py::arg("dim"), py::arg("rank"), py::kw_only(), py::arg("scaling") = 1.0, py::arg("seed") = 0,
+             py::arg("isa") = "auto")
+        .def("forward", [](const SingleLora& s, const FloatArray& h) { return forward(s.lora, h, 0); },
+             py::arg("h").noconvert(), "The adapted vector z (d,) of h (d,).")
+        .def(
+            "gradient",
+            [](const SingleLora& s, const FloatArray& h, const FloatArray& g) { return gradient(s.lora, h, g, 0); },
+            py::arg("h").noconvert(), py::arg("g").noconvert(),
+            "(dL/dA, dL/dB), each (rank, d), at h (d,) for a loss with dL/dz = g (d,).")
+        .def(
+            "step",
+            [](SingleLora& s, const FloatArray& h, const FloatArray& g, float learning_rate, float momentum,
+               const ElasticWeightConsolidation* ewc) { step(s.lora, h, g, 0, learning_rate, momentum, ewc); },
+            py::arg("h").noconvert(), py::arg("g").noconvert(), py::kw_only(), py::arg("learning_rate"),
+            py::arg("momentum") = 0.9, py::arg("ewc") = py::none(), step_doc)
+        .def(
+            "accumulate_fisher",
+            [](const SingleLora& s, ElasticWeightConsolidation& ewc, const FloatArray& h, const FloatArray& g) {
+                accumulate_fisher(s.lora, ewc, h, g, 0);
+            },
+            py::arg("ewc"), py::arg("h").noconvert(), py::arg("g").noconvert(), fisher_doc)
+        .def_property_readonly("dim", [](const SingleLora& s) { return s.lora.config().dim; })
+        .def_property_readonly("rank", [](const SingleLora& s) { return s.lora.config().rank; })
+        .def_property_readonly("scaling", [](const SingleLora& s) { return s.lora.config().scaling; })
+        .def_property_readonly("a", [](const SingleLora& s) { return matrix_a(s.lora.adapter(0)); },
+                               "A (rank, d), a copy.")
+        .def_property_readonly("b", [](const SingleLora& s) { return matrix_b(s.lora.adapter(0)); },
+                               "B (rank, d), a copy.")
+        .def_property_readonly("parameters", [](const SingleLora& s) { return parameters(s.lora); },
+                               "All parameters (P = 2 rank d,), A's rows before B's, a copy.")
+        .def("load_parameters", [](SingleLora& s, const FloatArray& values) { load_parameters(s.lora, values); },
+             py::arg("parameters").noconvert(), load_doc);
+}
+
+void register_multi_head_lora(py::module_& m)
+{
+    py::class_<MultiHeadLoRA>(
+        m, "MultiHeadLoRA",
+        "A shared adapter and one head per task type: z = h + scaling * sum_r (a_r . h) b_r with a = A_shared + "
+        "head_weight A_type and b likewise.\n\n"
+        "Without heads every type uses the shared adapter. Heads start like MicroLoRA, at half the deviation. Raises "
+        "ValueError unless 1 <= rank <= dim, and for a type that has no head.")
+        .def(py::init([](std::size_t dim, std::size_t rank, std::size_t heads, float head_weight, float scaling,
+                         std::uint64_t seed, const std::string& isa) {
+                 return std::make_unique<MultiHeadLoRA>(make({dim, rank, heads, head_weight, scaling}, seed, isa));
+             }),
+             py::arg("dim"), py::arg("rank"), py::arg("heads"), py::kw_only(), py::arg("head_weight") = 0.5,
+             py::arg("scaling") = 1.0, py::arg("seed") = 0, py::arg("isa") = "auto")
+        .def("forward", &forward, py::arg("h").noconvert(), py::arg("type"),
+             "The adapted vector z (d,) of h (d,) for a task of type 0 ... heads - 1.")
+        .def("gradient", &gradient, py::arg("h").noconvert(), py::arg("g").noconvert(), py::arg("type"),
+             "(dL/da, dL/db), each (rank, d), at h (d,) for a loss with dL/dz = g (d,): the gradient of the shared "
+             "adapter; that of the type's head is head_weight times it.")
+        .def("step", &step, py::arg("h").noconvert(), py::arg("g").noconvert(), py::arg("type"), py::kw_only(),
+             py::arg("learning_rate"), py::arg("momentum") = 0.9, py::arg("ewc") = py::none(), step_doc)
+        .def("accumulate_fisher", &accumulate_fisher, py::arg("ewc"), py::arg("h").noconvert(),
+             py::arg("g").noconvert(), py::arg("type"), fisher_doc)
+        .def("lora_matrices", &matrices, py::arg("adapter"),
+             "(A, B), each (rank, d), of adapter 0 (shared) or 1 + k (head of type k), copies.")
+        .def_property_readonly("dim", [](const MultiHeadLoRA& lora) { return lora.config().dim; })
+        .def_property_readonly("rank", [](const MultiHeadLoRA& lora) { return lora.config().rank; })
+        .def_property_readonly("heads", [](const MultiHeadLoRA& lora) { return lora.config().heads; })
+        .def_property_readonly("head_weight", [](const MultiHeadLoRA& lora) { return lora.config().head_weight; })
+        .def_property_readonly("scaling", [](const MultiHeadLoRA& lora) { return lora.config().scaling; })
+        .def_property_readonly("parameters", &parameters,
+                               "All parameters (P,), adapter after adapter, A's rows before B's, a copy.")
+        .def("load_parameters", &load_parameters, py::arg("parameters").noconvert(), load_doc);
+}
+
+} // namespace
+
+void register_lora(py::module_& m)
+{
+    register_micro_lora(m);
+    register_multi_head_lora(m);
+}

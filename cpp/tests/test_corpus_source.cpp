@@ -1,0 +1,110 @@
+#include "ruvllm/engine/corpus_source.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using ruvllm::CorpusSource;
+using ruvllm::CorpusTable;
+using ruvllm::Task;
+
+// Three tasks over four solutions; element i of row r is 10 r + i.
+struct Tables {
+    std::vector<float> queries, solutions;
+    std::vector<std::int32_t> candidates{0, 1, 3, 2, 3, 0}, right{1, 0, 1};
+    std::vector<std::uint8_t> types{0, 3, 1};
+
+    Tables()
+    {
+        for (std::size_t r = 0; r < 4; ++r)
+            for (std::size_t i = 0; i < 5; ++i) {
+                const auto value = static_cast<float>(10 * r + i);
+                solutions.push_back(value);
+                if (r < 3)
+                    queries.push_back(-value);
+            }
+    }
+    [[nodiscard]] CorpusTable table() const { return {queries, solutions, candidates, right, types, 5, 2}; }
+};
+
+TEST(CorpusSource, LoadsTheRowsOfATask)
+{
+    const Tables tables;
+    const CorpusSource source(tables.table());
+    EXPECT_EQ(source.size(), 3u);
+    EXPECT_EQ(source.dim(), 5u);
+    EXPECT_EQ(source.n_candidates(), 2u);
+    Task task(5, 2);
+    for (std::size_t index = 0; index < 3; ++index) {
+        source.load(index, task);
+        EXPECT_EQ(task.type, tables.types[index]);
+        EXPECT_EQ(source.type(index), tables.types[index]);
+        EXPECT_EQ(task.right, static_cast<std::size_t>(tables.right[index]));
+        for (std::size_t i = 0; i < 5; ++i) {
+            EXPECT_EQ(task.query[i], tables.queries[5 * index + i]);
+            for (std::size_t j = 0; j < 2; ++j)
+                EXPECT_EQ(task.candidates[5 * j + i],
+                          tables.solutions[5 * static_cast<std::size_t>(tables.candidates[2 * index + j]) + i]);
+        }
+    }
+}
+
+TEST(CorpusSource, ThePairIsTheQueryAndTheRightCandidate)
+{
+    const Tables tables;
+    const CorpusSource source(tables.table());
+    Task task(5, 2);
+    for (std::size_t index = 0; index < 3; ++index) {
+        source.load(index, task);
+        std::vector<float> query(5), solution(5);
+        source.load_pair(index, query.data(), solution.data());
+        for (std::size_t i = 0; i < 5; ++i) {
+            EXPECT_EQ(query[i], task.query[i]);
+            EXPECT_EQ(solution[i], task.candidates[5 * task.right + i]);
+        }
+    }
+}
+
+TEST(CorpusSource, RefusesATaskThatIsNone)
+{
+    const Tables tables;
+    const CorpusSource source(tables.table());
+    Task task(5, 2);
+    std::vector<float> x(5), y(5);
+    EXPECT_THROW(source.load(3, task), std::out_of_range);
+    EXPECT_THROW(source.load_pair(3, x.data(), y.data()), std::out_of_range);
+    EXPECT_THROW((void)source.type(3), std::out_of_range);
+}
+
+template <class Change>
+void expect_refused(Change change)
+{
+    Tables tables;
+    CorpusTable table = tables.table();
+    change(tables, table);
+    EXPECT_THROW(CorpusSource{table}, std::invalid_argument);
+}
+
+TEST(CorpusSource, RefusesTablesThatDoNotFit)
+{
+    expect_refused([](Tables&, CorpusTable& t) { t.dim = 0; });
+    expect_refused([](Tables&, CorpusTable& t) { t.dim = 4; });
+    expect_refused([](Tables&, CorpusTable& t) { t.n_candidates = 1; });
+    expect_refused([](Tables&, CorpusTable& t) { t.n_candidates = 3; });
+    expect_refused([](Tables&, CorpusTable& t) { t.queries = t.queries.first(10); });
+    expect_refused([](Tables&, CorpusTable& t) { t.solutions = t.solutions.first(19); });
+    expect_refused([](Tables&, CorpusTable& t) { t.types = t.types.first(2); });
+    expect_refused([](Tables&, CorpusTable& t) { t.right = t.right.first(2); });
+}
+
+TEST(CorpusSource, RefusesNumbersOutOfRange)
+{
+    for (const std::int32_t bad : {-1, 4})
+        expect_refused([&](Tables& tables, CorpusTable&) { tables.candidates[3] = bad; });
+    for (const std::int32_t bad : {-1, 2})
+        expect_refused([&](Tables& tables, CorpusTable&) { tables.right[2] = bad; });
+}
+
+} // namespace

@@ -1,0 +1,129 @@
+"""Equal arguments give equal hashes: in another process, on every instruction set, with any number of jobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_samples import SMALL_MODEL, SMALL_RUN, bench, write_corpus
+
+from ruvllm import benchmark
+from ruvllm._core import available_isas
+from ruvllm.benchmark import Options, make_cells
+from ruvllm.cell import Cell, CellResult
+from ruvllm.corpus import Corpus, read_corpus
+from ruvllm.progress import QuietReporter
+
+ISAS = available_isas()
+PROTOCOLS = {"simulated": ("v1", "v2", "v3"), "code": ("v3",)}
+
+Hashes = list[tuple[str, str]]
+
+
+def hashes(entries: list[dict[str, Any]]) -> Hashes:
+    return [(entry["stateHash"], entry["runHash"]) for entry in entries]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "source")
+
+
+@pytest.fixture(scope="module")
+def corpus(tree: Path) -> Corpus:
+    corpus = read_corpus(tree)
+    assert len(corpus.tasks) > 100
+    return corpus
+
+
+def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
+    options = Options(PROTOCOLS[workload], "quick", (SMALL_MODEL,), workload, seeds=(4,), isa=isa)
+    return make_cells(options, corpus if workload == "code" else None)
+
+
+def run_in_process(workload: str, corpus: Corpus, folder: Path, isa: str = "auto", jobs: int = 1) -> Hashes:
+    results: list[CellResult] = benchmark.run_cells(make(workload, corpus, isa), folder, jobs, QuietReporter())
+    return hashes([result.entry for result in results])
+
+
+def run_command(workload: str, tree: Path, folder: Path, *arguments: str, **environment: str) -> Hashes:
+    """The same cells by the command, in a process of its own."""
+    folder.mkdir()
+    source, protocol = (f"code:{tree}", "v3") if workload == "code" else (workload, "all")
+    done = bench(
+        *SMALL_RUN, "--protocol", protocol, "--seed", "4", "--seeds", "1", "--workload", source, "--json", "-q",
+        *arguments, folder=folder, **environment,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr  # a small corpus may teach nothing
+    return hashes(json.loads(done.stdout)["results"])
+
+
+@pytest.fixture(scope="module", params=list(PROTOCOLS))
+def workload(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def expected(workload: str, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Hashes:
+    found = run_in_process(workload, corpus, tmp_path_factory.mktemp("expected"))
+    assert len({state for state, _ in found}) == len({run for _, run in found}) == len(PROTOCOLS[workload])
+    return found
+
+
+def test_a_second_run_is_the_same(workload: str, corpus: Corpus, tmp_path: Path, expected: Hashes) -> None:
+    assert run_in_process(workload, corpus, tmp_path) == expected
+
+
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_jobs_change_nothing(jobs: int, workload: str, corpus: Corpus, tmp_path: Path, expected: Hashes) -> None:
+    assert run_in_process(workload, corpus, tmp_path, jobs=jobs) == expected
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_instruction_set_asked_for_changes_nothing(
+    isa: str, workload: str, corpus: Corpus, tmp_path: Path, expected: Hashes
+) -> None:
+    assert run_in_process(workload, corpus, tmp_path, isa=isa) == expected
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_instruction_set_of_the_environment_changes_nothing(
+    isa: str, workload: str, tree: Path, tmp_path: Path, expected: Hashes
+) -> None:
+    assert run_command(workload, tree, tmp_path / "run", RUVLLM_ISA=isa) == expected
+
+
+def test_the_command_with_other_jobs_hash_seed_and_locale_is_the_same(
+    workload: str, tree: Path, tmp_path: Path, expected: Hashes
+) -> None:
+    found = run_command(
+        workload, tree, tmp_path / "run", "--jobs", "2", "--isa", ISAS[-1],
+        PYTHONHASHSEED="7", LC_ALL="C", TZ="Asia/Tokyo",
+    )  # fmt: skip
+    assert found == expected
+
+
+def test_another_copy_of_the_corpus_is_the_same_input(corpus: Corpus, tmp_path: Path) -> None:
+    copy = read_corpus(write_corpus(tmp_path / "copy"))
+    assert copy.digest == corpus.digest
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    assert run_in_process("code", copy, folders[0]) == run_in_process("code", corpus, folders[1])
+
+
+def test_the_whole_document_is_the_same_but_for_time_and_place(tmp_path: Path) -> None:
+    documents = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        done = bench(*SMALL_RUN, "--json", "-q", folder=tmp_path / name)
+        document = json.loads(done.stdout)
+        for key in ("created", "command", "host"):
+            del document[key]
+        for part in (*document["results"], *document["summaries"]):
+            del part["seconds"]
+        documents.append(document)
+    assert documents[0] == documents[1]

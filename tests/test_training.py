@@ -1,0 +1,254 @@
+"""One run: what learns and what must not, which part of the data each step may see, what is recorded."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bench_samples import METRIC_KEYS, SMALL_MODEL, small_plan
+from numpy.typing import NDArray
+
+from ruvllm import training
+from ruvllm._core import Control, LearningEngine
+from ruvllm.metrics import Answers, answer
+from ruvllm.protocols import PROTOCOLS, engine_config
+from ruvllm.schedulers import BASE_RATE
+from ruvllm.simulated import build_simulated_workload
+from ruvllm.training import Cancelled, RunPlan, TrainedRun, train
+from ruvllm.workload import TASK_TYPES, Workload
+
+PROTOCOL_NAMES = list(PROTOCOLS)
+HISTORY_KEYS = {
+    *("epoch", "test", "prequential", "trainTestGap", "taskTypeAccuracy", "patternsLearned", "loraNorm", "perBeta"),
+    *("contrastiveLoss", "replayLoss", "dynamicDifficulty", "learningRate", "temperature", "trajectoryCount"),
+    "ewcTaskCount",
+}
+EPOCHS, TASKS = 6, 40
+
+
+@pytest.fixture(scope="module")
+def workload() -> Workload:
+    return build_simulated_workload(SMALL_MODEL, small_plan(epochs=EPOCHS, tasks=TASKS).size, seed=5)
+
+
+@pytest.fixture(scope="module", params=PROTOCOL_NAMES)
+def plan(request: pytest.FixtureRequest) -> RunPlan:
+    return small_plan(request.param, EPOCHS, TASKS)
+
+
+@pytest.fixture(scope="module")
+def v3(workload: Workload) -> TrainedRun:
+    return train(small_plan("v3", EPOCHS, TASKS), workload)
+
+
+def controlled(plan: RunPlan, control: Control) -> RunPlan:
+    return replace(plan, control=control)
+
+
+def untouched(plan: RunPlan, workload: Workload) -> LearningEngine:
+    """The engine of a plan before its first task."""
+    config = engine_config(
+        plan.protocol, dim=workload.source.dim, rank=plan.rank, n_types=len(TASK_TYPES), seed=plan.seed
+    )
+    return LearningEngine(workload.source, config)
+
+
+def bits(answers: Answers) -> tuple[bytes, bytes]:
+    return answers.resolved.tobytes(), answers.confidence.tobytes()
+
+
+def test_v3_learns(v3: TrainedRun) -> None:
+    assert v3.final.resolve_rate > v3.initial.resolve_rate + 0.3
+    assert bits(v3.initial) != bits(v3.final)
+
+
+def test_every_protocol_changes_the_adapter(plan: RunPlan, workload: Workload) -> None:
+    run = train(plan, workload)
+    assert run.engine.parameters.tobytes() != untouched(plan, workload).parameters.tobytes()
+
+
+def test_the_frozen_control_is_the_same_before_and_after_every_epoch(
+    plan: RunPlan, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = controlled(plan, Control.FROZEN)
+    start = bits(answer(untouched(plan, workload), workload, workload.parts.test))
+    seen: list[tuple[bytes, bytes]] = []
+    epoch = training._Run.epoch
+
+    def watched(self: training._Run, number: int) -> None:
+        epoch(self, number)
+        seen.append(bits(answer(self.engine, workload, workload.parts.test)))
+
+    monkeypatch.setattr(training._Run, "epoch", watched)
+    run = train(frozen, workload)
+    assert seen == [start] * EPOCHS
+    assert bits(run.initial) == bits(run.final) == start
+    assert run.final.resolve_rate - run.initial.resolve_rate == 0.0
+    assert run.engine.parameters.tobytes() == untouched(plan, workload).parameters.tobytes()
+    assert run.engine.pattern_count == 0
+    assert run.engine.memory_size == (0, 0)
+
+
+def test_random_gradients_move_the_adapter_and_teach_nothing(workload: Workload) -> None:
+    plan = controlled(small_plan("v3", EPOCHS, TASKS), Control.RANDOM_GRADIENT)
+    run = train(plan, workload)
+    assert run.engine.parameters.tobytes() != untouched(plan, workload).parameters.tobytes()
+    assert run.final.resolve_rate - run.initial.resolve_rate < 0.1
+
+
+def test_shuffled_answers_teach_less_than_true_ones(workload: Workload, v3: TrainedRun) -> None:
+    run = train(controlled(small_plan("v3", EPOCHS, TASKS), Control.SHUFFLED), workload)
+    assert bits(run.initial) == bits(v3.initial)
+    assert run.final.resolve_rate < v3.final.resolve_rate - 0.2
+
+
+def test_the_parts_of_a_workload_share_no_task(workload: Workload) -> None:
+    parts = [workload.parts.train, workload.parts.valid, workload.parts.test, workload.parts.holdout]
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(len(workload.types)))
+
+
+@pytest.mark.parametrize("control", [Control.NONE, Control.FROZEN, Control.RANDOM_GRADIENT, Control.SHUFFLED])
+def test_learning_sees_train_schedulers_see_validation_and_the_holdout_is_seen_by_none(
+    plan: RunPlan, control: Control, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[NDArray[np.uint32]] = []
+
+    def recording(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
+        asked.append(tasks)
+        return answer(engine, workload, tasks)
+
+    monkeypatch.setattr(training, "answer", recording)
+    run = train(controlled(plan, control), workload)
+    assert set(run.engine.trajectories[0].tolist()) <= set(workload.parts.train.tolist())
+
+    test, valid = workload.parts.test.tolist(), workload.parts.valid.tolist()
+    n_test = sum(tasks.tolist() == test for tasks in asked)
+    n_valid = sum(tasks.tolist() == valid for tasks in asked)
+    assert n_test + n_valid == len(asked)
+    assert n_test == 2 + (EPOCHS if control == Control.NONE else 0)
+    has_scheduler = plan.protocol.learning_rate != "fixed" and control != Control.FROZEN
+    assert n_valid == (EPOCHS + 1 if has_scheduler else 0)
+
+
+def test_the_test_part_does_not_influence_learning(workload: Workload, v3: TrainedRun) -> None:
+    parts = workload.parts
+    other = Workload(
+        "other", workload.source, workload.types, workload.difficulty, workload.categories,
+        type(parts)(parts.train, parts.valid, parts.holdout, parts.test),
+    )  # fmt: skip
+    run = train(small_plan("v3", EPOCHS, TASKS), other)
+    assert run.engine.parameters.tobytes() == v3.engine.parameters.tobytes()
+
+
+def test_every_epoch_has_the_fields_of_the_report(plan: RunPlan, workload: Workload) -> None:
+    run = train(plan, workload)
+    assert [entry["epoch"] for entry in run.history] == list(range(1, EPOCHS + 1))
+    for entry in run.history:
+        assert entry.keys() == HISTORY_KEYS
+        assert entry["test"].keys() == entry["prequential"].keys() == METRIC_KEYS
+        assert entry["trainTestGap"] == entry["prequential"]["resolveRate"] - entry["test"]["resolveRate"]
+        assert entry["taskTypeAccuracy"].keys() == set(TASK_TYPES)
+        assert entry["trajectoryCount"] == entry["epoch"] * TASKS
+        numbers = [value for value in entry.values() if isinstance(value, int | float)]
+        assert all(math.isfinite(value) for value in numbers)
+    assert run.history[-1]["test"] == run.final.summary()
+
+
+def test_the_history_tells_what_the_schedulers_did(plan: RunPlan, workload: Workload) -> None:
+    history = train(plan, workload).history
+    last = plan.protocol.final_temperature
+    assert [entry["temperature"] for entry in history] == pytest.approx(np.linspace(1.0, last, EPOCHS).tolist())
+    rates = [entry["learningRate"] for entry in history]
+    assert rates[0] == BASE_RATE
+    if plan.protocol.name == "v1":
+        assert rates == [BASE_RATE] * EPOCHS
+    else:
+        assert max(rates) > BASE_RATE
+    if plan.protocol.adaptive_difficulty:
+        assert len({entry["dynamicDifficulty"] for entry in history}) > 1
+    else:
+        assert {entry["dynamicDifficulty"] for entry in history} == {0.3}
+
+
+def test_consolidation_comes_at_the_end_of_a_curriculum_stage_but_not_of_the_run(
+    plan: RunPlan, workload: Workload
+) -> None:
+    counts = [entry["ewcTaskCount"] for entry in train(plan, workload).history]
+    assert counts == ([0, 1, 1, 2, 2, 2] if plan.protocol.curriculum else [0] * EPOCHS)
+
+
+def test_the_base_rate_is_a_matter_of_the_plan(workload: Workload) -> None:
+    run = train(small_plan("v1", 1, 20, base_rate=0.02), workload)
+    assert run.history[0]["learningRate"] == 0.02
+
+
+def test_successes_and_quality_are_those_of_the_attempts_whatever_replay_made_of_them(
+    plan: RunPlan, workload: Workload
+) -> None:
+    run = train(plan, workload)
+    attempts = [entry["prequential"] for entry in run.history]
+    assert run.attempts == EPOCHS * TASKS
+    assert run.successes == round(sum(entry["resolveRate"] for entry in attempts) * TASKS) > 0
+    confidence = sum(entry["confidence"] for entry in attempts) / EPOCHS
+    assert plan.protocol.failure_quality * confidence < run.average_quality < confidence
+
+
+def test_without_replay_the_engine_remembers_the_same_quality(workload: Workload) -> None:
+    plan = small_plan("v3", EPOCHS, TASKS)
+    run = train(replace(plan, protocol=replace(plan.protocol, replays_per_epoch=0)), workload)
+    _, resolved, quality, _ = run.engine.trajectories
+    assert run.successes == int(resolved.sum())
+    assert run.average_quality == pytest.approx(float(quality.mean()))
+
+
+def test_progress_is_told_after_each_epoch(workload: Workload) -> None:
+    calls: list[tuple[int, int, float | None]] = []
+    run = train(small_plan(), workload, progress=lambda *call: calls.append(call))
+    assert calls == [(entry["epoch"], 3, entry["test"]["resolveRate"]) for entry in run.history]
+    calls.clear()
+    train(small_plan(control=Control.SHUFFLED), workload, progress=lambda *call: calls.append(call))
+    assert calls == [(1, 3, None), (2, 3, None), (3, 3, None)]
+
+
+@pytest.mark.parametrize("control", [Control.NONE, Control.FROZEN, Control.SHUFFLED])
+@pytest.mark.parametrize("stop_after", [0, 1, 2])
+def test_a_run_that_is_asked_to_stop_begins_no_other_epoch(
+    plan: RunPlan, control: Control, stop_after: int, workload: Workload
+) -> None:
+    done: list[int] = []
+    with pytest.raises(Cancelled):
+        train(
+            controlled(plan, control),
+            workload,
+            progress=lambda epoch, *_: done.append(epoch),
+            cancelled=lambda: len(done) >= stop_after,
+        )
+    assert done == list(range(1, stop_after + 1))
+
+
+@pytest.mark.parametrize("answers", range(6))  # before validation, before each of four chunks, before replay
+def test_a_run_stops_within_an_epoch(answers: int, workload: Workload) -> None:
+    noes = iter(range(answers))
+    done: list[int] = []
+    with pytest.raises(Cancelled):
+        train(
+            small_plan("v3", 1, 40),
+            workload,
+            progress=lambda epoch, *_: done.append(epoch),
+            cancelled=lambda: next(noes, None) is None,
+        )
+    assert done == []
+
+
+def test_equal_plans_give_equal_bits(plan: RunPlan, workload: Workload) -> None:
+    one, two = train(plan, workload), train(plan, workload)
+    assert one.history == two.history
+    assert bits(one.final) == bits(two.final)
+    assert one.engine.parameters.tobytes() == two.engine.parameters.tobytes()
+    assert one.engine.fisher.tobytes() == two.engine.fisher.tobytes()
+    assert one.engine.pattern_queries.tobytes() == two.engine.pattern_queries.tobytes()
+
+
+def test_the_seed_of_the_plan_matters(workload: Workload, v3: TrainedRun) -> None:
+    other = train(small_plan("v3", EPOCHS, TASKS, seed=6), workload)
+    assert other.engine.parameters.tobytes() != v3.engine.parameters.tobytes()
