@@ -4,7 +4,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "arrays.hpp"
+#include "components.hpp"
 #include "kernels_by_name.hpp"
 #include "ruvllm/engine/learning_engine.hpp"
 #include "ruvllm/numeric/float_environment.hpp"
@@ -14,15 +14,6 @@ using namespace ruvllm;
 using namespace ruvllm::bindings;
 
 namespace {
-
-// Runs f without the GIL and in the standard floating-point environment.
-template <class F>
-auto unlocked(F f)
-{
-    const py::gil_scoped_release release;
-    const numeric::FloatEnvironmentGuard guard;
-    return f();
-}
 
 // Outcomes as columns: (chosen uint32, resolved bool, confidence float64, loss float64), each (n,).
 py::tuple columns(const std::vector<Outcome>& outcomes)
@@ -38,12 +29,6 @@ py::tuple columns(const std::vector<Outcome>& outcomes)
         loss.mutable_data()[i] = outcomes[i].loss;
     }
     return py::make_tuple(chosen, resolved, confidence, loss);
-}
-
-FloatArray matrix(std::span<const float> values, std::size_t columns)
-{
-    return FloatArray({static_cast<py::ssize_t>(values.size() / columns), static_cast<py::ssize_t>(columns)},
-                      values.data());
 }
 
 void register_enums(py::module_& m)
@@ -68,7 +53,7 @@ void register_config(py::module_& m)
     py::class_<EngineConfig>(m, "EngineConfig", "How an engine learns; the defaults are those of protocol v3.")
         .def(py::init([](std::size_t dim, std::size_t rank, std::size_t heads, float scaling) {
                  EngineConfig config{};
-                 config.lora = {dim, rank, heads, 0.5f, scaling};
+                 config.lora = {checked_dim(dim), checked_size("rank", rank, dim), heads, 0.5f, scaling};
                  return config;
              }),
              py::kw_only(), py::arg("dim"), py::arg("rank"), py::arg("heads"), py::arg("scaling"))
@@ -158,7 +143,7 @@ void register_state(py::class_<LearningEngine>& engine)
             "lora_matrices",
             [](const LearningEngine& e, std::size_t adapter) {
                 const MicroLoRA& lora = e.lora().adapter(adapter);
-                return py::make_tuple(matrix(lora.a(), lora.dim()), matrix(lora.b(), lora.dim()));
+                return py::make_tuple(to_matrix(lora.a(), lora.dim()), to_matrix(lora.b(), lora.dim()));
             },
             py::arg("adapter"), "(A, B), each (rank, d), of adapter 0 (shared) or 1 + k (head of type k).")
         .def_property_readonly(
@@ -173,10 +158,10 @@ void register_state(py::class_<LearningEngine>& engine)
         .def_property_readonly("pattern_count", [](const LearningEngine& e) { return e.patterns().size(); })
         .def_property_readonly(
             "pattern_queries",
-            [](const LearningEngine& e) { return matrix(e.patterns().queries(), e.patterns().dim()); })
+            [](const LearningEngine& e) { return to_matrix(e.patterns().queries(), e.patterns().dim()); })
         .def_property_readonly(
             "pattern_solutions",
-            [](const LearningEngine& e) { return matrix(e.patterns().solutions(), e.patterns().dim()); })
+            [](const LearningEngine& e) { return to_matrix(e.patterns().solutions(), e.patterns().dim()); })
         .def_property_readonly("pattern_qualities",
                                [](const LearningEngine& e) { return to_array(e.patterns().qualities()); })
         .def_property_readonly("pattern_types", [](const LearningEngine& e) { return to_array(e.patterns().types()); })
@@ -211,7 +196,8 @@ void register_engine(py::module_& m)
     register_enums(m);
     register_config(m);
     py::class_<LearningEngine> engine(m, "LearningEngine",
-                                      "One model learning from tasks: adapter, replay, EWC, patterns, memory.");
+                                      "One model learning from tasks: adapter, replay, EWC, patterns, memory. Not for two "
+                                      "threads at once; two engines in two threads are fine.");
     engine.def(py::init([](const TaskSource& source, const EngineConfig& config, const std::string& isa) {
                    const numeric::FloatEnvironmentGuard guard;
                    return std::make_unique<LearningEngine>(kernels_by_name(isa), source, config);

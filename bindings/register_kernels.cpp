@@ -4,9 +4,11 @@
 
 #include "arrays.hpp"
 #include "kernels_by_name.hpp"
+#include "ruvllm/numeric/float_environment.hpp"
 
 namespace py = pybind11;
 using namespace ruvllm::bindings;
+using ruvllm::numeric::FloatEnvironmentGuard;
 
 namespace {
 
@@ -15,6 +17,7 @@ void register_reductions(py::module_& m)
     m.def(
         "dot",
         [](const FloatArray& a, const FloatArray& b, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto x = vector_view(a, "a");
             const auto y = vector_view(b, "b", x.size());
             return kernels_by_name(isa).dot(x.data(), y.data(), x.size());
@@ -24,6 +27,7 @@ void register_reductions(py::module_& m)
     m.def(
         "squared_norm",
         [](const FloatArray& a, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto x = vector_view(a, "a");
             return kernels_by_name(isa).squared_norm(x.data(), x.size());
         },
@@ -31,6 +35,7 @@ void register_reductions(py::module_& m)
     m.def(
         "squared_distance",
         [](const FloatArray& a, const FloatArray& b, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto x = vector_view(a, "a");
             const auto y = vector_view(b, "b", x.size());
             return kernels_by_name(isa).squared_distance(x.data(), y.data(), x.size());
@@ -40,6 +45,7 @@ void register_reductions(py::module_& m)
     m.def(
         "cosine_similarity",
         [](const FloatArray& query, const FloatArray& rows, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto q = vector_view(query, "query");
             const auto bank = matrix_view(rows, "rows", q.size());
             FloatArray out(static_cast<py::ssize_t>(bank.rows));
@@ -52,6 +58,7 @@ void register_reductions(py::module_& m)
     m.def(
         "gemv",
         [](const FloatArray& rows, const FloatArray& x, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto v = vector_view(x, "x");
             const auto bank = matrix_view(rows, "rows", v.size());
             FloatArray out(static_cast<py::ssize_t>(bank.rows));
@@ -67,6 +74,7 @@ void register_updates(py::module_& m)
     m.def(
         "axpy",
         [](float a, const FloatArray& x, FloatArray y, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto target = mutable_vector_view(y, "y");
             const auto source = vector_view(x, "x", target.size());
             kernels_by_name(isa).axpy(a, source.data(), target.data(), target.size());
@@ -76,6 +84,7 @@ void register_updates(py::module_& m)
     m.def(
         "ema_of_squares",
         [](float decay, float weight, const FloatArray& x, FloatArray f, const std::string& isa) {
+            const FloatEnvironmentGuard guard;
             const auto target = mutable_vector_view(f, "f");
             const auto source = vector_view(x, "x", target.size());
             kernels_by_name(isa).ema_of_squares(decay, weight, source.data(), target.data(), target.size());

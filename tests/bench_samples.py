@@ -68,11 +68,11 @@ def write_corpus(folder: Path, files: int = 16, functions: int = 10) -> Path:
             n = file * functions + i
             verb, noun, other = verbs[n % 11], nouns[n % 13], nouns[(3 * n + 5) % 13]
             parts.append(
-                f'def {verb}_{noun}_{n}({noun}, {other}_limit={n}):\n'
-                f'    """{verb.capitalize()} the {noun} whose {other} are above the limit of the {verb} step."""\n'
-                f"    {verb}ed = [{noun[0]} for {noun[0]} in {noun} if {noun[0]}.{other} > {other}_limit + {n}]\n"
-                f"    {verb}ed.sort(key=lambda item: item.{noun}_{n % 7}, reverse={n % 2 == 0})\n"
-                f"    return {verb}ed[: {n} + len({noun})]\n"
+                f"def {verb}_{noun}_{n}({noun}, {other}={n}):\n"
+                f'    """{verb.capitalize()} what the caller hands over as {noun}, however many there are."""\n'
+                f"    {verb[:3]}ed = [{noun[0]} for {noun[0]} in {noun} if {noun[0]}.{other} > {other} + {n}]\n"
+                f"    {verb[:3]}ed.sort(key=lambda item: item.{other}_{n % 7}, reverse={n % 2 == 0})\n"
+                f"    return {verb[:3]}ed[: {n} + len({noun})]\n"
             )
         (folder / f"module_{file:02}.py").write_text("\n\n".join(parts), encoding="utf-8")
     return folder

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ruvllm import cell as cell_module
 from ruvllm import training
-from ruvllm._core import LearningEngine, available_isas
-from ruvllm.benchmark import run_cells
+from ruvllm._core import Control, LearningEngine, available_isas
+from ruvllm.benchmark import Options, make_cells, run_cells
 from ruvllm.cell import Cell, CellResult, run_cell
 from ruvllm.checkpoint import CheckpointConflictError
 from ruvllm.code_tasks import build_code_tasks
@@ -66,7 +66,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 def code_cell(corpus: Corpus, seed: int = 2) -> Cell:
-    plan = RunPlan(PROTOCOLS["v3"], Size(3, 20), 4, seed, base_rate=0.02)
+    plan = RunPlan(PROTOCOLS["v3"], Size(6, 40), 16, seed, base_rate=0.02)
     build = partial(build_code_tasks, corpus, dim=SMALL_MODEL.embedding_dim, seed=seed, split="file")
     return Cell(SMALL_MODEL, plan, "quick", build)
 
@@ -137,6 +137,18 @@ def test_the_run_block_and_the_corpus_are_enough_to_run_it_again(
     assert hashes(run_cell(again(run, corpus), tmp_path)) == hashes(code)
 
 
+@pytest.mark.parametrize("workload", ["simulated", "code"])
+def test_the_cells_of_the_command_can_be_run_again_too(workload: str, corpus: Corpus, tmp_path: Path) -> None:
+    data = corpus if workload == "code" else None
+    options = Options(("v2", "v3"), "quick", (SMALL_MODEL,), workload, split="function", seeds=(3, 4), rank=3)
+    cells = make_cells(options, data)
+    assert [(cell.protocol.name, cell.plan.seed) for cell in cells] == [("v2", 3), ("v2", 4), ("v3", 3), ("v3", 4)]
+    result = run_cell(cells[-1], tmp_path)
+    assert (result.entry["epochs"], result.entry["tasksPerEpoch"], result.entry["loraRank"]) == (6, 40, 3)
+    (tmp_path / "again").mkdir()
+    assert hashes(run_cell(again(document_of(result)["run"], data), tmp_path / "again")) == hashes(result)
+
+
 def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(
     code: CellResult, corpus: Corpus, tmp_path: Path
 ) -> None:
@@ -145,7 +157,7 @@ def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(
     moved = build_code_tasks(read_corpus(tree), dim=1536, seed=2, split="file")
     assert moved.digest == details["inputDigest"]
     source = (tree / "module_03.py").read_text()
-    (tree / "module_03.py").write_text(source.replace("limit", "bound"))
+    (tree / "module_03.py").write_text(source.replace("however", "whatever"))
     edited = build_code_tasks(read_corpus(tree), dim=1536, seed=2, split="file")
     assert edited.digest != moved.digest
 
@@ -221,6 +233,13 @@ def test_the_three_controls_are_there_and_start_like_the_run(result: CellResult,
         assert controls["frozen"]["final"] == controls["frozen"]["initial"]
 
 
+def test_a_control_is_the_same_run_with_that_control(v3: CellResult) -> None:
+    cell = small_cell()
+    for name, control in (("randomGradient", Control.RANDOM_GRADIENT), ("shuffled", Control.SHUFFLED)):
+        run = training.train(replace(cell.plan, control=control), cell.build())
+        assert v3.entry["controls"][name]["final"] == run.final.summary() != run.initial.summary()
+
+
 def test_the_entry_says_what_was_run_and_what_came_of_it(result: CellResult) -> None:
     entry = result.entry
     assert (entry["workload"], entry["model"], entry["paramsB"]) == ("simulated", "Qwen2.5-Coder-1.5B", 1.5)
@@ -266,7 +285,7 @@ def test_the_code_workload_answers_the_retrieval_question(code: CellResult, corp
     assert len(code.recall_gains) == len(code.reciprocal_gains) == retrieval["queries"] == len(code.gains)
     for key, gains in (("recallAt1", code.recall_gains), ("mrr", code.reciprocal_gains)):
         frozen, learned = retrieval[key]["frozen"], retrieval[key]["learned"]
-        assert 0 < frozen <= 1 and 0 < learned <= 1
+        assert 0 < frozen <= 1 and 0 < learned <= 1 and frozen != learned
         assert sum(gains) / len(gains) == pytest.approx(learned - frozen, abs=1e-12)
     assert code.entry["taskTypeAccuracy"].keys() == {"code_completion"}
     # frozen: by cosines in double precision
@@ -301,3 +320,21 @@ def test_a_cancelled_cell_writes_nothing(tmp_path: Path) -> None:
         run_cell(small_cell(), tmp_path, lambda done, *_: told.append(done), lambda: len(told) == 3)
     assert told == [1, 2, 3]
     assert os.listdir(tmp_path) == []
+
+
+def test_an_error_in_one_cell_stops_the_others_soon(tmp_path: Path) -> None:
+    class Breaking(QuietReporter):
+        told = 0
+
+        def epoch(self, cell: Cell, done: int, total: int, test_resolve_rate: float | None) -> None:
+            self.told += total == 2000
+
+        def finish(self, cell: Cell, result: CellResult) -> None:
+            raise OSError("no space left")
+
+    reporter = Breaking()
+    short, long = small_cell(small_plan(epochs=1)), small_cell(small_plan(epochs=2000, tasks=10))
+    with pytest.raises(OSError, match="no space left"):
+        run_cells([short, long, long], tmp_path, 2, reporter)
+    assert reporter.told < 1000
+    assert len(os.listdir(tmp_path)) == 1  # that of the short one, written before it was told

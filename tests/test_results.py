@@ -143,7 +143,7 @@ def test_confidence_decides_between_equals_and_each_model_is_ranked_once() -> No
     results = [
         hand_made("low", confidence=0.3),
         hand_made("high", confidence=0.9),
-        hand_made("high", protocol="v1", confidence=0.1),
+        hand_made("high", protocol="v1", confidence=0.5),
     ]
     for names in document(results)["rankings"].values():
         assert names == ["high", "low"]

@@ -9,7 +9,7 @@ from bench_samples import METRIC_KEYS, SMALL_MODEL, small_plan
 from numpy.typing import NDArray
 
 from ruvllm import training
-from ruvllm._core import Control, LearningEngine
+from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
 from ruvllm.metrics import Answers, answer
 from ruvllm.protocols import PROTOCOLS, engine_config
 from ruvllm.schedulers import BASE_RATE
@@ -252,3 +252,18 @@ def test_equal_plans_give_equal_bits(plan: RunPlan, workload: Workload) -> None:
 def test_the_seed_of_the_plan_matters(workload: Workload, v3: TrainedRun) -> None:
     other = train(small_plan("v3", EPOCHS, TASKS, seed=6), workload)
     assert other.engine.parameters.tobytes() != v3.engine.parameters.tobytes()
+
+
+def test_the_instruction_set_of_the_plan_is_the_engines(
+    workload: Workload, v3: TrainedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Recording(LearningEngine):
+        def __init__(self, source: TaskSource, config: EngineConfig, *, isa: str = "auto") -> None:
+            super().__init__(source, config, isa=isa)
+            asked.append(isa)
+
+    asked: list[str] = []
+    monkeypatch.setattr(training, "LearningEngine", Recording)
+    run = train(small_plan("v3", EPOCHS, TASKS, isa="scalar"), workload)
+    assert asked == ["scalar"]
+    assert run.engine.parameters.tobytes() == v3.engine.parameters.tobytes()

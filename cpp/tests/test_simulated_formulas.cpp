@@ -88,7 +88,7 @@ TEST(SimulatedFormulas, DifficultyIsWhatCandidatesHaveInCommon)
 {
     for (const float difficulty : {0.0f, 0.5f, 1.0f}) {
         const double rho = 0.2 + 0.4 * static_cast<double>(difficulty);
-        Moments right_and_wrong, query_and_right, query_and_wrong, context;
+        Moments right_and_wrong, query_and_right, query_and_wrong;
         const Doubles m = unit(context_direction(dim, 3, 2));
         for_each_task({dim, 3, 1.0, 0.0}, 2, difficulty, [&](const Task& task) {
             const double scale = naive::dot(query(task), m) / 2.0; // 1 / |h| before it was normalised

@@ -72,6 +72,8 @@ public:
     {
         if (size_ == 0)
             throw std::logic_error("cannot sample from an empty replay buffer");
+        if (!(tree_.total() > 0.0) || std::isinf(tree_.total()))
+            throw std::logic_error("priorities must have a finite sum above 0, not " + std::to_string(tree_.total()));
         std::vector<ReplaySample> samples(n);
         double largest = 0.0;
         for (ReplaySample& s : samples) {

@@ -44,4 +44,14 @@ private:
     Register saved_;
 };
 
+// f() under a guard. Compilers know nothing of the environment: beside a guard, arithmetic on values in registers may
+// be moved past it (GCC moves a last division out). They cannot move it out of a call that they cannot see through.
+template <class F>
+auto in_standard_environment(F f)
+{
+    const FloatEnvironmentGuard guard;
+    auto* volatile call = +[](F& body) { return body(); };
+    return call(f);
+}
+
 } // namespace ruvllm::numeric
