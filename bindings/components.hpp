@@ -15,8 +15,7 @@ template <class F>
 auto unlocked(F f)
 {
     const py::gil_scoped_release release;
-    const numeric::FloatEnvironmentGuard guard;
-    return f();
+    return numeric::in_standard_environment(f);
 }
 
 // A new NumPy array (n, columns) holding a copy of `values`.

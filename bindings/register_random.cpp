@@ -16,10 +16,11 @@ namespace {
 
 Array<double> draw(RandomStream& stream, std::size_t n, double (RandomStream::*next)() noexcept)
 {
-    const FloatEnvironmentGuard guard;
     Array<double> out(static_cast<py::ssize_t>(n));
-    for (double& value : std::span<double>(out.mutable_data(), n))
-        value = (stream.*next)();
+    in_standard_environment([&] {
+        for (double& value : std::span<double>(out.mutable_data(), n))
+            value = (stream.*next)();
+    });
     return out;
 }
 
@@ -70,15 +71,13 @@ void register_random(py::module_& m)
     m.def(
         "exp",
         [](double x) {
-            const FloatEnvironmentGuard guard;
-            return ruvllm::numeric::exp(x);
+            return in_standard_environment([x] { return ruvllm::numeric::exp(x); });
         },
         py::arg("x"), "e^x with the same bits on every CPU; error below 1 ulp.");
     m.def(
         "log",
         [](double x) {
-            const FloatEnvironmentGuard guard;
-            return ruvllm::numeric::log(x);
+            return in_standard_environment([x] { return ruvllm::numeric::log(x); });
         },
         py::arg("x"), "Natural logarithm with the same bits on every CPU; error below 1 ulp.");
 }

@@ -53,7 +53,8 @@ class TrainedRun:
     initial: Answers
     final: Answers
     history: list[dict[str, Any]]
-    """One entry per epoch; empty for a control."""
+    """One entry per epoch; empty for a control. `test` is at temperature 1, `prequential` what happened while training:
+    sampled answers at the epoch's temperature, which grow surer as it falls."""
     attempts: int
     successes: int
     """Of the attempts; what a replay makes of them later does not count."""

@@ -47,7 +47,7 @@ public:
     [[nodiscard]] double priority(std::size_t item) const { return tree_.get(checked(item)); }
     [[nodiscard]] double probability(std::size_t item) const { return priority(item) / tree_.total(); }
 
-    // Adds the next item and returns its number. Throws std::length_error when full: what to drop is the owner's choice.
+    // Adds the next item and returns its number. Throws std::length_error when full: what to drop is for the owner.
     std::size_t add(double td_error)
     {
         if (size_ == config_.capacity)

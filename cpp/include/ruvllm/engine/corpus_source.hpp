@@ -28,8 +28,8 @@ public:
     explicit CorpusSource(const CorpusTable& table) : t_(table)
     {
         const std::size_t n = t_.right.size();
-        if (t_.dim == 0 || t_.n_candidates < 2 || t_.queries.size() != n * t_.dim || t_.solutions.size() % t_.dim != 0 ||
-            t_.candidates.size() != n * t_.n_candidates || t_.types.size() != n)
+        if (t_.dim == 0 || t_.n_candidates < 2 || t_.queries.size() != n * t_.dim ||
+            t_.solutions.size() % t_.dim != 0 || t_.candidates.size() != n * t_.n_candidates || t_.types.size() != n)
             throw std::invalid_argument("corpus tables do not fit together: " + std::to_string(n) + " tasks, dim " +
                                         std::to_string(t_.dim) + ", " + std::to_string(t_.n_candidates) +
                                         " candidates");

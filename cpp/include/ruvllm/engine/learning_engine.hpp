@@ -1,6 +1,6 @@
 // The engine: one task through SONA (design, section 6), and what happens after each epoch.
 //
-// The caller decides the order of tasks, the learning rate and the temperature; everything that touches vectors is here.
+// The caller decides the order of tasks, the learning rate and the temperature; what touches vectors is here.
 #pragma once
 
 #include <algorithm>
