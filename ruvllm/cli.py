@@ -229,6 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = command.main(args=words, prog_name=PROGRAM, standalone_mode=False, obj=words)
+    except click.UsageError as error:
+        click.echo(f"{PROGRAM}: {error.format_message()} (see {PROGRAM} --help)", err=True)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"{PROGRAM}: {error.format_message()} (see {PROGRAM} --help)", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
