@@ -1,7 +1,14 @@
 """Settings that all tests share."""
 
+import signal
+
 from hypothesis import settings
 
 # The same examples on every run, and no time limit for each: a shared or emulated CPU must not fail a test.
 settings.register_profile("ruvllm", derandomize=True, deadline=None)
 settings.load_profile("ruvllm")
+
+# Started in the background by a shell without job control, a process ignores Ctrl-C, and so do its children: the tests
+# that interrupt a command would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
