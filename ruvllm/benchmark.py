@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol as Interface
 
 from ruvllm import code_tasks
@@ -100,19 +101,18 @@ def run_cells(cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter
 
     reporter.start(cells)
     pool = ThreadPoolExecutor(max_workers=jobs)
-    futures: list[Future[CellResult]] = []
+    finished: SimpleQueue[Future[CellResult]] = SimpleQueue()
     try:
         futures = [pool.submit(run, cell) for cell in cells]
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
+        for future in futures:
+            future.add_done_callback(finished.put)
+        for _ in futures:
+            # Not concurrent.futures.wait: Ctrl-C while it holds the locks of all futures would leave them locked, and
+            # the workers would wait for ever.
+            finished.get().result()
         return [future.result() for future in futures]
     except BaseException:
         stop.set()
-        for future in futures:
-            future.cancel()
         raise
     finally:
-        pool.shutdown(wait=True)
+        pool.shutdown(wait=True, cancel_futures=True)
