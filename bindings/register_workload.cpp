@@ -3,7 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "arrays.hpp"
+#include "components.hpp"
 #include "kernels_by_name.hpp"
 #include "ruvllm/engine/corpus_source.hpp"
 #include "ruvllm/engine/simulated_world.hpp"
@@ -37,11 +37,7 @@ std::vector<SimulatedTask> simulated_tasks(const SimulatedColumns& columns)
 py::tuple load(const TaskSource& source, std::size_t index)
 {
     Task task(source.dim(), source.n_candidates());
-    {
-        const py::gil_scoped_release unlocked;
-        const numeric::FloatEnvironmentGuard guard;
-        source.load(index, task);
-    }
+    unlocked([&] { source.load(index, task); });
     const auto rows = static_cast<py::ssize_t>(source.n_candidates());
     const auto columns = static_cast<py::ssize_t>(source.dim());
     return py::make_tuple(FloatArray(columns, task.query.data()),

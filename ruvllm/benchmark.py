@@ -63,7 +63,7 @@ def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
 def make_cells(options: Options, corpus: Corpus | None = None) -> list[Cell]:
     """One cell per protocol, model and seed, in this order. The code workload needs its corpus."""
     return [
-        _make_cell(options, PROTOCOLS[name].name, model, seed, corpus)
+        _make_cell(options, name, model, seed, corpus)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,13 +91,8 @@ def run_cell(
 def _control(
     cell: Cell, workload: Workload, control: Control, cancelled: Callable[[], bool]
 ) -> dict[str, dict[str, Any]]:
-    plan = RunPlan(**{**_fields(cell.plan), "control": control})
-    run = train(plan, workload, cancelled=cancelled)
+    run = train(replace(cell.plan, control=control), workload, cancelled=cancelled)
     return {"initial": run.initial.summary(), "final": run.final.summary()}
-
-
-def _fields(plan: RunPlan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in plan.__dataclass_fields__}
 
 
 def _metrics(

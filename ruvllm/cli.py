@@ -5,8 +5,6 @@ Imports beyond click come where they are used, so that --help and usage errors a
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import secrets
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ruvllm.command_line import FAILED, discard_output, run
 from ruvllm.version import __version__
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ruvllm.progress import QuietReporter
 
 PROGRAM = "ruvllm-bench"
-FAILED, WORSE, INTERRUPTED = 1, 3, 130
+WORSE = 3
 MAX_SEED = 2**53 - 1
 PROTOCOLS = ("v1", "v2", "v3")
 ISAS = ("auto", "scalar", "sse4.1", "avx2", "avx512", "neon")
@@ -37,9 +36,6 @@ class Failure(click.ClickException):
     """One line for the user and exit code 1."""
 
     exit_code = FAILED
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"{PROGRAM}: {self.format_message()}", err=True)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -97,7 +93,7 @@ def command(**arguments: Any) -> int:
         elif not quiet:
             _show(Console(), document, path)
     except (BrokenPipeError, SystemExit):  # rich makes the second of the first; the results are saved all the same
-        _discard_output()
+        discard_output()
     worse = [s["model"] for s in document["summaries"] if s["gainCI95"][1] < 0]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
@@ -223,33 +219,8 @@ def _show(console: Console, document: dict[str, Any], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a folder's name in a terminal that has only ASCII
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        code = command.main(args=words, prog_name=PROGRAM, standalone_mode=False, obj=words)
-    except click.UsageError as error:
-        click.echo(f"{PROGRAM}: {error.format_message()} (see {PROGRAM} --help)", err=True)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"{PROGRAM}: interrupted; checkpoints that were written stay", err=True)
-        return INTERRUPTED
-    except OSError as error:  # of our own output: those of the files have become failures
-        _discard_output()
-        with contextlib.suppress(OSError):
-            click.echo(f"{PROGRAM}: cannot write the output: {error.strerror or error}", err=True)
-        return FAILED
-    return int(code or 0)
-
-
-def _discard_output() -> None:
-    """Sends standard output nowhere, or the interpreter would flush it again when it ends, and complain."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    words = sys.argv[1:] if arguments is None else arguments
+    return run(command, PROGRAM, words, when_interrupted="interrupted; checkpoints that were written stay")
 
 
 if __name__ == "__main__":

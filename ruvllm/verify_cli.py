@@ -5,23 +5,21 @@ Imports beyond click come where they are used, so that --help and usage errors a
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ruvllm.command_line import run
 from ruvllm.version import __version__
 
 if TYPE_CHECKING:
     from ruvllm.verify import VerifiedCheckpoint
 
 PROGRAM = "ruvllm-verify"
-INTERRUPTED = 130
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,25 +57,9 @@ def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     return 0 if all_good else 1
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; nothing that a file or a user does ends in a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # "×" in a terminal that has only ASCII
-    try:
-        code = command.main(arguments, prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
-        return int(code)
-    except click.ClickException as error:
-        click.echo(f"{PROGRAM}: {error.format_message()} (see {PROGRAM} --help)", err=True)
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
-    except OSError as error:  # of our own output: those of the files have become reasons
-        _discard_output()
-        with contextlib.suppress(OSError):
-            click.echo(f"{PROGRAM}: cannot write the output: {error.strerror or error}", err=True)
-        return 1
+    return run(command, PROGRAM, sys.argv[1:] if arguments is None else arguments)
 
 
 def _verify(file: Path) -> tuple[VerifiedCheckpoint | None, str]:
@@ -115,9 +97,3 @@ def _print_table(name: str, rows: list[tuple[str, str]]) -> None:
     console = Console(file=sys.stdout, highlight=False)
     console.print(Text(name, style="bold"))
     console.print(table)
-
-
-def _discard_output() -> None:
-    """Send standard output nowhere, or the interpreter would try to flush it again when it ends, and complain."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
