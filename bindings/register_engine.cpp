@@ -39,7 +39,7 @@ void register_enums(py::module_& m)
         .value("EVERYTHING", LearnFrom::everything);
     py::enum_<ReplayPolicy>(m, "ReplayPolicy", "Which trajectories are learned from again after an epoch.")
         .value("UNIFORM", ReplayPolicy::uniform)
-        .value("BEST_QUALITY", ReplayPolicy::best_quality)
+        .value("BEST_PATTERNS", ReplayPolicy::best_patterns)
         .value("PRIORITIZED", ReplayPolicy::prioritized);
     py::enum_<Control>(m, "Control", "The runs that stand beside the result.")
         .value("NONE", Control::none)
@@ -48,13 +48,24 @@ void register_enums(py::module_& m)
         .value("SHUFFLED", Control::shuffled);
 }
 
+// A property for a field of one of the configuration's parts.
+template <class Field>
+void part(py::class_<EngineConfig>& config, const char* name, Field field)
+{
+    using Value = std::remove_cvref_t<decltype(field(std::declval<EngineConfig&>()))>;
+    config.def_property(
+        name, [field](const EngineConfig& c) { return Value(field(c)); },
+        [field](EngineConfig& c, Value value) { field(c) = value; });
+}
+
 void register_config(py::module_& m)
 {
-    py::class_<EngineConfig>(m, "EngineConfig", "How an engine learns; the defaults are those of protocol v3.")
+    py::class_<EngineConfig> config(m, "EngineConfig", "How an engine learns; the defaults are those of protocol v3.");
+    config
         .def(py::init([](std::size_t dim, std::size_t rank, std::size_t heads, float scaling) {
-                 EngineConfig config{};
-                 config.lora = {checked_dim(dim), checked_size("rank", rank, dim), heads, 0.5f, scaling};
-                 return config;
+                 EngineConfig made{};
+                 made.lora = {checked_dim(dim), checked_size("rank", rank, dim), heads, 0.5f, scaling};
+                 return made;
              }),
              py::kw_only(), py::arg("dim"), py::arg("rank"), py::arg("heads"), py::arg("scaling"))
         .def_readwrite("learn_from", &EngineConfig::learn_from)
@@ -66,14 +77,15 @@ void register_config(py::module_& m)
         .def_readwrite("pattern_minimum", &EngineConfig::pattern_minimum)
         .def_readwrite("pattern_clusters", &EngineConfig::pattern_clusters)
         .def_readwrite("pattern_trajectories", &EngineConfig::pattern_trajectories)
+        .def_readwrite("replay_patterns", &EngineConfig::replay_patterns)
         .def_readwrite("tau", &EngineConfig::tau)
+        .def_readwrite("accumulate", &EngineConfig::accumulate)
         .def_readwrite("momentum", &EngineConfig::momentum)
         .def_readwrite("gradient_clip", &EngineConfig::gradient_clip)
         .def_readwrite("failure_quality", &EngineConfig::failure_quality)
         .def_readwrite("seed", &EngineConfig::seed)
-        .def_property(
-            "ewc_lambda", [](const EngineConfig& c) { return c.ewc.lambda; },
-            [](EngineConfig& c, float value) { c.ewc.lambda = value; })
+        .def_readwrite("confident", &EngineConfig::confident)
+        .def_readwrite("quality_memory", &EngineConfig::quality_memory)
         .def_property(
             "fisher_decay", [](const EngineConfig& c) { return c.ewc.running_sum ? 0.0f : c.ewc.decay; },
             [](EngineConfig& c, float value) {
@@ -81,10 +93,24 @@ void register_config(py::module_& m)
                 if (!c.ewc.running_sum)
                     c.ewc.decay = value;
             },
-            "Decay of the Fisher EMA; 0 means a running sum.")
-        .def_property(
-            "head_weight", [](const EngineConfig& c) { return c.lora.head_weight; },
-            [](EngineConfig& c, float value) { c.lora.head_weight = value; });
+            "Decay of the Fisher EMA; 0 means a running sum.");
+    part(config, "head_weight", [](auto& c) -> auto& { return c.lora.head_weight; });
+    part(config, "ewc_lambda", [](auto& c) -> auto& { return c.ewc.lambda; });
+    part(config, "replay_capacity", [](auto& c) -> auto& { return c.replay.capacity; });
+    part(config, "replay_alpha", [](auto& c) -> auto& { return c.replay.alpha; });
+    part(config, "replay_beta", [](auto& c) -> auto& { return c.replay.beta; });
+    part(config, "replay_beta_increment", [](auto& c) -> auto& { return c.replay.beta_increment; });
+    part(config, "replay_epsilon", [](auto& c) -> auto& { return c.replay.epsilon; });
+    part(config, "pattern_capacity", [](auto& c) -> auto& { return c.patterns.capacity; });
+    part(config, "pattern_top", [](auto& c) -> auto& { return c.patterns.top; });
+    part(config, "pattern_threshold", [](auto& c) -> auto& { return c.patterns.threshold; });
+    part(config, "pattern_same_type_factor", [](auto& c) -> auto& { return c.patterns.same_type_factor; });
+    part(config, "pattern_strength", [](auto& c) -> auto& { return c.patterns.strength; });
+    part(config, "memory_positives", [](auto& c) -> auto& { return c.contrastive.positives; });
+    part(config, "memory_negatives", [](auto& c) -> auto& { return c.contrastive.negatives; });
+    part(config, "memory_sampled_negatives", [](auto& c) -> auto& { return c.contrastive.sampled_negatives; });
+    part(config, "memory_threshold", [](auto& c) -> auto& { return c.contrastive.threshold; });
+    part(config, "memory_strength", [](auto& c) -> auto& { return c.contrastive.strength; });
 }
 
 void register_learning(py::class_<LearningEngine>& engine)
@@ -107,12 +133,31 @@ void register_learning(py::class_<LearningEngine>& engine)
             py::arg("tasks").noconvert(),
             "Answers tasks (n,) uint32 at temperature 1 without learning. Returns the same columns as train().")
         .def(
+            "logits",
+            [](LearningEngine& e, const Array<std::uint32_t>& tasks) {
+                const auto indices = vector_view(tasks, "tasks");
+                const auto n = static_cast<py::ssize_t>(indices.size());
+                Array<double> logits({n, static_cast<py::ssize_t>(e.n_candidates())});
+                Array<std::uint32_t> right(n);
+                const std::span<double> scores(logits.mutable_data(), static_cast<std::size_t>(logits.size()));
+                const std::span<std::uint32_t> numbers(right.mutable_data(), indices.size());
+                unlocked([&] { e.logits(indices, scores, numbers); });
+                return py::make_tuple(logits, right);
+            },
+            py::arg("tasks").noconvert(),
+            "Scores (n, M) float64 of tasks (n,) uint32 and their right candidates (n,), without learning: evaluate() "
+            "chooses the largest, its confidence is their softmax.")
+        .def(
             "replay",
             [](LearningEngine& e, std::size_t n, float learning_rate) {
                 return unlocked([&] { return e.replay(n, learning_rate); });
             },
             py::arg("n"), py::kw_only(), py::arg("learning_rate"),
             "Learns again from n trajectories chosen by the replay policy; returns the mean loss.")
+        .def(
+            "step_along_sum", [](LearningEngine& e, float length) { unlocked([&] { e.step_along_sum(length); }); },
+            py::kw_only(), py::arg("length"),
+            "One step of this length along the gradients summed since the last one, where they are accumulated.")
         .def("learn_patterns", [](LearningEngine& e) { unlocked([&] { e.learn_patterns(); }); },
              "Clusters the latest good trajectories into the pattern bank.")
         .def("end_epoch", [](LearningEngine& e) { unlocked([&] { e.end_epoch(); }); },
@@ -154,6 +199,10 @@ void register_state(py::class_<LearningEngine>& engine)
         .def_property_readonly("heads", [](const LearningEngine& e) { return e.config().lora.heads; })
         .def_property_readonly("scaling", [](const LearningEngine& e) { return e.config().lora.scaling; })
         .def_property_readonly("ewc_lambda", [](const LearningEngine& e) { return e.config().ewc.lambda; })
+        .def_property_readonly(
+            "ewc_penalty",
+            [](LearningEngine& e) { return unlocked([&] { return e.ewc().penalty(e.parameters()); }); },
+            "lambda / 2 sum F (theta - reference)^2; 0 before the first consolidation.")
         .def_property_readonly("ewc_task_count", [](const LearningEngine& e) { return e.ewc().task_count(); })
         .def_property_readonly("pattern_count", [](const LearningEngine& e) { return e.patterns().size(); })
         .def_property_readonly(

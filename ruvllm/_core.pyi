@@ -72,8 +72,10 @@ class RandomStream:
     def integers(self, below: int, n: int) -> npt.NDArray[np.int64]: ...
     def permutation(self, n: int) -> npt.NDArray[np.int64]: ...
 
+def resampled_totals(values: npt.NDArray[np.int64], stream: RandomStream, n_rows: int) -> npt.NDArray[np.int64]: ...
 def exp(x: float) -> float: ...
 def log(x: float) -> float: ...
+def softmax(logits: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]: ...
 
 # register_encoder
 
@@ -368,7 +370,7 @@ class LearnFrom(_Enum):
 
 class ReplayPolicy(_Enum):
     UNIFORM: ClassVar[ReplayPolicy]
-    BEST_QUALITY: ClassVar[ReplayPolicy]
+    BEST_PATTERNS: ClassVar[ReplayPolicy]
     PRIORITIZED: ClassVar[ReplayPolicy]
     __members__: ClassVar[dict[str, ReplayPolicy]]
 
@@ -389,7 +391,9 @@ class EngineConfig:
     pattern_minimum: int
     pattern_clusters: int
     pattern_trajectories: int
+    replay_patterns: int
     tau: float
+    accumulate: bool
     momentum: float
     gradient_clip: float
     failure_quality: float
@@ -397,6 +401,23 @@ class EngineConfig:
     ewc_lambda: float
     fisher_decay: float
     head_weight: float
+    confident: float
+    quality_memory: float
+    replay_capacity: int
+    replay_alpha: float
+    replay_beta: float
+    replay_beta_increment: float
+    replay_epsilon: float
+    pattern_capacity: int
+    pattern_top: int
+    pattern_threshold: float
+    pattern_same_type_factor: float
+    pattern_strength: float
+    memory_positives: int
+    memory_negatives: int
+    memory_sampled_negatives: int
+    memory_threshold: float
+    memory_strength: float
     def __init__(self, *, dim: int, rank: int, heads: int, scaling: float) -> None: ...
 
 _Outcomes: TypeAlias = tuple[
@@ -407,7 +428,9 @@ class LearningEngine:
     def __init__(self, source: TaskSource, config: EngineConfig, *, isa: str = "auto") -> None: ...
     def train(self, tasks: npt.NDArray[np.uint32], *, learning_rate: float, temperature: float) -> _Outcomes: ...
     def evaluate(self, tasks: npt.NDArray[np.uint32]) -> _Outcomes: ...
+    def logits(self, tasks: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...
     def replay(self, n: int, *, learning_rate: float) -> float: ...
+    def step_along_sum(self, *, length: float) -> None: ...
     def learn_patterns(self) -> None: ...
     def end_epoch(self) -> None: ...
     def consolidate(self) -> None: ...
@@ -419,6 +442,8 @@ class LearningEngine:
     def scaling(self) -> float: ...
     @property
     def ewc_lambda(self) -> float: ...
+    @property
+    def ewc_penalty(self) -> float: ...
     @property
     def parameters(self) -> npt.NDArray[np.float32]: ...
     @property

@@ -1,75 +1,123 @@
-"""Bootstrap interval of a mean gain that was measured over several seeds and, in each, many queries."""
+"""Bootstrap intervals of means that were measured over several runs and, in each, many tasks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import Purpose, RandomStream
+from ruvllm._core import Purpose, RandomStream, resampled_totals
 
-__all__ = ["bootstrap_interval"]
+__all__ = ["LEVEL", "RESAMPLES", "bootstrap_interval", "bootstrap_intervals", "describe"]
 
-MAX_DRAWS = 1 << 20
-"""Draws held in memory at once."""
+RESAMPLES = 10_000
+"""Resamples of every interval that is reported."""
+
+LEVEL = 0.95
+"""Share of the resampled means that an interval covers."""
+
+METHOD = (
+    "percentile interval of a hierarchical bootstrap: runs are drawn with replacement, then tasks within each drawn "
+    "run, the same ones for all metrics; the statistic is the mean of the runs' means"
+)
+
+
+def describe(seed: int) -> dict[str, Any]:
+    """How intervals with this seed and the defaults are made, for a results file: method, resamples, seed, level."""
+    return {"method": METHOD, "resamples": RESAMPLES, "seed": seed, "level": LEVEL}
 
 
 def bootstrap_interval(
-    values_per_seed: Sequence[Sequence[float]], seed: int, n_resamples: int = 2000, level: float = 0.95
+    values_per_run: Sequence[Sequence[float]], seed: int, n_resamples: int = RESAMPLES, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Percentile interval of the mean of the seeds' means.
+    """(low, high): percentile interval of the mean of the runs' means.
 
-    `values_per_seed` has one value per query for each seed, for instance paired gains: after minus before. Seeds
-    are drawn with replacement, then queries within each drawn seed, with replacement as well (hierarchical
-    bootstrap: Davison & Hinkley 1997, sec. 3.8; of their two strategies the one with the wider result). With k
-    seeds the spread between seeds is understated by about (k - 1) / k, as any bootstrap of k values does.
+    `values_per_run` has one value per task for each run (one seed, or one seed and fold), for instance paired gains:
+    after minus before. Runs are drawn with replacement, then tasks within each drawn run, with replacement as well
+    (hierarchical bootstrap: Davison & Hinkley 1997, sec. 3.8; of their two strategies the one with the wider result).
+    With k runs the spread between runs is understated by about (k - 1) / k, as any bootstrap of k values does.
 
     Values become fixed-point numbers of 64 bits, so that sums are exact whatever their order; each is off by at
-    most 2^-40 of the largest, for fewer than 2^22 queries. The same arguments give the same bits on every CPU.
+    most 2^-40 of the largest, for fewer than 2^22 tasks. The same arguments give the same bits on every CPU.
 
-    Raises ValueError for no seeds, a seed without values, values that are not finite, n_resamples < 1, or a
-    level outside (0, 1).
+    Raises ValueError for no runs, a run without values, values that are not finite, n_resamples < 1, or a level
+    outside (0, 1).
+    """
+    return bootstrap_intervals({"values": values_per_run}, seed, n_resamples, level)["values"]
+
+
+def bootstrap_intervals(
+    metrics: Mapping[str, Sequence[Sequence[float]]], seed: int, n_resamples: int = RESAMPLES, level: float = LEVEL
+) -> dict[str, tuple[float, float]]:
+    """The `bootstrap_interval` of several metrics of the same tasks, by name, with the same digits as alone.
+
+    All share the draws, so that one resample is one imagined repetition of the whole experiment, and it costs little
+    more than one metric. All need the same runs and numbers of tasks. Raises ValueError as `bootstrap_interval` does,
+    for no metrics, and naming the metric whose runs are not those of the first.
     """
     if n_resamples < 1 or not 0 < level < 1:
         raise ValueError(f"a bootstrap needs n_resamples >= 1 and 0 < level < 1, not {n_resamples} and {level}")
-    fixed, unit = _fixed_point(values_per_seed)
-    chosen = RandomStream(seed, Purpose.BOOTSTRAP).integers(len(fixed), n_resamples * len(fixed))
-    chosen = chosen.reshape(n_resamples, len(fixed))
-    sums = np.zeros(n_resamples)
-    for slot in range(len(fixed)):
-        for number, values in enumerate(fixed):
-            rows = np.flatnonzero(chosen[:, slot] == number)
-            stream = RandomStream(seed, Purpose.BOOTSTRAP, 1 + slot, number)
-            sums[rows] += _resampled_totals(values, len(rows), stream) / len(values)
-    means = np.sort(sums / len(fixed) * unit)
+    runs, exponents = _fixed_point(metrics)
+    means = _resampled_means(runs, seed, n_resamples)
     # the k-th smallest and the k-th largest, k = (R + 1) (1 - level) / 2
     k = min(max(1, round((n_resamples + 1) * (1 - level) / 2)), (n_resamples + 1) // 2)
-    return float(means[k - 1]), float(means[n_resamples - k])
+    intervals = {}
+    for name, exponent, column in zip(metrics, exponents, means.T, strict=True):
+        ordered = np.ldexp(np.sort(column), -exponent)
+        intervals[name] = (float(ordered[k - 1]), float(ordered[n_resamples - k]))
+    return intervals
 
 
-def _fixed_point(values_per_seed: Sequence[Sequence[float]]) -> tuple[list[NDArray[np.int64]], float]:
-    """Integers and the unit they count: value = integer * unit, unit a power of two, no total above 2^62."""
-    if len(values_per_seed) == 0:
-        raise ValueError("a bootstrap needs at least 1 seed, not 0")
-    arrays = [np.asarray(values, dtype=np.float64) for values in values_per_seed]
+def _fixed_point(metrics: Mapping[str, Sequence[Sequence[float]]]) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """One array (n_metrics, n_tasks) of integers per run, and per metric the exponent: integer = value * 2^exponent.
+
+    No total of n_tasks of a run's integers is above 2^62 in magnitude.
+    """
+    if len(metrics) == 0:
+        raise ValueError("a bootstrap needs at least 1 metric, not 0")
+    columns: list[list[NDArray[np.int64]]] = []
+    exponents = []
+    for name, values_per_run in metrics.items():
+        arrays = _checked(name, values_per_run)
+        largest = max(float(np.abs(array).max()) for array in arrays)
+        longest = max(len(array) for array in arrays)
+        exponents.append(62 - math.frexp(largest)[1] - longest.bit_length())
+        columns.append([np.rint(np.ldexp(array, exponents[-1])).astype(np.int64) for array in arrays])
+        if [len(array) for array in arrays] != [len(column) for column in columns[0]]:
+            raise ValueError(
+                f"metrics drawn together need the same runs and tasks: {name} has {_sizes(columns[-1])}, "
+                f"{next(iter(metrics))} has {_sizes(columns[0])}"
+            )
+    return [np.stack(of_run) for of_run in zip(*columns, strict=True)], exponents
+
+
+def _checked(name: str, values_per_run: Sequence[Sequence[float]]) -> list[NDArray[np.float64]]:
+    if len(values_per_run) == 0:
+        raise ValueError(f"a bootstrap of {name} needs at least 1 run, not 0")
+    arrays = [np.asarray(values, dtype=np.float64) for values in values_per_run]
     for array in arrays:
         if array.ndim != 1 or len(array) == 0:
-            raise ValueError(f"a bootstrap needs at least 1 value in each seed, not an array of shape {array.shape}")
+            raise ValueError(
+                f"a bootstrap of {name} needs at least 1 value in each run, not an array of shape {array.shape}"
+            )
         if not np.isfinite(array).all():
-            raise ValueError("a bootstrap needs finite values, not NaN or infinity")
-    largest = max(float(np.abs(array).max()) for array in arrays)
-    longest = max(len(array) for array in arrays)
-    exponent = 62 - math.frexp(largest)[1] - longest.bit_length()
-    scaled = [np.rint(np.ldexp(array, exponent)).astype(np.int64) for array in arrays]
-    return scaled, math.ldexp(1.0, -exponent)
+            raise ValueError(f"a bootstrap of {name} needs finite values, not NaN or infinity")
+    return arrays
 
 
-def _resampled_totals(values: NDArray[np.int64], n_rows: int, stream: RandomStream) -> NDArray[np.int64]:
-    """Totals (n_rows,) of len(values) draws with replacement."""
-    totals = np.empty(n_rows, dtype=np.int64)
-    step = max(1, MAX_DRAWS // len(values))
-    for begin in range(0, n_rows, step):
-        count = min(step, n_rows - begin)
-        draws = stream.integers(len(values), count * len(values))
-        totals[begin : begin + count] = values[draws].reshape(count, len(values)).sum(axis=1)
-    return totals
+def _sizes(runs: Sequence[NDArray[np.int64]]) -> str:
+    return f"{len(runs)} runs of {', '.join(str(len(run)) for run in runs)}"
+
+
+def _resampled_means(runs: Sequence[NDArray[np.int64]], seed: int, n_resamples: int) -> NDArray[np.float64]:
+    """Means (n_resamples, n_metrics) over as many drawn runs as there are runs of the drawn tasks' means."""
+    chosen = RandomStream(seed, Purpose.BOOTSTRAP).integers(len(runs), n_resamples * len(runs))
+    chosen = chosen.reshape(n_resamples, len(runs))
+    sums = np.zeros((n_resamples, len(runs[0])))
+    for slot in range(len(runs)):
+        for number, values in enumerate(runs):
+            rows = np.flatnonzero(chosen[:, slot] == number)
+            stream = RandomStream(seed, Purpose.BOOTSTRAP, 1 + slot, number)
+            sums[rows] += resampled_totals(values, stream, len(rows)) / values.shape[1]
+    return sums / len(runs)

@@ -1,7 +1,8 @@
-"""One cell of a benchmark: one model, protocol and seed, learned beside its three controls, measured and saved."""
+"""One cell of a benchmark: one model, protocol, seed and fold, learned beside its controls, measured and saved."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,16 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine, active_isa
+from ruvllm.anti_overfitting import anti_overfitting
+from ruvllm.canonical import canonical_json
 from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
+from ruvllm.folds import ORDINARY, Fold
 from ruvllm.metrics import answer
 from ruvllm.models import ModelProfile
 from ruvllm.protocols import Protocol
-from ruvllm.retrieval import hits_at_1, mean_reciprocal_rank, recall_at_1, reciprocal_ranks, retrieval_ranks
+from ruvllm.retrieval import Ranks, mean_reciprocal_rank, recall_at_1, reciprocal_ranks, retrieval_ranks
 from ruvllm.training import Progress, RunPlan, TrainedRun, train
 from ruvllm.version import __version__
 from ruvllm.workload import TASK_TYPES, Retrieval, Workload
 
-__all__ = ["Cell", "CellResult", "run_cell"]
+__all__ = ["Cell", "Entry", "run_cell"]
+
+Entry = dict[str, Any]
+"""One run in the results file."""
 
 CONTROLS = {
     "frozen": Control.FROZEN,
@@ -39,6 +46,8 @@ class Cell:
     plan: RunPlan
     profile: str
     build: Callable[[], Workload]
+    fold: Fold | None = None
+    """Of a cross-validation."""
 
     @property
     def protocol(self) -> Protocol:
@@ -46,46 +55,37 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return f"{self.model.name} {self.protocol.name} seed {self.plan.seed}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CellResult:
-    """The entry of the results file, and the paired gains that intervals are made of."""
-
-    entry: dict[str, Any]
-    gains: list[float]
-    """Per test task: 1 resolved after learning only, -1 before only, else 0."""
-    recall_gains: list[float] | None
-    """Per test query: 1 found after learning only, -1 before only, else 0."""
-    reciprocal_gains: list[float] | None
-    """Per test query: difference of the reciprocal ranks."""
+        fold = "" if self.fold is None else f" fold {self.fold.number}/{self.fold.of}"
+        return f"{self.model.name} {self.protocol.name} seed {self.plan.seed}{fold}"
 
 
 def run_cell(
     cell: Cell, folder: Path, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False
-) -> CellResult:
-    """Runs the cell and writes its checkpoint into an existing folder. Raises Cancelled, OSError, ValueError."""
+) -> Entry:
+    """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
+
+    Raises Cancelled, OSError, ValueError.
+    """
     workload = cell.build()
-    run = train(cell.plan, workload, progress=progress, cancelled=cancelled)
+    run = train(cell.plan, workload, progress=progress, cancelled=cancelled, calibrate=True)
     controls = {name: _control(cell, workload, control, cancelled) for name, control in CONTROLS.items()}
-    retrieval, gains = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
-    metrics = _metrics(workload, run, controls, retrieval)
+    ranks = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
+    metrics = _metrics(workload, run, controls, ranks)
     written = _save(cell, workload, run, metrics, folder)
-    entry = {
+    return {
         **_identity(cell, workload),
+        "taskSet": _task_set(cell, workload),
         **metrics,
+        "antiOverfitting": anti_overfitting(cell.plan, workload, run, metrics["holdout"], cell.fold),
         "patterns": run.engine.pattern_count,
         "efficiency": metrics["final"]["resolveRate"] / cell.model.params_b,
         "seconds": run.seconds,
         "history": run.history,
+        "answers": _answers(workload, run, ranks),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
         "checkpoint": str(written.path),
     }
-    recall_gains, reciprocal_gains = gains if gains is not None else (None, None)
-    task_gains = run.final.resolved.astype(np.float64) - run.initial.resolved.astype(np.float64)
-    return CellResult(entry, task_gains.tolist(), recall_gains, reciprocal_gains)
 
 
 def _control(
@@ -96,45 +96,59 @@ def _control(
 
 
 def _metrics(
-    workload: Workload, run: TrainedRun, controls: dict[str, Any], retrieval: dict[str, Any] | None
+    workload: Workload, run: TrainedRun, controls: dict[str, Any], ranks: tuple[Ranks, Ranks] | None
 ) -> dict[str, Any]:
     """Test before and after, as many train tasks as test tasks, and the holdout: read here and never before."""
     parts = workload.parts
     metrics = {
         "initial": run.initial.summary(),
         "final": run.final.summary_with_interval(),
+        "calibrated": {"initial": run.initial_calibrated, "final": run.final_calibrated},
+        "reliability": {"initial": run.initial.reliability(), "final": run.final.reliability()},
         "taskTypeAccuracy": run.final.by_type(),
         "train": answer(run.engine, workload, parts.train[: len(parts.test)]).summary(),
         "holdout": answer(run.engine, workload, parts.holdout).summary(),
         "controls": controls,
     }
-    if retrieval is not None:
-        metrics["retrieval"] = retrieval
+    if ranks is not None:
+        frozen, learned = ranks
+        metrics["retrieval"] = {
+            "queries": len(frozen),
+            "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
+            "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
+        }
     return metrics
 
 
-def _retrieve(
-    question: Retrieval | None, engine: LearningEngine, isa: str
-) -> tuple[dict[str, Any] | None, tuple[list[float], list[float]] | None]:
-    """recall@1 and MRR among all test solutions, with the frozen queries and with the adapted ones."""
+def _retrieve(question: Retrieval | None, engine: LearningEngine, isa: str) -> tuple[Ranks, Ranks] | None:
+    """Ranks among all test solutions, of the frozen queries and of the adapted ones."""
     if question is None:
-        return None, None
+        return None
     n = len(question.queries)
     right = np.arange(n, dtype=np.int32)
     adapted = engine.adapt(question.queries, np.zeros(n, dtype=np.uint8))
-    frozen = retrieval_ranks(question.queries, question.solutions, right, isa=isa)
-    learned = retrieval_ranks(adapted, question.solutions, right, isa=isa)
-    summary = {
-        "queries": n,
-        "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
-        "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
+    return (
+        retrieval_ranks(question.queries, question.solutions, right, isa=isa),
+        retrieval_ranks(adapted, question.solutions, right, isa=isa),
+    )
+
+
+def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None) -> dict[str, Any]:
+    """Each test task's outcome before and after, for paired comparisons; element i belongs to task tasks[i]."""
+    answers: dict[str, Any] = {
+        "tasks": workload.parts.test.tolist(),
+        "resolvedInitially": run.initial.resolved.astype(int).tolist(),
+        "resolved": run.final.resolved.astype(int).tolist(),
+        "confidence": run.final.confidence.tolist(),
     }
-    recall_gains = (hits_at_1(learned) - hits_at_1(frozen)).tolist()
-    return summary, (recall_gains, (reciprocal_ranks(learned) - reciprocal_ranks(frozen)).tolist())
+    if ranks is not None:
+        answers["reciprocalRankInitially"] = reciprocal_ranks(ranks[0]).tolist()
+        answers["reciprocalRank"] = reciprocal_ranks(ranks[1]).tolist()
+    return answers
 
 
 def _identity(cell: Cell, workload: Workload) -> dict[str, Any]:
-    return {
+    identity: dict[str, Any] = {
         "protocol": cell.protocol.name,
         "workload": workload.name,
         "model": cell.model.name,
@@ -144,6 +158,23 @@ def _identity(cell: Cell, workload: Workload) -> dict[str, Any]:
         "epochs": cell.plan.size.epochs,
         "tasksPerEpoch": cell.plan.size.tasks_per_epoch,
     }
+    if cell.fold is not None:
+        identity |= {"fold": cell.fold.number, "folds": cell.fold.of}
+    return identity
+
+
+def _task_set(cell: Cell, workload: Workload) -> str:
+    """SHA-256 of what made the tasks: equal where two runs' tasks have the same numbers and the same vectors."""
+    made_from: dict[str, Any] = {
+        "workload": workload.name,
+        "model": cell.model.name,
+        "seed": cell.plan.seed,
+        "details": workload.details,
+    }
+    if workload.digest is not None:  # candidates and term weights differ from fold to fold
+        fold = cell.fold or ORDINARY
+        made_from |= {"fold": fold.number, "folds": fold.of}
+    return hashlib.sha256(canonical_json(made_from)).hexdigest()
 
 
 def _save(
@@ -152,7 +183,8 @@ def _save(
     arguments = {
         **_identity(cell, workload),
         "profile": cell.profile,
-        "baseRate": cell.plan.base_rate,
+        "stream": cell.plan.stream,
+        "baseRate": cell.plan.first_rate,
         "workloadDetails": workload.details,
         "packageVersion": __version__,
     }

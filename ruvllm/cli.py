@@ -1,66 +1,50 @@
-"""The command ruvllm-bench: arguments, output and exit codes only; benchmark.py does the work.
+"""The command ruvllm-bench: arguments, output and exit codes only; benchmark.py and its neighbours do the work.
 
 Imports beyond click come where they are used, so that --help and usage errors answer at once.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ruvllm.command_line import FAILED, discard_output, run
+from ruvllm.cli_options import PROGRAM, Failure, Run, give_out, run_options, start
+from ruvllm.command_line import run
 from ruvllm.version import __version__
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from ruvllm.benchmark import Options
-    from ruvllm.corpus import Corpus
-    from ruvllm.progress import QuietReporter
-
-PROGRAM = "ruvllm-bench"
 WORSE = 3
-MAX_SEED = 2**53 - 1
-PROTOCOLS = ("v1", "v2", "v3")
-ISAS = ("auto", "scalar", "sse4.1", "avx2", "avx512", "neon")
+FEWEST_SEEDS = 2
+"""For an interval over seeds."""
 
 
-class Failure(click.ClickException):
-    """One line for the user and exit code 1."""
+class _Commands(click.Group):
+    """A word that is no command is often the second name of a list."""
 
-    exit_code = FAILED
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None:
+            known = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{args[0]!r} is no command; there is {known}. Several models: --models A,B")
+        return super().resolve_command(ctx, args)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--profile", type=click.Choice(["quick", "standard", "full"]), default="full", show_default=True,
-              help="How many epochs and tasks: for v3 6x40, 8x60 or 12x120. quick runs the first three models.")
-@click.option("--protocol", type=click.Choice([*PROTOCOLS, "all"]), default="v3", show_default=True,
-              help="Which version of the learning stack: v1 one adapter, v2 curriculum, v3 all of it.")
-@click.option("--models", "model_names", multiple=True, metavar="NAME",
-              help="Only this model; may be given several times or as a list with commas.")
-@click.option("--workload", default="simulated", show_default=True, metavar="simulated|code[:PATH]",
-              help="Tasks made from keys, or from a Python source tree: the interpreter's standard library by default.")
-@click.option("--split", type=click.Choice(["file", "function"]), default="file", show_default=True,
-              help="Code only. file: test on files never seen. function: the files are known, the queries are new.")
-@click.option("--rank", type=click.IntRange(1, 256), help="LoRA rank, instead of the protocol's.")
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="First seed.")
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N",
-              help="Run N seeds from --seed on; means and intervals over them.  [default: 1; code: 3]")
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
-              help="Runs at the same time. The results do not depend on it.")
-@click.option("--isa", type=click.Choice(ISAS), default="auto", show_default=True,
-              help="Instruction set of the kernels. The results do not depend on it.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
-              help="Folder for benchmark-*.json and checkpoints/*.json.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results file on standard output, nothing else there.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no table.")
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@run_options(
+    seeds_help="Run N seeds from --seed on; means and intervals over them.  [default: 1; code: 3; blocked: 5]",
+    several_protocols=True,
+)
+@click.option("--folds", type=click.IntRange(3, 20), metavar="K",
+              help="Cross-validation: K runs per seed, each task outside the holdout tested once.")
+@click.option("--stream", type=click.Choice(["mixed", "blocked"]), default="mixed", show_default=True,
+              help="blocked: the four task types one after another; forgetting with EWC on and off.")
 @click.version_option(__version__, prog_name=PROGRAM)
 def command(**arguments: Any) -> int:
     """Does a small model get better from use, and is that true?
@@ -71,156 +55,114 @@ def command(**arguments: Any) -> int:
     \b
     Examples:
       ruvllm-bench --profile full                     the report's final table
-      ruvllm-bench --profile full --seeds 3 --jobs 2  the same over seeds 0, 1 and 2
+      ruvllm-bench --protocol all --seeds 5 --jobs 2  v1, v2 and v3 beside the report, with intervals
+      ruvllm-bench --folds 5                          5-fold cross-validation
+      ruvllm-bench --stream blocked                   what is forgotten of one task type while others are learned
+      ruvllm-bench ablate                             what each component brings
+      ruvllm-bench protocols                          all constants of v1, v2 and v3
       ruvllm-bench --workload code --split function   docstring to code, on the standard library
       ruvllm-bench --models Phi-3-mini-4k --json      for other programs
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (its gain's 95%
     interval lies below 0).
     """
-    quiet, as_json = arguments["quiet"], arguments["as_json"]
-    options = _options(arguments)
-    _prepare_folders(arguments["out"])
-    from rich.console import Console
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return 0
+    if arguments["stream"] == "blocked":
+        return _blocked(arguments)
+    code = arguments["workload"].startswith("code")
+    return _benchmark(start(arguments, default_seeds=3 if code else 1, checkpoints=True))
 
-    reporter = _reporter(Console(stderr=True), quiet)
-    corpus = _read_corpus(arguments["workload"], reporter)
-    document = _run(options, corpus, arguments["out"], arguments["jobs"], reporter)
-    path = _save(document, arguments["out"])
+
+def _refuse_options_before(context: click.Context) -> None:
+    sources = [context.get_parameter_source(name) for name in context.params]
+    if click.core.ParameterSource.COMMANDLINE in sources:
+        raise click.UsageError(f"options of {context.invoked_subcommand} come after its name")
+
+
+def _benchmark(run: Run) -> int:
+    from ruvllm.benchmark import make_cells, run_cells
+    from ruvllm.checkpoint import CheckpointConflictError
+    from ruvllm.results import make_document
+    from ruvllm.tables import print_results
+
     try:
-        if as_json:
-            click.echo(_json_text(document), nl=False)
-        elif not quiet:
-            _show(Console(), document, path)
-    except (BrokenPipeError, SystemExit):  # rich makes the second of the first; the results are saved all the same
-        discard_output()
-    worse = [s["model"] for s in document["summaries"] if s["gainCI95"][1] < 0]
+        with run.reporter:
+            cells = make_cells(run.options, run.corpus)
+            results = run_cells(cells, run.out / "checkpoints", run.jobs, run.reporter)
+    except (CheckpointConflictError, ValueError, OSError) as error:
+        raise Failure(str(error)) from error
+    document = make_document(results, run.command, run.options.isa)
+    give_out(run, document, print_results)
+    worse = [f"{s['model']} {s['protocol']}" for s in document["summaries"] if s["gainCI95"][1] < 0]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
         return WORSE
     return 0
 
 
-def _options(arguments: dict[str, Any]) -> Options:
-    from ruvllm.benchmark import Options, models_of
-    from ruvllm.models import find_models
+def _blocked(arguments: dict[str, Any]) -> int:
+    """Final accuracy, backward transfer and forgetting; measures, so that there is no exit code for worse."""
+    if arguments["folds"] is not None:
+        raise click.UsageError("--folds is for the mixed stream")
+    if arguments["workload"] != "simulated":
+        raise click.UsageError("a blocked stream needs tasks of several types: the simulated workload")
+    from ruvllm.forgetting import run_blocked
+    from ruvllm.forgetting_results import make_forgetting_document
+    from ruvllm.forgetting_table import print_forgetting
 
-    kind = arguments["workload"].partition(":")[0]
-    if kind not in ("simulated", "code") or arguments["workload"] == "code:" or (
-        kind == "simulated" and arguments["workload"] != "simulated"
-    ):
-        raise click.BadParameter(
-            f"must be simulated, code or code:PATH, not {arguments['workload']!r}", param_hint="'--workload'"
-        )
-    names = [name.strip() for text in arguments["model_names"] for name in text.split(",")]
+    run = start(arguments, default_seeds=5, least_seeds=FEWEST_SEEDS)
+    with run.reporter:
+        runs = run_blocked(run.options, run.jobs, run.reporter)
+    give_out(run, make_forgetting_document(runs, run.command, run.options.isa), print_forgetting)
+    return 0
+
+
+@command.command("ablate")
+@run_options(seeds_help="Run N seeds from --seed on, at least 2.  [default: 10]", several_protocols=False)
+def ablate(**arguments: Any) -> int:
+    """What does each component bring?
+
+    Takes every component off in turn and compares with the full system on the same tasks and seeds: final resolve
+    rate, training tasks until 90% are resolved, calibration error (ECE), each with a 95% interval over the seeds.
+    A component without an effect is shown as such. All six models and 10 seeds take some minutes.
+
+    \b
+    Examples:
+      ruvllm-bench ablate --jobs 2
+      ruvllm-bench ablate --protocol v2 --models StarCoder2-3B
+    """
+    from ruvllm.ablation import run_ablation
+    from ruvllm.ablation_results import make_ablation_document
+    from ruvllm.ablation_table import print_ablation
+
+    run = start(arguments, default_seeds=10, least_seeds=FEWEST_SEEDS)
     try:
-        models = find_models(names) if names else models_of(kind, arguments["profile"])
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--models'") from error
-    protocol, seed = arguments["protocol"], arguments["seed"]
-    seeds = arguments["seeds"] or (3 if kind == "code" else 1)
-    if seed + seeds - 1 > MAX_SEED:
-        raise click.BadParameter(f"the last seed must be at most {MAX_SEED}", param_hint="'--seeds'")
-    return Options(
-        protocols=PROTOCOLS if protocol == "all" else (protocol,),
-        profile=arguments["profile"],
-        models=models,
-        workload=kind,
-        split=arguments["split"],
-        seeds=tuple(range(seed, seed + seeds)),
-        rank=arguments["rank"],
-        isa=_checked_isa(arguments["isa"]),
-    )
-
-
-def _checked_isa(isa: str) -> str:
-    from ruvllm._core import active_isa, available_isas
-
-    try:
-        active_isa()  # RUVLLM_ISA may name one that is not there
-    except ValueError as error:
-        raise click.UsageError(f"RUVLLM_ISA: {error}") from error
-    if isa not in ("auto", *available_isas()):
-        raise click.BadParameter(
-            f"{isa} is not available on this CPU; there is {', '.join(available_isas())}", param_hint="'--isa'"
-        )
-    return isa
-
-
-def _prepare_folders(out: Path) -> None:
-    """An output folder that cannot be written is found out before the first epoch."""
-    from ruvllm.files import UnwritableFolderError, ensure_writable_folder
-
-    try:
-        ensure_writable_folder(out)
-        ensure_writable_folder(out / "checkpoints")
-    except UnwritableFolderError as error:
-        raise Failure(str(error)) from error
-
-
-def _read_corpus(workload: str, reporter: QuietReporter) -> Corpus | None:
-    from ruvllm.corpus import read_corpus
-
-    kind, _, path = workload.partition(":")
-    if kind != "code":
-        return None
-    reporter.note(f"Reading Python source: {path or 'the standard library'}")
-    try:
-        return read_corpus(path or None)
+        with run.reporter:
+            runs = run_ablation(run.options, run.corpus, run.jobs, run.reporter)
     except ValueError as error:
         raise Failure(str(error)) from error
+    give_out(run, make_ablation_document(runs, run.options, run.command), print_ablation)
+    return 0
 
 
-def _reporter(console: Console, quiet: bool) -> QuietReporter:
-    from ruvllm.progress import BarReporter, LineReporter, QuietReporter
+@command.command("protocols")
+def protocols() -> int:
+    """All constants of v1, v2 and v3 side by side."""
+    from rich.console import Console
 
-    if quiet:
-        return QuietReporter()
-    return BarReporter(console) if console.is_terminal else LineReporter(console)
+    from ruvllm.protocol_table import print_protocols
 
-
-def _run(options: Options, corpus: Corpus | None, out: Path, jobs: int, reporter: QuietReporter) -> dict[str, Any]:
-    from ruvllm.benchmark import make_cells, run_cells
-    from ruvllm.checkpoint import CheckpointConflictError
-    from ruvllm.results import make_document
-
-    try:
-        with reporter:
-            results = run_cells(make_cells(options, corpus), out / "checkpoints", jobs, reporter)
-    except (CheckpointConflictError, ValueError, OSError) as error:
-        raise Failure(str(error)) from error
-    return make_document(results, [PROGRAM, *click.get_current_context().obj], options.isa)
-
-
-def _json_text(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
-
-
-def _save(document: dict[str, Any], out: Path) -> Path:
-    """Writes the results file under a name of its own."""
-    from ruvllm.files import write_atomically
-
-    stamp = document["created"].replace("-", "").replace(":", "")
-    path = out / f"benchmark-{stamp}-{secrets.token_hex(4)}.json"
-    try:
-        write_atomically(path, _json_text(document).encode())
-    except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}") from error
-    return path
-
-
-def _show(console: Console, document: dict[str, Any], path: Path) -> None:
-    from ruvllm.tables import print_results
-
-    print_results(console, document)
-    checkpoints = path.parent / "checkpoints"
-    console.print(f"Results: {path}; checkpoints: {checkpoints}{os.sep}", markup=False, highlight=False, soft_wrap=True)
+    print_protocols(Console())
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    return run(command, PROGRAM, words, when_interrupted="interrupted; checkpoints that were written stay")
+    return run(command, PROGRAM, words, when_interrupted="interrupted; files that were written stay")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ruvllm.code_candidates import draw_candidates
 from ruvllm.code_split import PARTS, Split, split_by_file, split_by_function
 from ruvllm.corpus import CodeTask, corpus_digest
 from ruvllm.encoders import Encoder, HashedNgramEncoder
+from ruvllm.folds import ORDINARY, Fold
 
 __all__ = ["CodeWorkload", "build_code_workload"]
 
@@ -73,6 +74,7 @@ def build_code_workload(
     dim: int,
     seed: int,
     split: str = "file",
+    fold: Fold = ORDINARY,
     n_candidates: int = 8,
     encoder: Encoder | None = None,
 ) -> CodeWorkload:
@@ -87,7 +89,7 @@ def build_code_workload(
     tasks = tuple(tasks)
     if n_candidates < 2:
         raise ValueError(f"a task needs at least 2 candidates, not {n_candidates}")
-    parts = _split(tasks, split, seed)
+    parts = _split(tasks, split, seed, fold)
     bodies = _body_numbers(tasks)
     _check_sizes(parts, bodies, n_candidates, split)
 
@@ -108,11 +110,11 @@ def build_code_workload(
     return CodeWorkload(tasks, queries, solutions, candidates, right, difficulty, parts, encoder.name, digest)
 
 
-def _split(tasks: Sequence[CodeTask], split: str, seed: int) -> Split:
+def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Split:
     if split == "file":
-        return split_by_file([task.path for task in tasks], seed)
+        return split_by_file([task.path for task in tasks], seed, fold)
     if split == "function":
-        return split_by_function(len(tasks), seed)
+        return split_by_function(len(tasks), seed, fold)
     raise ValueError(f"split must be 'file' or 'function', not {split!r}")
 
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
 from ruvllm.protocols import Protocol
-from ruvllm.schedulers import CURRICULUM, DynamicDifficulty, curriculum_stage
+from ruvllm.schedulers import CURRICULUM, DynamicDifficulty
+from ruvllm.stream import EpochPlan
 from ruvllm.workload import Workload
 
 __all__ = ["TaskOrder"]
@@ -19,35 +20,35 @@ SPREAD = 0.15
 class TaskOrder:
     """Hands out train tasks: types in turn, each time the unused task nearest to the difficulty asked for."""
 
-    def __init__(self, workload: Workload, protocol: Protocol, epochs: int, seed: int) -> None:
+    def __init__(self, workload: Workload, protocol: Protocol, seed: int) -> None:
         self.difficulty = DynamicDifficulty()
-        self._protocol = protocol
-        self._epochs = epochs
+        self._adaptive = protocol.adaptive_difficulty
         self._stream = RandomStream(seed, Purpose.SCHEDULE)
         self._count = 0
         train = workload.parts.train
         types = workload.types[train]
-        self._tasks = [train[types == t] for t in np.unique(types)]
-        self._difficulties = [workload.difficulty[tasks].astype(np.float64) for tasks in self._tasks]
-        self._uses = [np.zeros(len(tasks)) for tasks in self._tasks]
+        self._tasks = {int(t): train[types == t] for t in np.unique(types)}
+        self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in self._tasks.items()}
+        self._uses = {t: np.zeros(len(tasks)) for t, tasks in self._tasks.items()}
 
-    def next_chunk(self, epoch: int, n: int) -> NDArray[np.uint32]:
-        """The next n tasks (n,) for an epoch that counts from 0."""
-        return np.array([self._next(self._wanted(epoch)) for _ in range(n)], dtype=np.uint32)
+    def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
+        """The next n tasks (n,) for an epoch."""
+        return np.array([self._next(epoch) for _ in range(n)], dtype=np.uint32)
 
-    def _wanted(self, epoch: int) -> float:
-        if not self._protocol.curriculum:
-            return self._count % 10 / 10
-        low, high = CURRICULUM[curriculum_stage(epoch, self._epochs)]
-        draw = float(self._stream.uniform(1)[0])
-        if not self._protocol.adaptive_difficulty:
-            return low + (high - low) * draw
-        return min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1)))
-
-    def _next(self, wanted: float) -> int:
-        slot = self._count % len(self._tasks)
+    def _next(self, epoch: EpochPlan) -> int:
+        kind = epoch.types[self._count % len(epoch.types)]
+        wanted = self._wanted(epoch.level)
         self._count += 1
         # a use weighs more than any difference of difficulties
-        chosen = int(np.argmin(2 * self._uses[slot] + np.abs(self._difficulties[slot] - wanted)))
-        self._uses[slot][chosen] += 1
-        return int(self._tasks[slot][chosen])
+        chosen = int(np.argmin(2 * self._uses[kind] + np.abs(self._difficulties[kind] - wanted)))
+        self._uses[kind][chosen] += 1
+        return int(self._tasks[kind][chosen])
+
+    def _wanted(self, level: int | None) -> float:
+        if level is None and not self._adaptive:
+            return self._count % 10 / 10
+        low, high = (0.0, 1.0) if level is None else CURRICULUM[level]
+        draw = float(self._stream.uniform(1)[0])
+        if not self._adaptive:
+            return low + (high - low) * draw
+        return min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1)))

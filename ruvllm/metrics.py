@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
+from ruvllm.calibration import ReliabilityBin, fit_temperature, reliability, scaled_confidences
 from ruvllm.statistics import brier_score, expected_calibration_error, mean, wilson_interval
 from ruvllm.workload import TASK_TYPES, Workload
 
-__all__ = ["Answers", "answer"]
+__all__ = ["Answers", "answer", "calibrated_summary"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,10 @@ class Answers:
         low, high = wilson_interval(int(np.count_nonzero(self.resolved)), len(self.resolved))
         return {**self.summary(), "resolveRateCI95": [low, high]}
 
+    def reliability(self) -> list[ReliabilityBin]:
+        """The bins behind `ece`: confidence against the share resolved."""
+        return reliability(self.confidence.tolist(), self.resolved.tolist())
+
     def by_type(self) -> dict[str, float]:
         """Resolve rate of each task type that occurs."""
         return {
@@ -59,3 +64,16 @@ def answer(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]
     """The frozen engine's answers to tasks (n,): best-ranked candidate, temperature 1, nothing learned."""
     _, resolved, confidence, _ = engine.evaluate(tasks)
     return Answers(resolved, confidence, workload.types[tasks])
+
+
+def calibrated_summary(engine: LearningEngine, workload: Workload) -> dict[str, float]:
+    """Confidence on the test part after temperature scaling (Guo et al. 2017), fitted on the validation part.
+
+    temperature, and at it the test part's confidence, ece and brier. What is resolved does not change.
+    """
+    temperature = fit_temperature(*engine.logits(workload.parts.valid))
+    logits, right = engine.logits(workload.parts.test)
+    resolved = np.argmax(logits, axis=1) == right
+    types = workload.types[workload.parts.test]
+    summary = Answers(resolved, scaled_confidences(logits, temperature), types).summary()
+    return {"temperature": temperature, **{key: summary[key] for key in ("confidence", "ece", "brier")}}

@@ -36,7 +36,8 @@ class ModelProfile:
         return [model.name for model in MODELS].index(self.name)
 
 
-# habit and visibility: the output of scripts/calibrate.py
+# habit and visibility: found by scripts/calibrate.py on seeds 100 to 102, before the present v1 and v2;
+# scripts/calibrate.py --check prints how well they fit today, on ten seeds
 MODELS = (
     ModelProfile("Qwen2.5-Coder-1.5B", 1.5, 32768, 1536, 8960, 28, 12, 151936, "int4", "alibaba", 1.836, 0.0398),
     ModelProfile("DeepSeek-Coder-1.3B", 1.3, 16384, 2048, 5504, 24, 16, 32256, "int4", "deepseek", 2.038, 0.0377),

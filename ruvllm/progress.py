@@ -10,28 +10,16 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ruvllm.cell import Cell, CellResult
-
-__all__ = ["BarReporter", "LineReporter", "QuietReporter", "finished_line"]
-
-
-def finished_line(result: CellResult) -> str:
-    """What one cell came to: `Phi-3-mini-4k v3 seed 0: 27.2% -> 100.0% of the test tasks, 0.7 s`."""
-    e = result.entry
-    before, after = e["initial"]["resolveRate"], e["final"]["resolveRate"]
-    return (
-        f"{e['model']} {e['protocol']} seed {e['seed']}: {before:.1%} -> {after:.1%} of the test tasks, "
-        f"{e['seconds']:.1f} s"
-    )
+__all__ = ["BarReporter", "LineReporter", "QuietReporter"]
 
 
 class QuietReporter:
     """Says nothing."""
 
     def note(self, text: str) -> None: ...
-    def start(self, cells: Sequence[Cell]) -> None: ...
-    def epoch(self, cell: Cell, done: int, total: int, test_resolve_rate: float | None) -> None: ...
-    def finish(self, cell: Cell, result: CellResult) -> None: ...
+    def start(self, labels: Sequence[str]) -> None: ...
+    def epoch(self, label: str, done: int, total: int, test_resolve_rate: float | None) -> None: ...
+    def finish(self, label: str, line: str) -> None: ...
     def __enter__(self) -> Self:
         return self
 
@@ -52,14 +40,13 @@ class LineReporter(QuietReporter):
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def start(self, cells: Sequence[Cell]) -> None:
-        self._total = len(cells)
+    def start(self, labels: Sequence[str]) -> None:
+        self._total = len(labels)
 
-    def finish(self, cell: Cell, result: CellResult) -> None:
+    def finish(self, label: str, line: str) -> None:
         with self._lock:
             self._done += 1
-            line = f"[{self._done}/{self._total}] {finished_line(result)}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(f"[{self._done}/{self._total}] {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 class BarReporter(QuietReporter):
@@ -91,22 +78,22 @@ class BarReporter(QuietReporter):
     ) -> None:
         self._progress.stop()
 
-    def start(self, cells: Sequence[Cell]) -> None:
-        self._overall = self._progress.add_task("all runs", total=len(cells), rate="")
+    def start(self, labels: Sequence[str]) -> None:
+        self._overall = self._progress.add_task("all runs", total=len(labels), rate="")
 
-    def epoch(self, cell: Cell, done: int, total: int, test_resolve_rate: float | None) -> None:
+    def epoch(self, label: str, done: int, total: int, test_resolve_rate: float | None) -> None:
         with self._lock:
-            bar = self._bars.get(cell.label)
+            bar = self._bars.get(label)
             if bar is None:
-                bar = self._bars[cell.label] = self._progress.add_task(cell.label, total=total, rate="")
+                bar = self._bars[label] = self._progress.add_task(label, total=total, rate="")
         rate = "" if test_resolve_rate is None else f"{test_resolve_rate:6.1%} resolved"
         self._progress.update(bar, completed=done, rate=rate if done < total else f"{rate}, controls")
 
-    def finish(self, cell: Cell, result: CellResult) -> None:
+    def finish(self, label: str, line: str) -> None:
         with self._lock:
-            bar = self._bars.pop(cell.label, None)
+            bar = self._bars.pop(label, None)
         if bar is not None:
             self._progress.remove_task(bar)
-        self._progress.console.print(finished_line(result), markup=False, highlight=False)
+        self._progress.console.print(line, markup=False, highlight=False)
         if self._overall is not None:
             self._progress.advance(self._overall)

@@ -1,4 +1,4 @@
-"""The results file: every cell, and what they say together (design, section 10)."""
+"""The results file: every run, and what they say together (design, section 10)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ruvllm._core import active_isa
-from ruvllm.cell import CellResult
-from ruvllm.statistics import bootstrap_interval, mean
+from ruvllm.bootstrap import bootstrap_intervals, describe
+from ruvllm.cell import Entry
+from ruvllm.report_figures import REPORT
+from ruvllm.statistics import mean
 from ruvllm.version import __version__
 
-__all__ = ["Summary", "make_document", "summarise"]
+__all__ = ["Summary", "make_document", "make_header", "summarise"]
 
 SCHEMA = 1
+BOOTSTRAP_SEED = 0
 
 Summary = dict[str, Any]
-"""Means over the seeds of one protocol and model."""
+"""Means over the runs of one protocol and model."""
 
 
-def make_document(results: Sequence[CellResult], command: Sequence[str], isa: str) -> dict[str, Any]:
-    """The whole results file. Times, dates, host and paths are its only parts that differ from run to run."""
+def make_header(kind: str, command: Sequence[str], isa: str) -> dict[str, Any]:
+    """What every results file begins with: the time, the host and the command are all that differs from run to run."""
     now = datetime.now(UTC)
-    summaries = summarise(results)
     return {
         "schema": SCHEMA,
+        "kind": kind,
         "version": __version__,
         "created": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "command": list(command),
@@ -38,67 +41,127 @@ def make_document(results: Sequence[CellResult], command: Sequence[str], isa: st
             "cpus": os.cpu_count(),
             "isa": active_isa() if isa == "auto" else isa,
         },
-        "results": [result.entry for result in results],
+    }
+
+
+def make_document(results: Sequence[Entry], command: Sequence[str], isa: str) -> dict[str, Any]:
+    """The whole results file. Times, dates, host and paths are its only parts that differ from run to run."""
+    summaries = summarise(results)
+    return {
+        **make_header("benchmark", command, isa),
+        "statistics": describe(BOOTSTRAP_SEED),
+        "results": list(results),
         "summaries": summaries,
+        "besideTheReport": beside_the_report(summaries),
         "rankings": _rankings(summaries),
         "recommendations": _recommendations(summaries),
     }
 
 
-def summarise(results: Sequence[CellResult]) -> list[Summary]:
+def summarise(results: Sequence[Entry]) -> list[Summary]:
     """One summary for each protocol and model, in the order of the results."""
-    groups: dict[tuple[str, str], list[CellResult]] = {}
-    for result in results:
-        groups.setdefault((result.entry["protocol"], result.entry["model"]), []).append(result)
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in results:
+        groups.setdefault((entry["protocol"], entry["model"]), []).append(entry)
     return [_summary(group) for group in groups.values()]
 
 
-def _summary(group: Sequence[CellResult]) -> Summary:
-    entries = [result.entry for result in group]
+def _summary(entries: Sequence[Entry]) -> Summary:
     first = entries[0]
 
-    def over_seeds(*path: str) -> list[float]:
-        return [_dig(entry, path) for entry in entries]
+    def average(*path: str) -> float:
+        return mean([_dig(entry, path) for entry in entries])
 
-    initial, final = over_seeds("initial", "resolveRate"), over_seeds("final", "resolveRate")
-    gains = [after - before for before, after in zip(initial, final, strict=True)]
+    intervals = _intervals(entries)
     summary: Summary = {
         **{key: first[key] for key in ("protocol", "workload", "model", "paramsB", "loraRank")},
-        "seeds": [entry["seed"] for entry in entries],
-        "initialResolveRate": mean(initial),
-        "resolveRate": mean(final),
-        "confidence": mean(over_seeds("final", "confidence")),
-        "gain": mean(gains),
-        "gainCI95": list(bootstrap_interval([result.gains for result in group], seed=0)),
-        "efficiency": mean(over_seeds("efficiency")),
-        "patterns": mean(over_seeds("patterns")),
-        "controls": {name: mean(over_seeds("controls", name, "final", "resolveRate")) for name in first["controls"]},
-        "seconds": mean(over_seeds("seconds")),
+        "seeds": list(dict.fromkeys(entry["seed"] for entry in entries)),
+        "folds": first.get("folds"),
+        "initialResolveRate": average("initial", "resolveRate"),
+        "initialResolveRateCI95": intervals["initial"],
+        "resolveRate": average("final", "resolveRate"),
+        "resolveRateCI95": intervals["final"],
+        "confidence": average("final", "confidence"),
+        "confidenceCI95": intervals["confidence"],
+        "gain": average("final", "resolveRate") - average("initial", "resolveRate"),
+        "gainCI95": intervals["gain"],
+        "calibration": {
+            when: {
+                "ece": average(when, "ece"),
+                "brier": average(when, "brier"),
+                "scaledConfidence": average("calibrated", when, "confidence"),
+                "scaledEce": average("calibrated", when, "ece"),
+                "scaledBrier": average("calibrated", when, "brier"),
+            }
+            for when in ("initial", "final")
+        },
+        "efficiency": average("efficiency"),
+        "patterns": average("patterns"),
+        "controls": {name: average("controls", name, "final", "resolveRate") for name in first["controls"]},
+        "seconds": average("seconds"),
     }
     if "retrieval" in first:
-        summary["retrieval"] = _retrieval_summary(group)
-    return summary
-
-
-def _retrieval_summary(group: Sequence[CellResult]) -> dict[str, Any]:
-    """Means over seeds, with a 95% interval of the paired gain: bootstrap over seeds and queries."""
-    summary: dict[str, Any] = {}
-    for key, gains in (
-        ("recallAt1", [result.recall_gains or [] for result in group]),
-        ("mrr", [result.reciprocal_gains or [] for result in group]),
-    ):
-        frozen = mean([result.entry["retrieval"][key]["frozen"] for result in group])
-        learned = mean([result.entry["retrieval"][key]["learned"] for result in group])
-        summary[key] = {
-            "frozen": frozen,
-            "learned": learned,
-            "gain": learned - frozen,
-            "gainCI95": list(bootstrap_interval(gains, seed=0)),
+        summary["retrieval"] = {
+            key: {
+                "frozen": average("retrieval", key, "frozen"),
+                "learned": average("retrieval", key, "learned"),
+                "gain": average("retrieval", key, "learned") - average("retrieval", key, "frozen"),
+                "gainCI95": intervals[key],
+            }
+            for key in ("recallAt1", "mrr")
         }
     return summary
 
 
-def _dig(entry: dict[str, Any], path: Sequence[str]) -> float:
+def _intervals(entries: Sequence[Entry]) -> dict[str, list[float]]:
+    """95% intervals, all from the same resamples of runs and tasks."""
+    answers = [entry["answers"] for entry in entries]
+
+    def values(key: str) -> list[list[float]]:
+        return [list(map(float, answer[key])) for answer in answers]
+
+    def gains(after: list[list[float]], before: list[list[float]]) -> list[list[float]]:
+        return [[a - b for a, b in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)]
+
+    initial, final = values("resolvedInitially"), values("resolved")
+    metrics = {"initial": initial, "final": final, "gain": gains(final, initial), "confidence": values("confidence")}
+    if "reciprocalRank" in answers[0]:
+        before, after = values("reciprocalRankInitially"), values("reciprocalRank")
+        metrics["mrr"] = gains(after, before)
+        metrics["recallAt1"] = gains(_first(after), _first(before))
+    return {name: list(pair) for name, pair in bootstrap_intervals(metrics, seed=BOOTSTRAP_SEED).items()}
+
+
+def _first(reciprocal_ranks: list[list[float]]) -> list[list[float]]:
+    """1 where the right solution came first."""
+    return [[float(rank == 1.0) for rank in run] for run in reciprocal_ranks]
+
+
+def beside_the_report(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The report's two tables, a row per model: ours with its interval beside its own. Simulated workload only.
+
+    The start is that of every protocol: they are measured on the same tasks.
+    """
+    found = {(s["model"], s["protocol"]): s for s in summaries if s["workload"] == "simulated"}
+    rows = []
+    for name in dict.fromkeys(model for model, _ in found if model in REPORT):
+        report, row = REPORT[name], {"model": name}
+        start = next(s for (model, _), s in found.items() if model == name)
+        row["v1Initial"] = _beside(start, "initialResolveRate", report.v1_initial)
+        for protocol, figure in (("v1", report.v1_final), ("v2", report.v2_final), ("v3", report.v3_final)):
+            if (name, protocol) in found:
+                row[f"{protocol}Final"] = _beside(found[name, protocol], "resolveRate", figure)
+        if (name, "v3") in found:
+            row["v3Confidence"] = _beside(found[name, "v3"], "confidence", report.v3_confidence)
+        rows.append(row)
+    return rows
+
+
+def _beside(summary: Summary, key: str, report: float) -> dict[str, Any]:
+    return {"ours": summary[key], "ci95": summary[f"{key}CI95"], "report": report}
+
+
+def _dig(entry: Entry, path: Sequence[str]) -> float:
     value: Any = entry
     for key in path:
         value = value[key]

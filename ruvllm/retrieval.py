@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ruvllm import _core
 
-__all__ = ["hits_at_1", "mean_reciprocal_rank", "recall_at_1", "reciprocal_ranks", "retrieval_ranks"]
+__all__ = ["Ranks", "hits_at_1", "mean_reciprocal_rank", "recall_at_1", "reciprocal_ranks", "retrieval_ranks"]
 
 Ranks = NDArray[np.int32]
 

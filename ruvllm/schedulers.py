@@ -8,33 +8,39 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 __all__ = [
-    "BASE_RATE",
     "CURRICULUM",
+    "LEVELS",
     "DynamicDifficulty",
     "MetaRate",
     "MomentumRate",
     "RateScheduler",
-    "curriculum_stage",
+    "curriculum_level",
     "make_rate_scheduler",
     "temperature",
 ]
 
-BASE_RATE = 0.001
-
 CURRICULUM = ((0.0, 0.3), (0.2, 0.6), (0.4, 0.9))
-"""Lowest and highest difficulty of the easy, medium and hard stage."""
+"""Lowest and highest difficulty of the easy, medium and hard level."""
+LEVELS = ("easy", "medium", "hard")
 
 
-def curriculum_stage(epoch: int, epochs: int) -> int:
-    """Stage 0, 1 or 2 of epoch 0 ... epochs - 1: a third of the run each."""
+def curriculum_level(epoch: int, epochs: int) -> int:
+    """Level 0, 1 or 2 of epoch 0 ... epochs - 1: a third of them each."""
     return min(len(CURRICULUM) - 1, epoch * len(CURRICULUM) // epochs)
 
 
-def temperature(epoch: int, epochs: int, final: float) -> float:
-    """Temperature of the answers while training: linear from 1.0 in the first epoch to `final` in the last."""
-    return 1.0 if epochs == 1 else 1.0 + (final - 1.0) * epoch / (epochs - 1)
+def temperature(epoch: int, epochs: int, final: float, cooling: float = 1.0) -> float:
+    """Temperature of the answers while training: 1.0 in the first epoch, then linear to `final`.
+
+    It gets there after the share `cooling` of the run, in (0, 1], and stays.
+    """
+    falling = max(1, round(cooling * (epochs - 1)))
+    if epochs == 1:
+        return 1.0
+    return final if epoch >= falling else 1.0 + (final - 1.0) * epoch / falling
 
 
 @dataclass
@@ -43,6 +49,9 @@ class DynamicDifficulty:
 
     Above 70% over the last 20 results it rises by 0.05, below 50% it falls by 0.05, within 0.1 to 0.9.
     """
+
+    target: ClassVar[float] = 0.6
+    """Success rate in the middle of the band where the value rests."""
 
     value: float = 0.3
     step: float = 0.05
@@ -63,37 +72,41 @@ class DynamicDifficulty:
 
 
 class RateScheduler:
-    """A learning rate that starts at its base. v1 ("fixed") stays there."""
+    """A learning rate that starts at its base and stays within multiples of it. v1 ("fixed") never moves."""
 
-    def __init__(self, base: float = BASE_RATE) -> None:
-        self.base = base
+    def __init__(self, base: float, lowest: float = 1.0, highest: float = 1.0) -> None:
         self.rate = base
+        self.lowest = lowest * base
+        self.highest = highest * base
 
     def update(self, validation: float) -> None:
         """Takes the validation resolve rate: once before any learning, then after each epoch."""
 
+    def _scale(self, factor: float) -> None:
+        self.rate = min(self.highest, max(self.lowest, factor * self.rate))
+
 
 class MomentumRate(RateScheduler):
-    """v2: the rate doubles after each epoch without a decline, up to 8 times the base."""
+    """v2: the rate doubles after an epoch without a decline and halves after one with a decline."""
 
-    def __init__(self, base: float = BASE_RATE) -> None:
-        super().__init__(base)
+    def __init__(self, base: float, lowest: float = 1.0, highest: float = 2.0) -> None:
+        super().__init__(base, lowest, highest)
         self._last: float | None = None
 
     def update(self, validation: float) -> None:
-        if self._last is not None and validation >= self._last:
-            self.rate = min(8 * self.base, 2 * self.rate)
+        if self._last is not None:
+            self._scale(2.0 if validation >= self._last else 0.5)
         self._last = validation
 
 
 class MetaRate(RateScheduler):
     """v3: the rate follows the trend, the change of the validation resolve rate over two epochs.
 
-    Above 0.05 it grows by a fifth, below -0.02 it falls to 0.7 of itself, within 0.1 to 3 times the base.
+    Above 0.05 it grows by a fifth, below -0.02 it falls to 0.7 of itself.
     """
 
-    def __init__(self, base: float = BASE_RATE) -> None:
-        super().__init__(base)
+    def __init__(self, base: float, lowest: float = 0.1, highest: float = 3.0) -> None:
+        super().__init__(base, lowest, highest)
         self._history: list[float] = []
 
     def update(self, validation: float) -> None:
@@ -102,11 +115,11 @@ class MetaRate(RateScheduler):
             return
         trend = validation - self._history[-min(3, len(self._history))]
         if trend > 0.05:
-            self.rate = min(3 * self.base, 1.2 * self.rate)
+            self._scale(1.2)
         elif trend < -0.02:
-            self.rate = max(0.1 * self.base, 0.7 * self.rate)
+            self._scale(0.7)
 
 
-def make_rate_scheduler(name: str, base: float = BASE_RATE) -> RateScheduler:
-    """The scheduler of a protocol: "fixed", "momentum" or "meta"."""
-    return {"fixed": RateScheduler, "momentum": MomentumRate, "meta": MetaRate}[name](base)
+def make_rate_scheduler(name: str, base: float, lowest: float, highest: float) -> RateScheduler:
+    """The scheduler of a protocol: "fixed", "momentum" or "meta", within lowest x base to highest x base."""
+    return {"fixed": RateScheduler, "momentum": MomentumRate, "meta": MetaRate}[name](base, lowest, highest)

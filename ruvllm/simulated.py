@@ -6,24 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, SimulatedWorld
+from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import ModelProfile
 from ruvllm.protocols import Size
 from ruvllm.workload import CATEGORIES, TASK_TYPES, Parts, Workload
 
 __all__ = ["build_simulated_workload", "stratified_split"]
 
+GENERATOR = 1
+"""Raised when the same arguments begin to give other tasks: results of both are then not paired."""
 CANDIDATES = 8
 FAMILIES = 5
 FAMILY_SHARE = 0.5
 
 BLOCK = 50
 """Tasks that lie next to each other in (type, difficulty) and are divided together."""
-HOLDOUT, TRAIN, VALID = 5, 27, 9
-"""Of each block: 10% holdout, then 60/20/20 of the rest; the test part gets the remaining 9."""
+HOLDOUT, TRAIN = 5, 27
+"""Of each block: 10% holdout, and the train part of the ordinary split."""
 
 
-def build_simulated_workload(model: ModelProfile, size: Size, seed: int, isa: str = "auto") -> Workload:
-    """Tasks for one model, so many that the train part has a new one for each attempt of the run."""
+def build_simulated_workload(
+    model: ModelProfile, size: Size, seed: int, isa: str = "auto", fold: Fold = ORDINARY
+) -> Workload:
+    """Tasks for one model, so many that the ordinary train part has a new one for each attempt of a run of that size.
+
+    With 3 or 4 folds the train part is smaller, and tasks come again.
+    """
     attempts = size.epochs * size.tasks_per_epoch
     n = BLOCK * -(-attempts // TRAIN)
     stream = RandomStream(seed, Purpose.DATASET, model.number)
@@ -47,29 +55,35 @@ def build_simulated_workload(model: ModelProfile, size: Size, seed: int, isa: st
         family_share=FAMILY_SHARE,
         isa=isa,
     )
-    parts = stratified_split(types, difficulty, RandomStream(seed, Purpose.SPLIT, model.number))
+    parts = stratified_split(types, difficulty, RandomStream(seed, Purpose.SPLIT, model.number), fold)
     details = {
+        "generator": GENERATOR,
         "habit": model.habit,
         "visibility": model.visibility,
         "candidates": CANDIDATES,
         "families": FAMILIES,
         "familyShare": FAMILY_SHARE,
+        "attempts": attempts,
         "tasks": n,
     }
     return Workload("simulated", source, types, difficulty, categories, parts, details=details)
 
 
-def stratified_split(types: NDArray[np.uint8], difficulty: NDArray[np.float32], stream: RandomStream) -> Parts:
-    """10% holdout, the rest 60/20/20, every part with the same mix of types and difficulties.
+def stratified_split(
+    types: NDArray[np.uint8], difficulty: NDArray[np.float32], stream: RandomStream, fold: Fold = ORDINARY
+) -> Parts:
+    """10% holdout, the rest in as many groups as there are folds; all with the same mix of types and difficulties.
 
-    Tasks are ordered by type and difficulty; each 50 neighbours are divided 5/27/9/9 at random.
+    Tasks are ordered by type and difficulty; each 50 neighbours are divided at random, 5 to the holdout and the others
+    evenly among the groups. One group is the test part, one the validation part, the others are the train part.
     """
     order = np.lexsort((difficulty, types))
     labels = np.empty(len(types), dtype=np.int64)
     for begin in range(0, len(order), BLOCK):
         block = order[begin : begin + BLOCK]
         labels[block] = stream.permutation(BLOCK)[: len(block)]
-    edges = (HOLDOUT, HOLDOUT + TRAIN, HOLDOUT + TRAIN + VALID)
-    part = np.searchsorted(edges, labels, side="right")
-    holdout, train, valid, test = (np.flatnonzero(part == p).astype(np.uint32) for p in range(4))
-    return Parts(train, valid, test, holdout)
+    holdout = labels < HOLDOUT
+    group = ((labels - HOLDOUT) * fold.of // (BLOCK - HOLDOUT) + 2) % fold.of
+    valid, test = ~holdout & (group == fold.valid_group), ~holdout & (group == fold.test_group)
+    train = ~(holdout | valid | test)
+    return Parts(*(np.flatnonzero(part).astype(np.uint32) for part in (train, valid, test, holdout)))

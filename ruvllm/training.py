@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine, squared_norm
 from ruvllm.curriculum import TaskOrder
-from ruvllm.metrics import Answers, answer
+from ruvllm.metrics import Answers, answer, calibrated_summary
 from ruvllm.protocols import Protocol, Size, engine_config
-from ruvllm.schedulers import BASE_RATE, curriculum_stage, make_rate_scheduler, temperature
+from ruvllm.schedulers import LEVELS, RateScheduler, make_rate_scheduler, temperature
 from ruvllm.statistics import mean
+from ruvllm.stream import EpochPlan, plan_stream
 from ruvllm.workload import TASK_TYPES, Workload
 
 __all__ = ["Cancelled", "Progress", "RunPlan", "TrainedRun", "train"]
@@ -41,8 +42,15 @@ class RunPlan:
     rank: int
     seed: int
     control: Control = Control.NONE
-    base_rate: float = BASE_RATE
+    base_rate: float | None = None
+    """None: the protocol's own."""
+    stream: str = "mixed"
     isa: str = "auto"
+
+    @property
+    def first_rate(self) -> float:
+        """The learning rate at the start."""
+        return self.protocol.base_rate if self.base_rate is None else self.base_rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +60,9 @@ class TrainedRun:
     engine: LearningEngine
     initial: Answers
     final: Answers
+    initial_calibrated: dict[str, float] | None
+    """What calibrated_summary() gives before any learning, and after all of it; None where it was not asked for."""
+    final_calibrated: dict[str, float] | None
     history: list[dict[str, Any]]
     """One entry per epoch; empty for a control. `test` is at temperature 1, `prequential` what happened while training:
     sampled answers at the epoch's temperature, which grow surer as it falls."""
@@ -69,21 +80,28 @@ def train(
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    calibrate: bool = False,
 ) -> TrainedRun:
-    """Learns for the plan's epochs. Raises Cancelled soon after `cancelled()` turns true."""
+    """Learns for the plan's epochs. Raises Cancelled soon after `cancelled()` turns true.
+
+    `calibrate` asks for confidence after temperature scaling as well, before and after.
+    """
     started = time.perf_counter()
     run = _Run(plan, workload, cancelled)
     initial = answer(run.engine, workload, workload.parts.test)
-    for epoch in range(plan.size.epochs):
+    initial_calibrated = calibrated_summary(run.engine, workload) if calibrate else None
+    for epoch in range(len(run.stream)):
         run.epoch(epoch)
         if progress is not None:
             rate = run.history[-1]["test"]["resolveRate"] if run.history else None
-            progress(epoch + 1, plan.size.epochs, rate)
+            progress(epoch + 1, len(run.stream), rate)
     final = answer(run.engine, workload, workload.parts.test)
     return TrainedRun(
         engine=run.engine,
         initial=initial,
         final=final,
+        initial_calibrated=initial_calibrated,
+        final_calibrated=calibrated_summary(run.engine, workload) if calibrate else None,
         history=run.history,
         attempts=len(run.qualities),
         successes=run.successes,
@@ -106,33 +124,43 @@ class _Run:
         self.workload = workload
         self.cancelled = cancelled
         self.engine = LearningEngine(workload.source, config, isa=plan.isa)
-        self.order = TaskOrder(workload, plan.protocol, plan.size.epochs, plan.seed)
-        self.rate = make_rate_scheduler(plan.protocol.learning_rate, plan.base_rate)
+        types = np.unique(workload.types[workload.parts.train]).tolist()
+        self.stream = plan_stream(plan.stream, plan.protocol, plan.size, types)
+        self.order = TaskOrder(workload, plan.protocol, plan.seed)
+        self.rate = _rate_scheduler(plan)
         self.history: list[dict[str, Any]] = []
         self.successes = 0
         self.qualities: list[float] = []
+        self._applied = 0
         self._watch_validation()
 
-    def epoch(self, epoch: int) -> None:
-        plan, engine = self.plan, self.engine
-        degrees = temperature(epoch, plan.size.epochs, plan.protocol.final_temperature)
+    def epoch(self, number: int) -> None:
+        plan, engine, epoch = self.plan, self.engine, self.stream[number]
+        degrees = temperature(
+            number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling
+        )
         rate = self.rate.rate
         attempts = self._attempt(epoch, rate, degrees)
-        replayed = self._replay(rate)
         engine.learn_patterns()
+        replayed = self._replay(epoch, rate)
+        if epoch.ends_stage or number + 1 == len(self.stream):
+            self._apply_sum(rate)
         engine.end_epoch()
-        if self._stage_ends(epoch):
+        penalty = engine.ewc_penalty  # of the stage that may end here: afterwards it is 0
+        if epoch.ends_stage:
             engine.consolidate()
         self._watch_validation()
         if plan.control == Control.NONE:
-            self.history.append(self._measure(epoch, attempts, replayed, rate, degrees))
+            self.history.append(
+                {**self._measure(number, attempts, replayed, rate, degrees), "ewcPenalty": penalty}
+            )
 
-    def _attempt(self, epoch: int, rate: float, degrees: float) -> tuple[Answers, float]:
+    def _attempt(self, epoch: EpochPlan, rate: float, degrees: float) -> tuple[Answers, float]:
         """The epoch's tasks in chunks; their outcomes and the mean loss of what was learned from."""
         resolved, confidence, loss, tasks = [], [], [], []
-        for begin in range(0, self.plan.size.tasks_per_epoch, CHUNK):
+        for begin in range(0, epoch.tasks, CHUNK):
             self._stop_if_cancelled()
-            chunk = self.order.next_chunk(epoch, min(CHUNK, self.plan.size.tasks_per_epoch - begin))
+            chunk = self.order.next_chunk(epoch, min(CHUNK, epoch.tasks - begin))
             _, right, sure, cost = self.engine.train(chunk, learning_rate=rate, temperature=degrees)
             if self.plan.protocol.adaptive_difficulty:
                 self.order.difficulty.update(right.tolist())
@@ -146,19 +174,16 @@ class _Run:
         answers = Answers(np.concatenate(resolved), np.concatenate(confidence), types)
         return answers, mean(np.concatenate(loss).tolist())
 
-    def _replay(self, rate: float) -> float:
+    def _replay(self, epoch: EpochPlan, rate: float) -> float:
         self._stop_if_cancelled()
         n = self.plan.protocol.replays_per_epoch
-        return self.engine.replay(self.plan.size.tasks_per_epoch if n is None else n, learning_rate=rate)
+        return self.engine.replay(epoch.tasks if n is None else n, learning_rate=rate)
 
-    def _stage_ends(self, epoch: int) -> bool:
-        """Whether the curriculum moves on after this epoch; the end of the run is no boundary."""
-        epochs = self.plan.size.epochs
-        return (
-            self.plan.protocol.curriculum
-            and epoch + 1 < epochs
-            and curriculum_stage(epoch + 1, epochs) != curriculum_stage(epoch, epochs)
-        )
+    def _apply_sum(self, rate: float) -> None:
+        """One step as long as the steps of all attempts since the last one, where gradients are accumulated."""
+        if self.plan.protocol.accumulate:
+            self.engine.step_along_sum(length=rate * (len(self.qualities) - self._applied))
+            self._applied = len(self.qualities)
 
     def _watch_validation(self) -> None:
         """Shows the scheduler the validation part. Not where nothing can come of it."""
@@ -168,13 +193,14 @@ class _Run:
         self.rate.update(answer(self.engine, self.workload, self.workload.parts.valid).resolve_rate)
 
     def _measure(
-        self, epoch: int, attempts: tuple[Answers, float], replayed: float, rate: float, degrees: float
+        self, number: int, attempts: tuple[Answers, float], replayed: float, rate: float, degrees: float
     ) -> dict[str, Any]:
         self._stop_if_cancelled()
         prequential, loss = attempts
+        level = self.stream[number].level
         test = answer(self.engine, self.workload, self.workload.parts.test)
         return {
-            "epoch": epoch + 1,
+            "epoch": number + 1,
             "test": test.summary(),
             "prequential": prequential.summary(),
             "trainTestGap": prequential.resolve_rate - test.resolve_rate,
@@ -184,6 +210,7 @@ class _Run:
             "perBeta": self.engine.replay_beta,
             "contrastiveLoss": loss,
             "replayLoss": replayed,
+            "curriculumLevel": None if level is None else LEVELS[level],
             "dynamicDifficulty": self.order.difficulty.value,
             "learningRate": rate,
             "temperature": degrees,
@@ -194,6 +221,12 @@ class _Run:
     def _stop_if_cancelled(self) -> None:
         if self.cancelled():
             raise Cancelled
+
+
+def _rate_scheduler(plan: RunPlan) -> RateScheduler:
+    p = plan.protocol
+    base = plan.first_rate if p.lora else 0.0
+    return make_rate_scheduler(p.learning_rate, base, p.lowest_rate, p.highest_rate)
 
 
 def _norm(parameters: NDArray[np.float32]) -> float:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruvllm.cell import Cell, CellResult
-from ruvllm.models import find_models
+from ruvllm.cell import Cell, Entry
+from ruvllm.folds import ORDINARY, Fold
+from ruvllm.models import ModelProfile, find_models
 from ruvllm.protocols import PROTOCOLS, Size, lora_rank
 from ruvllm.simulated import build_simulated_workload
+from ruvllm.statistics import mean
 from ruvllm.training import RunPlan
 
 BENCH_COMMAND = [sys.executable, "-W", "error", "-c", "import sys; from ruvllm.cli import main; sys.exit(main())"]
 SMALL_MODEL = find_models(["Qwen2.5-Coder-1.5B"])[0]
 SMALL_RUN = ("--profile", "quick", "--models", SMALL_MODEL.name)
 """Arguments of the shortest run there is."""
+UNBOUNDED = ("--profile", "full", "--seeds", "1000")
+"""Hours of work: a test that ends has found out before."""
 
 METRIC_KEYS = {"resolveRate", "confidence", "ece", "brier"}
 CONTROL_NAMES = {"frozen", "randomGradient", "shuffled"}
+LEARNED = ("frozen", "learned")
 
 
 def bench(
@@ -48,12 +56,37 @@ def small_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int
     return RunPlan(**{**fields, **changes})
 
 
-def small_cell(plan: RunPlan | None = None) -> Cell:
-    """A cell of the smallest dimension on simulated tasks."""
+def small_cell(plan: RunPlan | None = None, fold: Fold | None = None, model: ModelProfile = SMALL_MODEL) -> Cell:
+    """A cell on few simulated tasks, of the smallest dimension unless it is another model's."""
     plan = plan or small_plan()
-    return Cell(
-        SMALL_MODEL, plan, "quick", lambda: build_simulated_workload(SMALL_MODEL, plan.size, plan.seed, plan.isa)
-    )
+    build = partial(build_simulated_workload, model, plan.size, plan.seed, plan.isa, fold or ORDINARY)
+    return Cell(model, plan, "quick", build, fold)
+
+
+def stored(entry: Entry) -> dict[str, Any]:
+    """The checkpoint of an entry."""
+    document: dict[str, Any] = json.loads(Path(entry["checkpoint"]).read_text(encoding="utf-8"))
+    return document
+
+
+def hashes(entry: Entry) -> tuple[str, str]:
+    return entry["stateHash"], entry["runHash"]
+
+
+def results_file(folder: Path, kind: str = "benchmark") -> Path:
+    (path,) = folder.glob(f"{kind}-*.json")
+    return path
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"]
+
+
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The only line of a failure."""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ruvllm-bench: ")
+    return line
 
 
 def write_corpus(folder: Path, files: int = 16, functions: int = 10) -> Path:
@@ -81,48 +114,72 @@ def write_corpus(folder: Path, files: int = 16, functions: int = 10) -> Path:
 def hand_made(
     model: str = "Phi-3-mini-4k",
     *,
-    protocol: str = "v3",
     params: float = 3.8,
-    seed: int = 0,
-    initial: float = 0.25,
-    final: float = 0.75,
-    confidence: float = 0.5,
-    gains: list[float] | None = None,
-    retrieval: dict[str, dict[str, float]] | None = None,
-    recall_gains: list[float] | None = None,
-    reciprocal_gains: list[float] | None = None,
+    before: Sequence[int] = (1, 0, 0, 0),
+    after: Sequence[int] = (1, 1, 1, 0),
+    sure: Sequence[float] | None = None,
+    initial: float | None = None,
+    final: float | None = None,
+    confidence: float | None = None,
+    ranks: tuple[Sequence[float], Sequence[float]] | None = None,
     **changes: Any,
-) -> CellResult:
-    """A result without a run. `gains` must have the mean final - initial; so it is for four tasks by default."""
-    before = {"resolveRate": initial, "confidence": 0.4, "ece": 0.1, "brier": 0.2}
-    after = {"resolveRate": final, "confidence": confidence, "ece": 0.1, "brier": 0.2}
+) -> Entry:
+    """An entry without a run, from what came of each test task before and after: resolved or not, and how sure.
+
+    `ranks` are the reciprocal ranks of retrieval. `initial`, `final` and `confidence` replace the means where only they
+    matter; `changes` replace fields.
+    """
+    sure = [0.5 if confidence is None else confidence] * len(after) if sure is None else sure
+    start = {"resolveRate": mean(before) if initial is None else initial, "confidence": 0.4, "ece": 0.1, "brier": 0.2}
+    end = {
+        "resolveRate": mean(after) if final is None else final,
+        "confidence": mean(sure) if confidence is None else confidence,
+        "ece": 0.15,
+        "brier": 0.25,
+    }
     entry: dict[str, Any] = {
-        "protocol": protocol,
-        "workload": "simulated" if retrieval is None else "code",
+        "protocol": "v3",
+        "workload": "simulated" if ranks is None else "code",
         "model": model,
         "paramsB": params,
         "loraRank": 2,
-        "seed": seed,
+        "seed": 0,
         "epochs": 1,
         "tasksPerEpoch": 4,
-        "initial": before,
-        "final": {**after, "resolveRateCI95": [0.3, 0.95]},
-        "taskTypeAccuracy": {"bug_fix": final},
-        "train": after,
-        "holdout": after,
+        "taskSet": "2" * 64,
+        "initial": start,
+        "final": {**end, "resolveRateCI95": [0.3, 0.95]},
+        "calibrated": {
+            "initial": {"temperature": 2.0, "confidence": 0.3, "ece": 0.05, "brier": 0.125},
+            "final": {"temperature": 0.5, "confidence": 0.8, "ece": 0.025, "brier": 0.0625},
+        },
+        "taskTypeAccuracy": {"bug_fix": end["resolveRate"]},
+        "train": end,
+        "holdout": end,
         "controls": {
-            "frozen": {"initial": before, "final": before},
-            "randomGradient": {"initial": before, "final": {**before, "resolveRate": initial + 0.01}},
-            "shuffled": {"initial": before, "final": {**before, "resolveRate": initial + 0.02}},
+            "frozen": {"initial": start, "final": start},
+            "randomGradient": {"initial": start, "final": {**start, "resolveRate": start["resolveRate"] + 0.01}},
+            "shuffled": {"initial": start, "final": {**start, "resolveRate": start["resolveRate"] + 0.02}},
         },
         "patterns": 20,
-        "efficiency": final / params,
+        "efficiency": end["resolveRate"] / params,
         "seconds": 1.5,
         "history": [],
+        "answers": {
+            "tasks": list(range(len(after))),
+            "resolvedInitially": list(before),
+            "resolved": list(after),
+            "confidence": list(sure),
+        },
         "stateHash": "0" * 64,
         "runHash": "1" * 64,
         "checkpoint": "results/checkpoints/x.json",
     }
-    if retrieval is not None:
-        entry["retrieval"] = {"queries": len(recall_gains or []), **retrieval}
-    return CellResult({**entry, **changes}, gains or [1.0, 1.0, 0.0, 0.0], recall_gains, reciprocal_gains)
+    if ranks is not None:
+        entry["answers"] |= {"reciprocalRankInitially": list(ranks[0]), "reciprocalRank": list(ranks[1])}
+        entry["retrieval"] = {
+            "queries": len(after),
+            "recallAt1": {when: mean([float(x == 1) for x in r]) for when, r in zip(LEARNED, ranks, strict=True)},
+            "mrr": {when: mean(r) for when, r in zip(LEARNED, ranks, strict=True)},
+        }
+    return {**entry, **changes}

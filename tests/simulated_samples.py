@@ -1,18 +1,34 @@
-"""Small simulated worlds for the tests."""
+"""Small simulated worlds for the tests, and plans of short runs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from ruvllm.models import MODELS
-from ruvllm.protocols import Size
+from ruvllm.models import MODELS, ModelProfile, find_models
+from ruvllm.protocols import PROTOCOLS, Size, lora_rank
 from ruvllm.simulated import build_simulated_workload
+from ruvllm.training import RunPlan
 from ruvllm.workload import Workload
 
 DIM = 256
 SMALL_MODEL = replace(MODELS[0], embedding_dim=DIM)
+STRONG_MODEL = replace(find_models(["Qwen2.5-Coder-7B"])[0], embedding_dim=DIM)
+"""Right often enough from the start for every protocol to find patterns soon."""
 
 
-def small_workload(seed: int = 0, size: Size = Size(3, 40), isa: str = "auto") -> Workload:  # noqa: B008 -- frozen
-    """The tasks of the first model at dimension 256."""
-    return build_simulated_workload(SMALL_MODEL, size, seed, isa)
+def small_workload(
+    seed: int = 0,
+    size: Size = Size(3, 40),  # noqa: B008 -- frozen
+    isa: str = "auto",
+    model: ModelProfile = SMALL_MODEL,
+) -> Workload:
+    """A model's tasks, by default the first one's, at dimension 256."""
+    return build_simulated_workload(model, size, seed, isa)
+
+
+def run_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:
+    """A run of the first model. A name that is not the plan's is the protocol's: run_plan("v2", momentum=0.0)."""
+    of_plan = {name: changes.pop(name) for name in ("control", "base_rate", "stream", "isa") if name in changes}
+    p = replace(PROTOCOLS[protocol], **changes)
+    return RunPlan(p, Size(epochs, tasks), rank=lora_rank(p, SMALL_MODEL.params_b), seed=seed, **of_plan)

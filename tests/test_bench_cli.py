@@ -1,44 +1,19 @@
-"""The command ruvllm-bench as a user and a script meet it: streams, exit codes, files, interrupts."""
+"""What ruvllm-bench leaves and prints when all goes well: tables, results files, checkpoints, progress."""
 
 import json
 import os
-import platform
-import shlex
-import signal
+import re
 import subprocess
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_samples import BENCH_COMMAND, SMALL_MODEL, SMALL_RUN, bench, hand_made, write_corpus
+from bench_samples import BENCH_COMMAND, SMALL_MODEL, SMALL_RUN, bench, hand_made, leftovers, results_file
 from checkpoint_samples import posix
 
 from ruvllm import benchmark, cli
+from ruvllm.json_layout import to_json
 from ruvllm.verify import verify_checkpoint
-
-UNBOUNDED = ("--profile", "full", "--seeds", "1000")
-"""Hours of work: a test that ends has found out before."""
-
-
-def results_file(folder: Path) -> Path:
-    (path,) = folder.glob("benchmark-*.json")
-    return path
-
-
-def leftovers(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"]
-
-
-def error_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The only line of a failure."""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ruvllm-bench: ")
-    return line
-
-
-# what a run leaves and prints
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +28,8 @@ def test_the_table_is_on_standard_output_and_progress_on_standard_error(
     done, _ = run
     assert done.returncode == 0
     assert "v3, simulated workload, seed 0" in done.stdout
-    assert done.stdout.count(SMALL_MODEL.name) == 2
+    assert done.stdout.count(f"\n{SMALL_MODEL.name} ") == 5  # one table in three parts, and calibration in two
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"[1/1] {SMALL_MODEL.name} v3 seed 0: ")
     assert "\x1b" not in done.stdout + done.stderr
@@ -72,6 +48,16 @@ def test_results_and_checkpoints_are_where_the_last_line_says(
     (entry,) = document["results"]
     assert verify_checkpoint(folder / entry["checkpoint"]).run_hash == entry["runHash"]
     assert leftovers(folder) == []
+
+
+def test_the_results_file_is_laid_out_to_be_read(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    text = results_file(run[1] / "results").read_text()
+    assert text == to_json(json.loads(text))
+    (entry,) = json.loads(text)["results"]
+    lines = [line.strip().rstrip(",") for line in text.splitlines()]
+    assert f'"resolved": {json.dumps(entry["answers"]["resolved"])}' in lines
+    assert f'"resolveRateCI95": {json.dumps(entry["final"]["resolveRateCI95"])}' in lines
+    assert not [line for line in lines if re.match(r"-?\d", line)]  # no number has a line to itself
 
 
 def test_json_prints_the_saved_file_and_nothing_else(tmp_path: Path) -> None:
@@ -146,233 +132,19 @@ def test_rank_replaces_that_of_the_protocol(tmp_path: Path) -> None:
     assert verify_checkpoint(tmp_path / entry["checkpoint"]).shape.rank == 3
 
 
-def test_code_runs_on_any_folder_with_three_seeds_and_a_retrieval_table(tmp_path: Path) -> None:
-    write_corpus(tmp_path / "source")
-    arguments = ["--workload", "code:source", "--profile", "quick", "--models", SMALL_MODEL.name]
-    done = bench(*arguments, folder=tmp_path, COLUMNS="140")
-    assert done.returncode in (0, 3), done.stderr
-    assert "v3, code workload, mean of seeds 0 to 2: retrieval" in done.stdout
-    assert done.stderr.splitlines()[0] == "Reading Python source: source"
-    document = json.loads(results_file(tmp_path / "results").read_text())
-    assert [entry["seed"] for entry in document["results"]] == [0, 1, 2]
-    assert {entry["loraRank"] for entry in document["results"]} == {16}
-    for split in ("file", "function"):
-        one = bench(*arguments, "--seeds", "1", "--split", split, "--json", "-q", folder=tmp_path)
-        (entry,) = json.loads(one.stdout)["results"]
-        stored = json.loads((tmp_path / entry["checkpoint"]).read_text())
-        assert stored["run"]["workloadDetails"]["split"] == split
-
-
 def test_a_result_below_the_frozen_start_has_exit_code_3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def worse(*_: Any) -> list[Any]:
-        harmed = hand_made("CodeLlama-7B", params=7.0, initial=0.75, final=0.5, gains=[-1.0] * 25 + [0.0] * 75)
-        return [harmed, hand_made(initial=0.5, final=0.45, gains=[-1.0] * 10 + [0.0] * 88 + [1.0] * 5)]
+        harmed = hand_made("CodeLlama-7B", params=7.0, before=[1] * 75 + [0] * 25, after=[1] * 50 + [0] * 50)
+        perhaps = hand_made(before=[1] * 55 + [0] * 45, after=[0] * 10 + [1] * 45 + [0] * 40 + [1] * 5)
+        return [harmed, perhaps]
 
     monkeypatch.setattr(benchmark, "run_cells", worse)
     assert cli.main(["--json", "--out", str(tmp_path)]) == 3
     out, err = capsys.readouterr()
-    assert err == "ruvllm-bench: worse than the frozen start, beyond chance: CodeLlama-7B\n"
+    assert err == "ruvllm-bench: worse than the frozen start, beyond chance: CodeLlama-7B v3\n"
     assert json.loads(out)["command"] == ["ruvllm-bench", "--json", "--out", str(tmp_path)]
-
-
-# help and wrong usage
-
-
-def test_the_command_is_installed() -> None:
-    (entry,) = metadata.entry_points(group="console_scripts", name="ruvllm-bench")
-    assert entry.load() is cli.main
-
-
-def test_help_imports_nothing_heavy() -> None:
-    script = (
-        "import sys; from ruvllm.cli import main; code = main(['--help'])\n"
-        "print(sorted({'numpy', 'rich', 'ruvllm._core'} & set(sys.modules)), code)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("Usage: ruvllm-bench")
-    assert done.stdout.splitlines()[-1] == "[] 0", done.stderr
-
-
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"ruvllm-bench, version {metadata.version('ruvllm')}\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'; there are Qwen2.5-Coder-1.5B, "),
-        (["--models", "Phi-3-mini-4k,,"], "'--models': no model is called ''"),
-        (["--workload", "real"], "'--workload': must be simulated, code or code:PATH, not 'real'"),
-        (["--workload", "code:"], "'--workload': must be simulated, code or code:PATH, not 'code:'"),
-        (["--workload", "simulated:x"], "'--workload': must be"),
-        (["--isa", "mmx"], "'--isa': 'mmx' is not one of"),
-        (["--seed", "-1"], "'--seed': -1 is not in the range 0<=x<=9007199254740991"),
-        (["--seed", "9007199254740992"], "'--seed': 9007199254740992 is not in the range"),
-        (["--seed", "1.5"], "'--seed': '1.5' is not a valid integer"),
-        (["--seed", "9007199254740990", "--seeds", "3"], "'--seeds': the last seed must be at most 9007199254740991"),
-        (["--seeds", "0"], "'--seeds': 0 is not in the range"),
-        (["--rank", "0"], "'--rank': 0 is not in the range"),
-        (["--rank", "257"], "'--rank': 257 is not in the range"),
-        (["--split", "line"], "'--split': 'line' is not one of"),
-        (["--jobs", "0"], "'--jobs': 0 is not in the range"),
-        (["--profile", "huge"], "'--profile': 'huge' is not one of"),
-        (["--protocol", "v4"], "'--protocol': 'v4' is not one of"),
-        (["--no-such-option"], "--no-such-option"),
-        (["word"], "unexpected extra argument"),
-    ],
-)
-def test_wrong_usage_is_one_clear_error_and_exit_code_2(
-    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main([*UNBOUNDED, "--out", str(tmp_path / "out"), *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    (error,) = err.splitlines()
-    assert error.startswith("ruvllm-bench: ")
-    assert error.endswith(" (see ruvllm-bench --help)")
-    assert said in error
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_instruction_set_of_another_cpu_is_wrong_usage(tmp_path: Path) -> None:
-    missing = "avx2" if platform.machine() in ("aarch64", "arm64") else "neon"
-    done = bench(*UNBOUNDED, "--isa", missing, folder=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(
-        f"ruvllm-bench: Invalid value for '--isa': {missing} is not available on this CPU; there is scalar"
-    )
-
-
-@pytest.mark.parametrize("arguments", [[], ["--isa", "scalar"]])
-def test_a_wrong_instruction_set_in_the_environment_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
-    done = bench(*UNBOUNDED, *arguments, folder=tmp_path, RUVLLM_ISA="mmx")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ruvllm-bench: RUVLLM_ISA: instruction set must be one of scalar, ")
-    assert "not 'mmx'" in line
-
-
-# what goes wrong before the first epoch
-
-
-@pytest.mark.parametrize(
-    ("out", "reason"),
-    [
-        ("file", "cannot write in the folder 'file': File exists"),
-        ("file/below", "cannot write in the folder 'file/below': Not a directory"),
-        ("taken", "cannot write in the folder 'taken/checkpoints': File exists"),
-        ("/proc/none", "cannot write in the folder '/proc/none': No such file or directory"),
-    ],
-)
-def test_a_folder_that_cannot_be_written_is_found_out_before_the_first_epoch(
-    out: str, reason: str, tmp_path: Path
-) -> None:
-    if out.startswith("/proc") and not Path("/proc/self").exists():
-        pytest.skip("no /proc here")
-    (tmp_path / "file").write_text("content")
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "checkpoints").write_text("content")
-    done = bench(*UNBOUNDED, "--out", out, folder=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert error_line(done) == f"ruvllm-bench: {reason}"
-    assert (tmp_path / "file").read_text() == "content"
-
-
-def test_a_code_folder_that_does_not_do_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file.py").write_text("")
-    write_corpus(tmp_path / "few", files=2, functions=10)
-    write_corpus(tmp_path / "small parts", files=6, functions=10)
-    for name, reason in (
-        ("missing", "a code corpus needs a folder; 'missing': No such file or directory"),
-        ("file.py", "a code corpus needs a folder; 'file.py' is a file"),
-        ("few", "a code corpus needs at least 50 documented functions; 'few' has 20 in 2 Python files (0 skipped)"),
-        ("small parts", "8 candidates need as many different bodies in each part; part holdout of the split by "
-                        "function has 6, of 60 tasks in all"),
-    ):  # fmt: skip
-        done = bench(
-            *UNBOUNDED, "-q", "--split", "function", "--workload", f"code:{name}", "--out", "out", folder=tmp_path
-        )
-        assert (done.returncode, done.stdout) == (1, "")
-        assert error_line(done) == f"ruvllm-bench: {reason}"
-    assert list((tmp_path / "out").glob("*.json")) == []
-
-
-def test_a_checkpoint_that_was_changed_is_one_line_and_stays(tmp_path: Path) -> None:
-    assert bench(*SMALL_RUN, "-q", folder=tmp_path).returncode == 0
-    (path,) = (tmp_path / "results" / "checkpoints").iterdir()
-    path.write_text("{}")
-    done = bench(*SMALL_RUN, "-q", folder=tmp_path)
-    assert done.returncode == 1
-    assert f"{path.name} exists and does not verify" in error_line(done)
-    assert "nothing was overwritten" in done.stderr
-    assert path.read_text() == "{}"
-
-
-# interrupts and streams
-
-
-@posix
-@pytest.mark.parametrize("arguments", [(), ("--json",), ("--workload", "code:.")])
-def test_ctrl_c_leaves_whole_files_and_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    write_corpus(tmp_path / "source")
-    command = [*BENCH_COMMAND, *UNBOUNDED, "--models", SMALL_MODEL.name, "--jobs", "2", *arguments]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        while not (line := process.stderr.readline()).startswith("[1/1000] "):
-            assert line.startswith("Reading Python source"), line
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert out == ""
-    lines = [line for line in err.splitlines() if line and not line.startswith("[")]
-    assert lines == ["ruvllm-bench: interrupted; checkpoints that were written stay"]
-    assert leftovers(tmp_path / "results") == []
-    assert list((tmp_path / "results").glob("*.json")) == []
-    checkpoints = list((tmp_path / "results" / "checkpoints").iterdir())
-    assert checkpoints
-    for path in checkpoints:
-        verify_checkpoint(path)
-
-
-@posix
-@pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_a_reader_who_goes_away_is_no_failure(flags: tuple[str, ...], tmp_path: Path) -> None:
-    command = shlex.join([*BENCH_COMMAND, *SMALL_RUN, *flags])
-    script = f"set -o pipefail; {command} | true"  # nobody reads when the results come
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("[1/1]")
-    assert json.loads(results_file(tmp_path / "results").read_text())["schema"] == 1
-
-
-@posix
-def test_head_gets_its_line(tmp_path: Path) -> None:
-    script = f"{shlex.join([*BENCH_COMMAND, *SMALL_RUN])} | head -1"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "v3, simulated workload, seed 0"
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("[1/1] ")
-
-
-@posix
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("arguments", [SMALL_RUN, (*SMALL_RUN, "--json"), ("--help",)])
-def test_an_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*BENCH_COMMAND, *arguments], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("[1/1]")]
-    assert lines == ["ruvllm-bench: cannot write the output: No space left on device"]
 
 
 def test_a_terminal_that_has_only_ascii_is_enough(tmp_path: Path) -> None:

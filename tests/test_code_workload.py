@@ -1,7 +1,6 @@
 """The code workload: nothing leaks between the parts, candidates keep their rules, equal arguments give equal bits."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 
@@ -10,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from ruvllm.code_candidates import POOL_SIZE, draw_candidates
-from ruvllm.code_split import PARTS, split_by_file, split_by_function
+from ruvllm.code_split import split_by_function
 from ruvllm.code_workload import CodeWorkload, build_code_workload
 from ruvllm.corpus import CodeTask
 from ruvllm.encoders import HashedNgramEncoder
+from ruvllm.folds import ORDINARY, Fold
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
 
@@ -36,9 +36,22 @@ def make_tasks(n: int, n_files: int = 40) -> tuple[CodeTask, ...]:
 TASKS = make_tasks(600)
 
 
-@pytest.fixture(scope="module", params=["file", "function"])
-def workload(request: pytest.FixtureRequest) -> CodeWorkload:
-    return build_code_workload(TASKS, dim=256, seed=3, split=request.param)
+CASES = {
+    "file": ("file", ORDINARY),
+    "function": ("function", ORDINARY),
+    "file, fold 3 of 3": ("file", Fold(3, 3)),
+    "function, fold 7 of 10": ("function", Fold(7, 10)),
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def case(request: pytest.FixtureRequest) -> tuple[str, Fold]:
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module")
+def workload(case: tuple[str, Fold]) -> CodeWorkload:
+    return build_code_workload(TASKS, dim=256, seed=3, split=case[0], fold=case[1])
 
 
 class RandomEncoder:
@@ -63,53 +76,9 @@ def test_every_task_is_in_exactly_one_part(workload: CodeWorkload) -> None:
     assert all((np.diff(part) > 0).all() for part in parts_of(workload))
 
 
-def test_sizes_are_near_to_the_shares(workload: CodeWorkload) -> None:
-    sizes = [len(part) for part in parts_of(workload)]
-    assert sizes == pytest.approx([324, 108, 108, 60], abs=8)
-
-
-def test_shares_of_the_split_by_function_are_exact() -> None:
-    split = split_by_function(601, seed=0)
-    assert [len(split.part(name)) for name in PARTS] == [325, 108, 108, 60]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_file_is_never_in_two_parts(seed: int) -> None:
-    paths = [task.path for task in TASKS]
-    split = split_by_file(paths, seed)
-    files = [{paths[i] for i in split.part(name)} for name in PARTS]
-    assert sum(map(len, files)) == len(set(paths))
-    # no other file would bring the holdout nearer to its share
-    sizes = Counter(paths)
-    missing = 60 - len(split.holdout)
-    assert all(abs(missing - sizes[name]) >= abs(missing) for name in set(paths) - files[PARTS.index("holdout")])
-
-
-def test_large_files_may_fall_into_any_part() -> None:
-    paths = [task.path for task in TASKS]
-    ((largest, _),) = Counter(paths).most_common(1)
-    found = {
-        name for seed in range(60) for name in PARTS if paths.index(largest) in split_by_file(paths, seed).part(name)
-    }
-    assert found == set(PARTS)
-
-
-def test_few_files_of_any_size_still_fill_each_part() -> None:
-    paths = ["big.py"] * 1000 + ["a.py"] * 500 + ["b.py"] * 400 + ["c.py"] * 300
-    for seed in range(20):
-        split = split_by_file(paths, seed)
-        assert all(len(split.part(name)) for name in PARTS)
-    with pytest.raises(ValueError, match="at least 4 files with documented functions, not 3; split by function"):
-        split_by_file(paths[:1900], 0)
-
-
-def test_the_seed_decides_the_split() -> None:
-    paths = [task.path for task in TASKS]
-    for one, again, other in (
-        (split_by_function(600, 1), split_by_function(600, 1), split_by_function(600, 2)),
-        (split_by_file(paths, 1), split_by_file(paths, 1), split_by_file(paths, 2)),
-    ):
-        assert one.test.tolist() == again.test.tolist() != other.test.tolist()
+def test_sizes_are_near_to_the_shares(workload: CodeWorkload, case: tuple[str, Fold]) -> None:
+    sizes, of = [len(part) for part in parts_of(workload)], case[1].of
+    assert sizes == pytest.approx([540 - 2 * 540 / of, 540 / of, 540 / of, 60], abs=8)
 
 
 def test_candidates_keep_their_rules(workload: CodeWorkload) -> None:
@@ -202,14 +171,23 @@ def test_a_changed_test_body_leaves_all_else_alone() -> None:
     assert before.digest != after.digest
 
 
-def test_equal_arguments_give_equal_bits(workload: CodeWorkload) -> None:
-    split = "file" if np.array_equal(workload.train, build_code_workload(TASKS, dim=256, seed=3).train) else "function"
-    again = build_code_workload(list(TASKS), dim=256, seed=3, split=split)
+def test_equal_arguments_give_equal_bits(workload: CodeWorkload, case: tuple[str, Fold]) -> None:
+    again = build_code_workload(list(TASKS), dim=256, seed=3, split=case[0], fold=case[1])
     for name in ("queries", "solutions", "candidates", "right", "difficulty", "train", "valid", "test", "holdout"):
         one, other = getattr(workload, name), getattr(again, name)
         assert one.tobytes() == other.tobytes(), name
         assert one.dtype == other.dtype
     assert workload.digest == again.digest
+
+
+def test_folds_share_candidates_nowhere_and_difficulty_everywhere() -> None:
+    one, two = (build_code_workload(TASKS, dim=64, seed=3, split="function", fold=Fold(n, 5)) for n in (1, 2))
+    assert one.difficulty.tobytes() == two.difficulty.tobytes()
+    assert one.holdout.tolist() == two.holdout.tolist()
+    assert one.digest == two.digest
+    part = set(one.test.tolist())
+    assert {j for task in one.test for j in one.candidates[task].tolist()} <= part
+    assert not part & {j for task in two.test for j in two.candidates[task].tolist()}
 
 
 def test_the_digest_is_of_the_input_and_not_of_what_follows_from_it() -> None:

@@ -54,6 +54,11 @@ def test_only_the_kernels_know_xsimd() -> None:
             assert not [name for name in includes(path) if name.startswith("xsimd")], path.relative_to(ROOT)
 
 
+def test_every_cpp_test_is_built() -> None:
+    registered = re.findall(r"^ruvllm_add_test\((\w+)\)", (ROOT / "cpp/tests/CMakeLists.txt").read_text(), re.MULTILINE)
+    assert sorted(registered) == [path.stem for path in files("cpp/tests", ".cpp") if path.stem.startswith("test_")]
+
+
 def test_files_for_one_instruction_set_hold_only_instantiations() -> None:
     # Anything else there could be merged with the baseline by the linker and bring its instructions along.
     for path in files("cpp/arch", ".cpp"):

@@ -1,14 +1,15 @@
 """Numbers of the results file from outcomes made by hand, and what an evaluation asks the engine for."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, small_plan
 
 from ruvllm._core import LearningEngine
-from ruvllm.metrics import Answers, answer
-from ruvllm.protocols import TAU, engine_config
+from ruvllm.metrics import Answers, answer, calibrated_summary
+from ruvllm.protocols import PROTOCOLS, engine_config
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.workload import TASK_TYPES, Workload
 
@@ -33,6 +34,14 @@ def test_the_summary_is_what_paper_and_pencil_give() -> None:
     assert summary["ece"] == pytest.approx((abs(0.95 + 0.91 + 0.93 - 2) + abs(0.35 + 0.32 - 1)) / 5, abs=1e-15)
     squares = [0.05**2, 0.09**2, 0.93**2, 0.65**2, 0.32**2]
     assert summary["brier"] == pytest.approx(sum(squares) / 5, abs=1e-15)
+
+
+def test_the_reliability_bins_are_those_of_the_answers() -> None:
+    filled = {round(b["high"], 1): b for b in FIVE.reliability() if b["count"]}
+    assert filled.keys() == {0.4, 1.0}
+    assert (filled[0.4]["count"], filled[0.4]["accuracy"]) == (2, 0.5)
+    assert (filled[1.0]["count"], filled[1.0]["accuracy"]) == (3, 2 / 3)
+    assert filled[1.0]["confidence"] == pytest.approx(0.93, abs=1e-15)
 
 
 def test_numbers_are_plain_so_that_json_can_hold_them() -> None:
@@ -71,7 +80,7 @@ def test_the_answer_is_the_best_candidate_and_confidence_its_probability_at_temp
     for i, task in enumerate(tasks.tolist()):
         query, candidates, right, _ = workload.source.load(task)
         q, s = query.astype(np.float64), candidates.astype(np.float64)
-        logits = s @ q / (np.linalg.norm(s, axis=1) * np.linalg.norm(q) * TAU)
+        logits = s @ q / (np.linalg.norm(s, axis=1) * np.linalg.norm(q) * PROTOCOLS["v3"].tau)
         best = int(np.argmax(logits))
         assert bool(got.resolved[i]) == (best == right)
         assert got.confidence[i] == pytest.approx(1 / sum(math.exp(x - logits[best]) for x in logits), rel=1e-4)
@@ -90,3 +99,30 @@ def test_an_evaluation_teaches_nothing(workload: Workload, engine: LearningEngin
     assert before == (engine.parameters.tobytes(), engine.trajectory_count, engine.pattern_count, engine.memory_size)
     assert first.confidence.tobytes() == second.confidence.tobytes()
     assert first.resolved.tolist() == second.resolved.tolist()
+
+
+def test_scaled_confidence_keeps_the_answers(workload: Workload, engine: LearningEngine) -> None:
+    engine.train(workload.parts.train[:40], learning_rate=0.004, temperature=1.0)
+    parameters = engine.parameters.tobytes()
+    found = calibrated_summary(engine, workload)
+    assert found.keys() == {"temperature", "confidence", "ece", "brier"}
+    assert {type(value) for value in found.values()} == {float}
+    logits, right = engine.logits(workload.parts.test)
+    scores = np.exp((logits - logits.max(axis=1, keepdims=True)) / found["temperature"])
+    sure = (scores / scores.sum(axis=1, keepdims=True)).max(axis=1)
+    assert found["confidence"] == pytest.approx(sure.mean(), rel=1e-9)
+    resolved = answer(engine, workload, workload.parts.test).resolved
+    assert (logits.argmax(axis=1) == right).tolist() == resolved.tolist()
+    assert found["brier"] == pytest.approx(np.mean((sure - resolved) ** 2), rel=1e-9)
+    assert engine.parameters.tobytes() == parameters
+
+
+def test_the_scaling_is_fitted_on_the_validation_part_alone(workload: Workload, engine: LearningEngine) -> None:
+    parts = workload.parts
+    test_only = replace(workload, parts=replace(parts, valid=parts.test))
+    assert calibrated_summary(engine, replace(workload, parts=replace(parts, train=parts.test[:1]))) == (
+        calibrated_summary(engine, workload)
+    )
+    engine.train(parts.train[:100], learning_rate=0.004, temperature=1.0)
+    own, other = calibrated_summary(engine, workload), calibrated_summary(engine, test_only)
+    assert own["temperature"] != other["temperature"]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_samples import SMALL_MODEL, SMALL_RUN, bench, write_corpus
+from bench_samples import SMALL_MODEL, SMALL_RUN, bench, hashes, write_corpus
 
 from ruvllm import benchmark
 from ruvllm._core import available_isas
 from ruvllm.benchmark import Options, make_cells
-from ruvllm.cell import Cell, CellResult
+from ruvllm.cell import Cell, Entry
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.progress import QuietReporter
 
@@ -23,8 +23,8 @@ RANK = {"simulated": None, "code": 2}  # the default of 16 takes the scalar kern
 Hashes = list[tuple[str, str]]
 
 
-def hashes(entries: list[dict[str, Any]]) -> Hashes:
-    return [(entry["stateHash"], entry["runHash"]) for entry in entries]
+def all_hashes(entries: list[Entry]) -> Hashes:
+    return [hashes(entry) for entry in entries]
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,7 @@ def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
 
 
 def run_in_process(workload: str, corpus: Corpus, folder: Path, isa: str = "auto", jobs: int = 1) -> Hashes:
-    results: list[CellResult] = benchmark.run_cells(make(workload, corpus, isa), folder, jobs, QuietReporter())
-    return hashes([result.entry for result in results])
+    return all_hashes(benchmark.run_cells(make(workload, corpus, isa), folder, jobs, QuietReporter()))
 
 
 def run_command(workload: str, tree: Path, folder: Path, *arguments: str, **environment: str) -> Hashes:
@@ -61,7 +60,7 @@ def run_command(workload: str, tree: Path, folder: Path, *arguments: str, **envi
         folder=folder, **environment,
     )  # fmt: skip
     assert done.returncode in (0, 3), done.stderr  # a small corpus may teach nothing
-    return hashes(json.loads(done.stdout)["results"])
+    return all_hashes(json.loads(done.stdout)["results"])
 
 
 @pytest.fixture(scope="module", params=list(PROTOCOLS))
@@ -119,15 +118,26 @@ def test_another_copy_of_the_corpus_is_the_same_input(corpus: Corpus, tmp_path: 
     assert run_in_process("code", copy, folders[0]) == run_in_process("code", corpus, folders[1])
 
 
-def test_the_whole_document_is_the_same_but_for_time_and_place(tmp_path: Path) -> None:
+KINDS = {
+    "seeds": ("--seeds", "2", "--protocol", "all"),
+    "folds": ("--folds", "3", "--protocol", "v1"),
+    "blocked": ("--stream", "blocked", "--seeds", "2"),
+    "ablate": ("--protocol", "v3", "--seeds", "2"),
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_whole_document_is_the_same_but_for_time_and_place(kind: str, tmp_path: Path) -> None:
+    command = ("ablate",) if kind == "ablate" else ()
     documents = []
-    for name in ("one", "two"):
+    for name, arguments in (("one", ()), ("two", ("--jobs", "2", "--isa", ISAS[:2][-1]))):
         (tmp_path / name).mkdir()
-        done = bench(*SMALL_RUN, "--json", "-q", folder=tmp_path / name)
-        document = json.loads(done.stdout)
+        done = bench(*command, *SMALL_RUN, *KINDS[kind], *arguments, "--json", "-q", folder=tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
         for key in ("created", "command", "host"):
             del document[key]
-        for part in (*document["results"], *document["summaries"]):
-            del part["seconds"]
+        for part in (*document.get("results", []), *document.get("summaries", [])):
+            part.pop("seconds", None)
         documents.append(document)
     assert documents[0] == documents[1]

@@ -1,4 +1,4 @@
-"""The simulated workload: its split, its reproducibility, and the geometry of design section 4."""
+"""The simulated workload: its reproducibility, and the geometry of design section 4."""
 
 from __future__ import annotations
 
@@ -9,68 +9,15 @@ import numpy.typing as npt
 import pytest
 from simulated_samples import SMALL_MODEL, small_workload
 
-from ruvllm import EngineConfig, LearningEngine, Purpose, RandomStream, SimulatedWorld, available_isas
+from ruvllm import EngineConfig, LearningEngine, SimulatedWorld, available_isas
 from ruvllm.models import MODELS, ModelProfile
-from ruvllm.protocols import PROTOCOLS, Size
-from ruvllm.simulated import build_simulated_workload, stratified_split
-from ruvllm.workload import Parts
+from ruvllm.protocols import Size
+from ruvllm.simulated import build_simulated_workload
 
 Floats = npt.NDArray[np.float32]
 
 
-def parts_of(parts: Parts) -> list[npt.NDArray[np.uint32]]:
-    return [parts.holdout, parts.train, parts.valid, parts.test]
-
-
 SPLIT = small_workload(size=Size(12, 120))  # 2,700 tasks
-
-
-def test_a_tenth_is_held_out_and_the_rest_divided_60_20_20() -> None:
-    n = len(SPLIT.types)
-    assert n % 50 == 0
-    assert [len(part) for part in parts_of(SPLIT.parts)] == [n // 10, n * 27 // 50, n * 9 // 50, n * 9 // 50]
-    together = np.concatenate(parts_of(SPLIT.parts))
-    assert np.sort(together).tolist() == list(range(n))
-    assert all(part.dtype == np.uint32 and np.all(np.diff(part.astype(np.int64)) > 0) for part in parts_of(SPLIT.parts))
-
-
-def test_each_fifty_neighbours_are_divided_exactly() -> None:
-    label = np.empty(len(SPLIT.types), np.int64)
-    for i, part in enumerate(parts_of(SPLIT.parts)):
-        label[part] = i
-    order = sorted(range(len(label)), key=lambda i: (SPLIT.types[i], SPLIT.difficulty[i]))
-    for begin in range(0, len(order), 50):
-        assert np.bincount(label[order[begin : begin + 50]]).tolist() == [5, 27, 9, 9]
-
-
-def test_every_part_has_the_same_mix() -> None:
-    for part in parts_of(SPLIT.parts):
-        assert np.bincount(SPLIT.types[part]) / len(part) == pytest.approx([0.25] * 4, abs=0.02)
-        for kind in range(4):
-            own, whole = SPLIT.difficulty[part][SPLIT.types[part] == kind], SPLIT.difficulty[SPLIT.types == kind]
-            assert float(own.mean()) == pytest.approx(float(whole.mean()), abs=0.03)
-            assert np.quantile(own, [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(whole, [0.1, 0.5, 0.9]), abs=0.05)
-
-
-@pytest.mark.parametrize("n", [1, 49, 50, 51, 120])
-def test_any_number_of_tasks_is_split_without_loss(n: int) -> None:
-    types, difficulty = (np.arange(n) % 4).astype(np.uint8), np.linspace(0, 1, n, dtype=np.float32)
-    parts = stratified_split(types, difficulty, RandomStream(1, Purpose.SPLIT))
-    assert np.sort(np.concatenate(parts_of(parts))).tolist() == list(range(n))
-
-
-def test_the_split_is_drawn_by_its_stream() -> None:
-    types, difficulty = np.zeros(50, np.uint8), np.linspace(0, 1, 50, dtype=np.float32)
-    tests = [stratified_split(types, difficulty, RandomStream(s, Purpose.SPLIT)).test.tolist() for s in (1, 1, 2)]
-    assert tests[0] == tests[1] != tests[2]
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("profile", ["quick", "standard", "full"])
-def test_the_train_part_has_a_task_for_each_attempt(protocol: str, profile: str) -> None:
-    size = PROTOCOLS[protocol].size(profile)
-    workload = small_workload(size=size)
-    assert len(workload.parts.train) >= size.epochs * size.tasks_per_epoch
 
 
 def rows(workload: Any, n: int = 20) -> bytes:

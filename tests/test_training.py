@@ -1,44 +1,48 @@
-"""One run: what learns and what must not, which part of the data each step may see, what is recorded."""
+"""One run: what learns and what must not, which part of the data each step may see, what is recorded.
+
+Stages, streams and the switches of a protocol: test_training_stages.py; progress: test_training_progress.py.
+"""
 
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from bench_samples import METRIC_KEYS, SMALL_MODEL, small_plan
 from numpy.typing import NDArray
+from simulated_samples import run_plan
 
 from ruvllm import training
 from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
-from ruvllm.metrics import Answers, answer
-from ruvllm.protocols import PROTOCOLS, engine_config
-from ruvllm.schedulers import BASE_RATE
+from ruvllm.metrics import Answers, answer, calibrated_summary
+from ruvllm.models import MODELS
+from ruvllm.protocols import PROTOCOLS, Size, engine_config
 from ruvllm.simulated import build_simulated_workload
-from ruvllm.training import Cancelled, RunPlan, TrainedRun, train
+from ruvllm.training import RunPlan, TrainedRun, train
 from ruvllm.workload import TASK_TYPES, Workload
 
 PROTOCOL_NAMES = list(PROTOCOLS)
+METRIC_KEYS = {"resolveRate", "confidence", "ece", "brier"}
 HISTORY_KEYS = {
     *("epoch", "test", "prequential", "trainTestGap", "taskTypeAccuracy", "patternsLearned", "loraNorm", "perBeta"),
-    *("contrastiveLoss", "replayLoss", "dynamicDifficulty", "learningRate", "temperature", "trajectoryCount"),
-    "ewcTaskCount",
+    *("contrastiveLoss", "replayLoss", "curriculumLevel", "dynamicDifficulty", "learningRate", "temperature"),
+    *("trajectoryCount", "ewcTaskCount", "ewcPenalty"),
 }
 EPOCHS, TASKS = 6, 40
 
 
 @pytest.fixture(scope="module")
 def workload() -> Workload:
-    return build_simulated_workload(SMALL_MODEL, small_plan(epochs=EPOCHS, tasks=TASKS).size, seed=5)
+    return build_simulated_workload(MODELS[0], Size(EPOCHS, TASKS), seed=5)
 
 
 @pytest.fixture(scope="module", params=PROTOCOL_NAMES)
 def plan(request: pytest.FixtureRequest) -> RunPlan:
-    return small_plan(request.param, EPOCHS, TASKS)
+    return run_plan(request.param, EPOCHS, TASKS)
 
 
 @pytest.fixture(scope="module")
 def v3(workload: Workload) -> TrainedRun:
-    return train(small_plan("v3", EPOCHS, TASKS), workload)
+    return train(run_plan("v3", EPOCHS, TASKS), workload)
 
 
 def controlled(plan: RunPlan, control: Control) -> RunPlan:
@@ -90,14 +94,14 @@ def test_the_frozen_control_is_the_same_before_and_after_every_epoch(
 
 
 def test_random_gradients_move_the_adapter_and_teach_nothing(workload: Workload) -> None:
-    plan = controlled(small_plan("v3", EPOCHS, TASKS), Control.RANDOM_GRADIENT)
+    plan = controlled(run_plan("v3", EPOCHS, TASKS), Control.RANDOM_GRADIENT)
     run = train(plan, workload)
     assert run.engine.parameters.tobytes() != untouched(plan, workload).parameters.tobytes()
     assert run.final.resolve_rate - run.initial.resolve_rate < 0.1
 
 
 def test_shuffled_answers_teach_less_than_true_ones(workload: Workload, v3: TrainedRun) -> None:
-    run = train(controlled(small_plan("v3", EPOCHS, TASKS), Control.SHUFFLED), workload)
+    run = train(controlled(run_plan("v3", EPOCHS, TASKS), Control.SHUFFLED), workload)
     assert bits(run.initial) == bits(v3.initial)
     assert run.final.resolve_rate < v3.final.resolve_rate - 0.2
 
@@ -136,7 +140,7 @@ def test_the_test_part_does_not_influence_learning(workload: Workload, v3: Train
         "other", workload.source, workload.types, workload.difficulty, workload.categories,
         type(parts)(parts.train, parts.valid, parts.holdout, parts.test),
     )  # fmt: skip
-    run = train(small_plan("v3", EPOCHS, TASKS), other)
+    run = train(run_plan("v3", EPOCHS, TASKS), other)
     assert run.engine.parameters.tobytes() == v3.engine.parameters.tobytes()
 
 
@@ -154,32 +158,38 @@ def test_every_epoch_has_the_fields_of_the_report(plan: RunPlan, workload: Workl
     assert run.history[-1]["test"] == run.final.summary()
 
 
+TEMPERATURES = {
+    "v1": [1.0] * 6,
+    "v2": [1.0, 0.65, 0.3, 0.3, 0.3, 0.3],  # a third of the five steps, rounded
+    "v3": [1.0, 0.85, 0.7, 0.55, 0.4, 0.25],
+}
+BASE_RATES = {"v1": 0.001, "v2": 0.004, "v3": 0.001}
+HIGHEST_RATES = {"v1": 0.001, "v2": 0.008, "v3": 0.003}
+
+
 def test_the_history_tells_what_the_schedulers_did(plan: RunPlan, workload: Workload) -> None:
-    history = train(plan, workload).history
-    last = plan.protocol.final_temperature
-    assert [entry["temperature"] for entry in history] == pytest.approx(np.linspace(1.0, last, EPOCHS).tolist())
+    history, name = train(plan, workload).history, plan.protocol.name
+    assert [entry["temperature"] for entry in history] == pytest.approx(TEMPERATURES[name])
+    levels = ["easy", "easy", "medium", "medium", "hard", "hard"]
+    assert [entry["curriculumLevel"] for entry in history] == ([None] * 6 if name == "v1" else levels)
     rates = [entry["learningRate"] for entry in history]
-    assert rates[0] == BASE_RATE
-    if plan.protocol.name == "v1":
-        assert rates == [BASE_RATE] * EPOCHS
+    assert rates[0] == BASE_RATES[name] and max(rates) <= HIGHEST_RATES[name]
+    if name == "v1":
+        assert rates == [0.001] * EPOCHS
     else:
-        assert max(rates) > BASE_RATE
-    if plan.protocol.adaptive_difficulty:
+        assert max(rates) > rates[0]
+    if name == "v3":
         assert len({entry["dynamicDifficulty"] for entry in history}) > 1
     else:
         assert {entry["dynamicDifficulty"] for entry in history} == {0.3}
 
 
-def test_consolidation_comes_at_the_end_of_a_curriculum_stage_but_not_of_the_run(
-    plan: RunPlan, workload: Workload
-) -> None:
-    counts = [entry["ewcTaskCount"] for entry in train(plan, workload).history]
-    assert counts == ([0, 1, 1, 2, 2, 2] if plan.protocol.curriculum else [0] * EPOCHS)
-
-
-def test_the_base_rate_is_a_matter_of_the_plan(workload: Workload) -> None:
-    run = train(small_plan("v1", 1, 20, base_rate=0.02), workload)
-    assert run.history[0]["learningRate"] == 0.02
+def test_the_first_rate_is_the_protocols_unless_the_plan_has_its_own(workload: Workload) -> None:
+    for name in PROTOCOL_NAMES:
+        for base_rate, expected in ((None, BASE_RATES[name]), (0.02, 0.02)):
+            plan = run_plan(name, 1, 20, base_rate=base_rate)
+            assert plan.first_rate == expected
+            assert train(plan, workload).history[0]["learningRate"] == expected
 
 
 def test_successes_and_quality_are_those_of_the_attempts_whatever_replay_made_of_them(
@@ -194,50 +204,21 @@ def test_successes_and_quality_are_those_of_the_attempts_whatever_replay_made_of
 
 
 def test_without_replay_the_engine_remembers_the_same_quality(workload: Workload) -> None:
-    plan = small_plan("v3", EPOCHS, TASKS)
+    plan = run_plan("v3", EPOCHS, TASKS)
     run = train(replace(plan, protocol=replace(plan.protocol, replays_per_epoch=0)), workload)
     _, resolved, quality, _ = run.engine.trajectories
     assert run.successes == int(resolved.sum())
     assert run.average_quality == pytest.approx(float(quality.mean()))
 
 
-def test_progress_is_told_after_each_epoch(workload: Workload) -> None:
-    calls: list[tuple[int, int, float | None]] = []
-    run = train(small_plan(), workload, progress=lambda *call: calls.append(call))
-    assert calls == [(entry["epoch"], 3, entry["test"]["resolveRate"]) for entry in run.history]
-    calls.clear()
-    train(small_plan(control=Control.SHUFFLED), workload, progress=lambda *call: calls.append(call))
-    assert calls == [(1, 3, None), (2, 3, None), (3, 3, None)]
-
-
-@pytest.mark.parametrize("control", [Control.NONE, Control.FROZEN, Control.SHUFFLED])
-@pytest.mark.parametrize("stop_after", [0, 1, 2])
-def test_a_run_that_is_asked_to_stop_begins_no_other_epoch(
-    plan: RunPlan, control: Control, stop_after: int, workload: Workload
-) -> None:
-    done: list[int] = []
-    with pytest.raises(Cancelled):
-        train(
-            controlled(plan, control),
-            workload,
-            progress=lambda epoch, *_: done.append(epoch),
-            cancelled=lambda: len(done) >= stop_after,
-        )
-    assert done == list(range(1, stop_after + 1))
-
-
-@pytest.mark.parametrize("answers", range(6))  # before validation, before each of four chunks, before replay
-def test_a_run_stops_within_an_epoch(answers: int, workload: Workload) -> None:
-    noes = iter(range(answers))
-    done: list[int] = []
-    with pytest.raises(Cancelled):
-        train(
-            small_plan("v3", 1, 40),
-            workload,
-            progress=lambda epoch, *_: done.append(epoch),
-            cancelled=lambda: next(noes, None) is None,
-        )
-    assert done == []
+def test_calibration_is_measured_before_and_after_where_it_is_asked_for(workload: Workload) -> None:
+    plan = run_plan("v3", 3, 40)
+    plain, asked = train(plan, workload), train(plan, workload, calibrate=True)
+    assert plain.initial_calibrated is None and plain.final_calibrated is None
+    assert asked.initial_calibrated == calibrated_summary(untouched(plan, workload), workload)
+    assert asked.final_calibrated == calibrated_summary(asked.engine, workload) != asked.initial_calibrated
+    assert asked.history == plain.history
+    assert asked.engine.parameters.tobytes() == plain.engine.parameters.tobytes()
 
 
 def test_equal_plans_give_equal_bits(plan: RunPlan, workload: Workload) -> None:
@@ -250,7 +231,7 @@ def test_equal_plans_give_equal_bits(plan: RunPlan, workload: Workload) -> None:
 
 
 def test_the_seed_of_the_plan_matters(workload: Workload, v3: TrainedRun) -> None:
-    other = train(small_plan("v3", EPOCHS, TASKS, seed=6), workload)
+    other = train(run_plan("v3", EPOCHS, TASKS, seed=6), workload)
     assert other.engine.parameters.tobytes() != v3.engine.parameters.tobytes()
 
 
@@ -264,6 +245,6 @@ def test_the_instruction_set_of_the_plan_is_the_engines(
 
     asked: list[str] = []
     monkeypatch.setattr(training, "LearningEngine", Recording)
-    run = train(small_plan("v3", EPOCHS, TASKS, isa="scalar"), workload)
+    run = train(run_plan("v3", EPOCHS, TASKS, isa="scalar"), workload)
     assert asked == ["scalar"]
     assert run.engine.parameters.tobytes() == v3.engine.parameters.tobytes()

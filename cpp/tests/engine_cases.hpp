@@ -98,13 +98,13 @@ struct RunRecord {
     friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
-// One epoch as a benchmark has it: new tasks, replay, patterns, Fisher.
+// One epoch as a benchmark has it: new tasks, patterns, replay, Fisher.
 inline std::vector<Outcome> run_epoch(LearningEngine& engine, std::uint32_t first, std::uint32_t n,
                                       float learning_rate = 0.001f, double temperature = 1.0)
 {
     auto outcomes = engine.train(numbers(first, n), learning_rate, temperature);
-    engine.replay(n, learning_rate);
     engine.learn_patterns();
+    engine.replay(n, learning_rate);
     engine.end_epoch();
     return outcomes;
 }

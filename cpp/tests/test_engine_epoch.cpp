@@ -1,20 +1,18 @@
-// What an engine does at the end of an epoch: replay, patterns.
+// What an engine replays at the end of an epoch, and what stays in its buffer. Patterns: test_engine_patterns.cpp.
 #include "ruvllm/engine/learning_engine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
-#include "engine_cases.hpp"
-#include "every_isa.hpp"
-#include "naive_adapter.hpp"
+#include "counts.hpp"
+#include "gradient_cases.hpp"
 
 using namespace ruvllm;
 using namespace ruvllm::testing;
 
 namespace {
 
-class EngineEpoch : public EveryIsa {};
+class EngineEpoch : public GradientCase {};
 RUVLLM_ON_EVERY_ISA(EngineEpoch);
 
 TEST_P(EngineEpoch, ReplayUpdatesTheTrajectoriesItUsed)
@@ -41,36 +39,20 @@ TEST_P(EngineEpoch, ReplayUpdatesTheTrajectoriesItUsed)
     EXPECT_EQ(changed, 1u);
 }
 
-TEST_P(EngineEpoch, ReplayPolicies)
+TEST_P(EngineEpoch, OnlyPrioritizedDrawsAnnealBeta)
 {
     const SimulatedWorld world = small_world(kernels);
     EngineConfig config = small_config();
-    config.replay_policy = ReplayPolicy::best_quality;
-    LearningEngine best(kernels, world, config);
-    best.train(numbers(0, 40), 0.001f, 1.0);
-    const auto chosen = best.trajectories().best(5);
-    const auto kept = [&](LearningEngine& engine) {
-        Doubles confidences;
-        for (std::size_t i = 0; i < engine.trajectories().size(); ++i)
-            confidences.push_back(engine.trajectories()[i].confidence);
-        return confidences;
-    };
-    const Doubles before = kept(best);
-    best.replay(5, 0.0f);
-    const Doubles after = kept(best);
-    for (std::size_t i = 0; i < 40; ++i)
-        if (std::ranges::find(chosen, i) == chosen.end()) {
-            EXPECT_EQ(after[i], before[i]) << i;
-        }
-    EXPECT_EQ(best.trajectories().replay().beta(), 0.4); // no prioritized draw, no annealing
-
-    config.replay_policy = ReplayPolicy::uniform;
-    LearningEngine uniform(kernels, world, config);
-    EXPECT_EQ(uniform.replay(5, 0.001f), 0.0); // nothing stored yet
-    uniform.train(numbers(0, 40), 0.001f, 1.0);
-    EXPECT_GT(uniform.replay(5, 0.001f), 0.0);
-    EXPECT_EQ(uniform.replay(0, 0.001f), 0.0);
-    EXPECT_EQ(uniform.trajectories().replay().beta(), 0.4);
+    for (const ReplayPolicy policy : {ReplayPolicy::uniform, ReplayPolicy::best_patterns, ReplayPolicy::prioritized}) {
+        config.replay_policy = policy;
+        LearningEngine engine(kernels, world, config);
+        EXPECT_EQ(engine.replay(5, 0.001f), 0.0); // nothing stored yet
+        engine.train(numbers(0, 40), 0.001f, 1.0);
+        engine.learn_patterns();
+        EXPECT_GT(engine.replay(5, 0.001f), 0.0);
+        EXPECT_EQ(engine.replay(0, 0.001f), 0.0);
+        EXPECT_NEAR(engine.trajectories().replay().beta(), policy == ReplayPolicy::prioritized ? 0.405 : 0.4, 1e-12);
+    }
 }
 
 TEST_P(EngineEpoch, FullBuffersArePruned)
@@ -85,68 +67,150 @@ TEST_P(EngineEpoch, FullBuffersArePruned)
     EXPECT_GT(engine.replay(30, 0.001f), 0.0);
 }
 
-// One cluster: its query and its solution are mean directions over the good trajectories, the latest so many.
-TEST_P(EngineEpoch, APatternIsTheMeanOfItsMembers)
-{
-    const SimulatedWorld world = small_world(kernels);
-    EngineConfig config = small_config();
-    config.pattern_clusters = 1;
-    config.pattern_trajectories = 12;
-    LearningEngine engine(kernels, world, config);
-    engine.train(numbers(0, 80), 0.001f, 1.0);
-    engine.learn_patterns();
-    Doubles query(world_dim, 0.0), solution(world_dim, 0.0);
-    double quality = 0.0;
-    std::size_t members = 0;
-    std::array<std::size_t, 4> votes{};
-    for (std::size_t i = 80; i > 0 && members < 12; --i) {
-        const Trajectory& t = engine.trajectories()[i - 1];
-        if (t.quality < 0.35)
-            continue;
-        numeric::FloatVector h(world_dim), s(world_dim);
-        world.load_pair(t.task, h.data(), s.data());
-        for (std::size_t j = 0; j < world_dim; ++j) {
-            query[j] += static_cast<double>(h[j]);
-            solution[j] += static_cast<double>(s[j]);
+// Which trajectories does replay() draw? At rate 0 nothing moves, so that a loss names its task; and as each call
+// starts the epoch's stream again, replay(1), replay(2), ... draw ever longer beginnings of one sequence.
+class Draws {
+public:
+    // n_tasks trajectories: trajectory i is of task i.
+    Draws(LearningEngine& engine, std::uint32_t n_tasks) : engine_(&engine)
+    {
+        for (const Outcome& outcome : engine.train(numbers(0, n_tasks), 0.0f, 3.0))
+            losses_.push_back(outcome.loss);
+    }
+
+    // The first n draws of this epoch.
+    [[nodiscard]] std::vector<std::size_t> of_epoch(std::size_t n)
+    {
+        std::vector<std::size_t> drawn;
+        double before = 0.0;
+        for (std::size_t i = 1; i <= n; ++i) {
+            const double total = static_cast<double>(i) * engine_->replay(i, 0.0f);
+            drawn.push_back(item_with(total - before));
+            before = total;
         }
-        quality += t.quality;
-        ++votes[t.type];
-        ++members;
+        return drawn;
     }
-    ASSERT_EQ(members, 12u);
-    const PatternBank& bank = engine.patterns();
-    ASSERT_EQ(bank.size(), 1u);
-    for (std::size_t j = 0; j < world_dim; ++j) {
-        EXPECT_NEAR(bank.queries()[j], query[j] / std::sqrt(naive::dot(query, query)), 1e-6);
-        EXPECT_NEAR(bank.solutions()[j], solution[j] / std::sqrt(naive::dot(solution, solution)), 1e-6);
+
+private:
+    [[nodiscard]] std::size_t item_with(double loss) const
+    {
+        const auto nearest = std::ranges::min_element(losses_, {}, [&](double x) { return std::fabs(x - loss); });
+        EXPECT_NEAR(*nearest, loss, 1e-9);
+        return static_cast<std::size_t>(nearest - losses_.begin());
     }
-    EXPECT_NEAR(bank.qualities()[0], quality / 12.0, 1e-12);
-    EXPECT_EQ(votes[bank.types()[0]], *std::ranges::max_element(votes));
+
+    LearningEngine* engine_;
+    Doubles losses_;
+};
+
+TEST_P(EngineEpoch, UniformReplayDrawsAllAlike)
+{
+    EngineConfig config = plain_config(0);
+    config.replay_policy = ReplayPolicy::uniform;
+    LearningEngine engine(kernels, tasks, config);
+    Draws draws(engine, 20);
+    std::vector<std::size_t> counts(20);
+    for (int epoch = 0; epoch < 300; ++epoch, engine.end_epoch())
+        for (const std::size_t item : draws.of_epoch(5))
+            ++counts[item];
+    expect_uniform(counts);
 }
 
-TEST_P(EngineEpoch, PatternsNeedEnoughGoodTrajectories)
+// Of each pattern the trajectories nearest to its query; their mean quality is the pattern's.
+std::vector<std::vector<std::size_t>> members_of(const LearningEngine& engine, const ListSource& tasks)
 {
-    const SimulatedWorld world = small_world(kernels);
-    EngineConfig config = small_config();
-    LearningEngine engine(kernels, world, config);
-    const auto good = [&] {
-        std::size_t n = 0;
-        for (std::size_t i = 0; i < engine.trajectories().size(); ++i)
-            n += engine.trajectories()[i].quality >= 0.35 ? 1 : 0;
-        return n;
-    };
-    for (std::uint32_t i = 0; i < 60; ++i) {
-        engine.train({{i}}, 0.001f, 1.0);
-        engine.learn_patterns();
-        EXPECT_EQ(engine.patterns().size() > 0, good() >= 5) << i;
+    const PatternBank& bank = engine.patterns();
+    std::vector<std::vector<std::size_t>> members(bank.size());
+    Doubles qualities(bank.size(), 0.0);
+    for (std::size_t i = 0; i < engine.trajectories().size(); ++i) {
+        const Trajectory& t = engine.trajectories()[i];
+        Doubles cosines;
+        for (std::size_t pattern = 0; pattern < bank.size(); ++pattern)
+            cosines.push_back(naive::dot(to_doubles(bank.queries().data() + pattern * list_dim, list_dim),
+                                         to_doubles(tasks[t.task].query)));
+        const auto nearest = static_cast<std::size_t>(std::ranges::max_element(cosines) - cosines.begin());
+        members[nearest].push_back(i);
+        qualities[nearest] += t.quality;
     }
-    EXPECT_GT(good(), 8u);
-    EXPECT_EQ(engine.patterns().size(), std::min<std::size_t>(good(), 20));
-    config.use_patterns = false;
-    LearningEngine without(kernels, world, config);
-    without.train(numbers(0, 60), 0.001f, 1.0);
-    without.learn_patterns();
-    EXPECT_EQ(without.patterns().size(), 0u);
+    for (std::size_t pattern = 0; pattern < bank.size(); ++pattern) {
+        const auto n = static_cast<double>(members[pattern].size());
+        EXPECT_NEAR(bank.qualities()[pattern], qualities[pattern] / n, 1e-12);
+    }
+    return members;
+}
+
+EngineConfig best_patterns_config(std::size_t clusters, std::size_t replay_patterns)
+{
+    EngineConfig config = plain_config(0);
+    config.use_patterns = true;
+    config.pattern_quality = 0.0f;
+    config.pattern_clusters = clusters;
+    config.replay_policy = ReplayPolicy::best_patterns;
+    config.replay_patterns = replay_patterns;
+    return config;
+}
+
+TEST_P(EngineEpoch, BestPatternsTakeTurnsAndTheirMembersComeAlike)
+{
+    LearningEngine engine(kernels, tasks, best_patterns_config(6, 3));
+    Draws draws(engine, 40);
+    engine.learn_patterns();
+    engine.end_epoch();
+    engine.learn_patterns(); // anew, and elsewhere: the first ones are gone
+    ASSERT_EQ(engine.patterns().size(), 6u);
+    const auto members = members_of(engine, tasks);
+    std::vector<std::size_t> order{0, 1, 2, 3, 4, 5};
+    const auto quality = [&](std::size_t i) { return engine.patterns().qualities()[i]; };
+    std::ranges::stable_sort(order, std::ranges::greater{}, quality);
+    std::vector<std::vector<std::size_t>> counts;
+    for (std::size_t turn = 0; turn < 3; ++turn)
+        counts.emplace_back(members[order[turn]].size());
+    constexpr std::size_t epochs = 300, each = 7; // not a multiple of 3: the best pattern comes once more
+    for (std::size_t epoch = 0; epoch < epochs; ++epoch, engine.end_epoch()) {
+        const auto drawn = draws.of_epoch(each);
+        for (std::size_t i = 0; i < each; ++i) {
+            const auto& own = members[order[i % 3]];
+            const auto found = std::ranges::find(own, drawn[i]);
+            ASSERT_NE(found, own.end()) << "draw " << i << " is trajectory " << drawn[i];
+            ++counts[i % 3][static_cast<std::size_t>(found - own.begin())];
+        }
+    }
+    for (std::size_t turn = 0; turn < 3; ++turn) {
+        ASSERT_GE(counts[turn].size(), 2u); // else there was nothing to choose
+        expect_uniform(counts[turn]);
+    }
+}
+
+// What came after the patterns were made is in none of them.
+TEST_P(EngineEpoch, BestPatternsReplayWhatTheyWereMadeOf)
+{
+    LearningEngine engine(kernels, tasks, best_patterns_config(3, 10)); // fewer patterns than may be replayed
+    Draws draws(engine, 40);
+    engine.learn_patterns();
+    ASSERT_EQ(engine.patterns().size(), 3u);
+    engine.train(numbers(40, 20), 0.0f, 1.0);
+    std::vector<std::size_t> counts(40);
+    for (int epoch = 0; epoch < 200; ++epoch, engine.end_epoch())
+        for (const std::size_t item : draws.of_epoch(3))
+            ++counts[item];
+    EXPECT_EQ(std::ranges::count(counts, 0u), 0); // all 40 are members of the three
+}
+
+TEST_P(EngineEpoch, WithoutPatternsTheirPolicyReplaysNothing)
+{
+    for (const bool use_patterns : {true, false}) {
+        EngineConfig config = best_patterns_config(6, 3);
+        config.use_patterns = use_patterns;
+        config.pattern_quality = 2.0f; // which no quality reaches
+        LearningEngine engine(kernels, tasks, config);
+        engine.train(numbers(0, 40), 0.01f, 3.0);
+        engine.learn_patterns();
+        RunRecord before, after;
+        before.add(engine);
+        EXPECT_EQ(engine.replay(10, 0.1f), 0.0);
+        after.add(engine);
+        EXPECT_TRUE(before == after);
+    }
 }
 
 } // namespace

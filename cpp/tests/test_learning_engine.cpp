@@ -25,7 +25,7 @@ TEST_P(Engine, SameInputsGiveTheSameBitsOnEveryIsaAndASecondTime)
         if (!v3) {
             config.lora.heads = 0;
             config.learn_from = LearnFrom::successes_and_confident_failures;
-            config.replay_policy = ReplayPolicy::best_quality;
+            config.replay_policy = ReplayPolicy::best_patterns;
             config.ewc.running_sum = true;
         }
         const RunRecord record = short_run(kernels, config);
@@ -38,17 +38,20 @@ TEST_P(Engine, SameInputsGiveTheSameBitsOnEveryIsaAndASecondTime)
     }
 }
 
-// Two engines do the same; one of them is also asked for answers and adapted queries.
+// Two engines do the same; one of them is also asked for answers, scores and adapted queries.
 TEST_P(Engine, EvaluatingAndAdaptingChangeNothing)
 {
     const SimulatedWorld world = small_world(kernels);
     LearningEngine asked(kernels, world, small_config()), left_alone(kernels, world, small_config());
     std::vector<float> h(world_dim, 0.1f), z(world_dim);
+    Doubles scores(60 * 8);
+    std::vector<std::uint32_t> right(60);
     for (std::uint32_t epoch = 0; epoch < 3; ++epoch)
         for (LearningEngine* engine : {&asked, &left_alone}) {
             const auto look = [&] {
                 if (engine == &asked) {
                     (void)engine->evaluate(numbers(0, 60));
+                    engine->logits(numbers(0, 60), scores, right);
                     engine->adapt(h.data(), 2, z.data());
                 }
             };
@@ -84,6 +87,9 @@ TEST_P(Engine, AnswersAreTheBestOfTheScores)
         run_epoch(engine, 40 * epoch, 40);
     ASSERT_GT(engine.patterns().size(), 0u);
     Task task(world_dim, 8);
+    ASSERT_EQ(engine.n_candidates(), 8u);
+    Doubles scores(2 * 8);
+    std::vector<std::uint32_t> right(2);
     std::size_t spoken = 0, boosted = 0;
     for (std::uint32_t index = 90; index < 180; ++index) { // solutions of the first thirty are in the memory
         world.load(index, task);
@@ -95,6 +101,10 @@ TEST_P(Engine, AnswersAreTheBestOfTheScores)
                    std::sqrt(naive::dot(z, z)) / 0.07;
         spoken += engine.patterns().add_evidence(task.query.data(), task.type, task.candidates.data(), p);
         boosted += engine.memory().add_boost(task.type, task.candidates.data(), p);
+        engine.logits({{index - 1, index}}, scores, right);
+        EXPECT_EQ(right[1], task.right);
+        for (std::size_t j = 0; j < 8; ++j)
+            EXPECT_NEAR(scores[8 + j], p[j], 1e-4);
         numeric::softmax(p, 1.0, p);
         const Outcome outcome = engine.evaluate({{index}})[0];
         EXPECT_EQ(outcome.chosen, static_cast<std::size_t>(std::ranges::max_element(p) - p.begin()));

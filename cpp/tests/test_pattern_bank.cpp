@@ -157,6 +157,22 @@ TEST_P(Patterns, KeepsWhatWasAddedUntilItIsCleared)
     EXPECT_TRUE(b.match(at_cosine(1.0, 1).data(), 0).empty());
 }
 
+TEST_P(Patterns, TheBestComeByQualityAndEqualOnesInTheirOrder)
+{
+    using Order = std::vector<std::size_t>;
+    PatternBank b(kernels, {}, 37);
+    EXPECT_TRUE(b.best(10).empty());
+    for (const double quality : {0.4, 0.9, 0.4, 0.7, 0.9, 0.4})
+        b.add(at_cosine(0.8, 1).data(), at_cosine(0.1, 2).data(), quality, 0);
+    EXPECT_EQ(b.best(6), (Order{1, 4, 3, 0, 2, 5}));
+    EXPECT_EQ(b.best(99), (Order{1, 4, 3, 0, 2, 5}));
+    EXPECT_EQ(b.best(4), (Order{1, 4, 3, 0}));
+    EXPECT_EQ(b.best(1), (Order{1}));
+    EXPECT_TRUE(b.best(0).empty());
+    b.clear();
+    EXPECT_TRUE(b.best(10).empty());
+}
+
 TEST_P(Patterns, RefusesMoreThanItsCapacity)
 {
     PatternConfig config;

@@ -93,16 +93,6 @@ TEST(TrajectoryBuffer, PrioritiesFollowThroughAddsUpdatesAndPruning)
     }
 }
 
-TEST(TrajectoryBuffer, BestComesByQualityAndThenByAge)
-{
-    TrajectoryBuffer buffer(of_capacity(10));
-    for (const double quality : {0.5, 0.9, 0.5, 0.7})
-        buffer.add(trajectory(static_cast<std::uint32_t>(buffer.size()), quality));
-    EXPECT_EQ(buffer.best(3), (std::vector<std::size_t>{1, 3, 0}));
-    EXPECT_EQ(buffer.best(9), (std::vector<std::size_t>{1, 3, 0, 2}));
-    EXPECT_TRUE(buffer.best(0).empty());
-}
-
 TEST(TrajectoryBuffer, PruningKeepsBeta)
 {
     TrajectoryBuffer buffer(of_capacity(5));

@@ -87,6 +87,23 @@ public:
         }
     }
 
+    // One momentum step along a whole gradient (2 rank dim,): s.h, s.g and s.gradient are not read.
+    void step_along(const simd::KernelTable& k, const GradientStep& s, const float* gradient)
+    {
+        for (std::size_t row = 0; row < 2 * rank_; ++row)
+            step_row(k, s, row, 1.0f, gradient + row * dim_);
+    }
+
+    // sum += share * gradient; sum: (2 rank dim,)
+    void add_gradient(const simd::KernelTable& k, const FactoredGradient& gradient, const float* h, const float* g,
+                      float share, float* sum) const
+    {
+        for (std::size_t r = 0; r < rank_; ++r) {
+            k.axpy(share * gradient.a[r], h, sum + r * dim_, dim_);
+            k.axpy(share * gradient.b[r], g, sum + (rank_ + r) * dim_, dim_);
+        }
+    }
+
     // squares += (share * gradient)^2, for the Fisher information; squares: (2 rank dim,)
     void add_squared_gradient(const simd::KernelTable& k, const FactoredGradient& gradient, const float* h,
                               const float* g, float share, float* squares) const

@@ -109,6 +109,30 @@ public:
         adapters_[1 + type].step(*kernels_, own);
     }
 
+    // sum (parameter_count(),) += share times the gradient of one example.
+    void add_gradient(std::size_t type, const FactoredGradient& gradient, const float* h, const float* g, float share,
+                      std::span<float> sum) const
+    {
+        adapters_[0].add_gradient(*kernels_, gradient, h, g, share, sum.data());
+        if (config_.heads > 0)
+            adapters_[1 + type].add_gradient(*kernels_, gradient, h, g, share * config_.head_weight,
+                                             sum.data() + (1 + type) * parameters_per_adapter());
+    }
+
+    // One momentum step of every adapter along a gradient (parameter_count(),) that add_gradient() summed.
+    void step_along(const GradientStep& step, std::span<const float> gradient)
+    {
+        for (std::size_t i = 0; i < adapters_.size(); ++i) {
+            const std::size_t at = i * parameters_per_adapter();
+            GradientStep own = step;
+            if (step.ewc_lambda != 0.0f) {
+                own.fisher = step.fisher + at;
+                own.reference = step.reference + at;
+            }
+            adapters_[i].step_along(*kernels_, own, gradient.data() + at);
+        }
+    }
+
     // squares (parameter_count(),) += the squared gradient of one example.
     void add_squared_gradient(std::size_t type, const FactoredGradient& gradient, const float* h, const float* g,
                               std::span<float> squares) const

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -95,7 +96,19 @@ public:
         return matches.size();
     }
 
+    // The numbers of the n patterns of highest quality, best first.
+    [[nodiscard]] std::vector<std::size_t> best(std::size_t n) const
+    {
+        std::vector<std::size_t> order(size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return qualities_[a] > qualities_[b]; });
+        order.resize(std::min(n, order.size()));
+        return order;
+    }
+
     [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return config_.capacity; }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::span<const float> queries() const noexcept { return queries_; }     // (size, dim)
     [[nodiscard]] std::span<const float> solutions() const noexcept { return solutions_; } // (size, dim)

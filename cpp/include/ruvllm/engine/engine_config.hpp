@@ -16,7 +16,11 @@ namespace ruvllm {
 enum class LearnFrom { successes, successes_and_confident_failures, everything };
 
 // Which trajectories are learned from again after an epoch.
-enum class ReplayPolicy { uniform, best_quality, prioritized };
+enum class ReplayPolicy {
+    uniform,
+    best_patterns, // the trajectories behind the best patterns, in turn
+    prioritized,
+};
 
 // The run beside which the result stands (design, section 2).
 enum class Control {
@@ -40,7 +44,9 @@ struct EngineConfig {
     std::size_t pattern_minimum = 5;       // trajectories needed before there are any
     std::size_t pattern_clusters = 20;
     std::size_t pattern_trajectories = 256; // the latest so many are clustered
+    std::size_t replay_patterns = 10;       // of policy best_patterns
     double tau = 0.07;
+    bool accumulate = false;                // gradients are summed until step_along_sum(); else each is a step
     float momentum = 0.9f;
     float gradient_clip = 10.0f;
     float confident = 0.5f;       // a failure above it is a confident one

@@ -11,21 +11,14 @@
 #include <vector>
 
 #include "ruvllm/components/info_nce.hpp"
-#include "ruvllm/components/spherical_kmeans.hpp"
 #include "ruvllm/engine/engine_config.hpp"
+#include "ruvllm/engine/outcome.hpp"
+#include "ruvllm/engine/pattern_learning.hpp"
 #include "ruvllm/engine/task.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
 #include "ruvllm/numeric/softmax.hpp"
 
 namespace ruvllm {
-
-// What the engine did with one task.
-struct Outcome {
-    std::uint32_t chosen;
-    bool resolved;
-    double confidence; // probability of the chosen candidate
-    double loss;       // InfoNCE of the learning step; 0 where nothing was learned
-};
 
 class LearningEngine {
 public:
@@ -38,6 +31,8 @@ public:
           u_(config.lora.rank), z_(source.dim()), g_(source.dim()), logits_(source.n_candidates()),
           probabilities_(source.n_candidates())
     {
+        if (config.accumulate)
+            accumulated_.assign(lora_.parameter_count(), 0.0f);
         if (source.dim() != config.lora.dim)
             throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) +
                                         " is not the tasks' " + std::to_string(source.dim()));
@@ -77,6 +72,18 @@ public:
         return outcomes;
     }
 
+    // The scores behind the answers: logits (n, n_candidates) of tasks (n,) and the right candidates (n,). Changes
+    // nothing.
+    void logits(std::span<const std::uint32_t> tasks, std::span<double> logits, std::span<std::uint32_t> right)
+    {
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+            source_->load(tasks[i], task_);
+            score();
+            std::copy(logits_.begin(), logits_.end(), logits.begin() + static_cast<std::ptrdiff_t>(i * logits_.size()));
+            right[i] = static_cast<std::uint32_t>(task_.right);
+        }
+    }
+
     // Learns again from `n` trajectories chosen by the replay policy, and adds their squared gradients to the Fisher
     // batch. Returns the mean loss, 0 when there was nothing to learn from.
     double replay(std::size_t n, float learning_rate)
@@ -90,25 +97,37 @@ public:
         return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
     }
 
+    // One step of this length along the gradients summed since the last one, where they are accumulated.
+    void step_along_sum(float length)
+    {
+        if (accumulated_.empty() || c_.control == Control::frozen)
+            return;
+        const float norm = std::sqrt(k_->squared_norm(accumulated_.data(), accumulated_.size()));
+        if (norm > 0.0f)
+            lora_.step_along({nullptr, nullptr, nullptr, 1.0f / norm, c_.momentum, length, ewc_.active_lambda(),
+                              ewc_.fisher().data(), ewc_.reference().data()},
+                             accumulated_);
+        std::fill(accumulated_.begin(), accumulated_.end(), 0.0f);
+    }
+
     // Clusters the latest good trajectories and puts the clusters into the bank in place of the old ones.
     void learn_patterns()
     {
         if (!c_.use_patterns || c_.control == Control::frozen)
             return;
-        const std::vector<Trajectory> chosen = pattern_material();
+        const std::vector<std::size_t> chosen = pattern_material();
         if (chosen.size() < c_.pattern_minimum)
             return;
-        const std::size_t dim = c_.lora.dim;
-        numeric::FloatVector queries(chosen.size() * dim), solutions(chosen.size() * dim);
-        std::vector<double> qualities;
-        for (std::size_t i = 0; i < chosen.size(); ++i) {
-            load_feedback_pair(chosen[i].task, queries.data() + i * dim, solutions.data() + i * dim);
-            qualities.push_back(chosen[i].quality);
+        PatternMaterial material(c_.lora.dim);
+        for (const std::size_t position : chosen) {
+            const Trajectory& t = buffer_[position];
+            load_feedback_pair(t.task, material.add(t.quality, t.type));
         }
         numeric::RandomStream stream(c_.seed, numeric::Purpose::patterns, epoch_);
-        const KMeansResult clusters =
-            SphericalKMeans(*k_, {c_.pattern_clusters}, queries, dim, qualities).fit(stream);
-        fill_bank(clusters, chosen, solutions);
+        pattern_members_ = cluster_into_bank(*k_, material, c_.pattern_clusters, stream, patterns_);
+        for (auto& members : pattern_members_)
+            for (std::size_t& member : members)
+                member = chosen[member];
     }
 
     // Closes the epoch: the Fisher batch is folded in, the epoch's random streams are used up.
@@ -139,6 +158,7 @@ public:
     }
 
     [[nodiscard]] const EngineConfig& config() const noexcept { return c_; }
+    [[nodiscard]] std::size_t n_candidates() const noexcept { return logits_.size(); }
     [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return lora_; }
     [[nodiscard]] const ElasticWeightConsolidation& ewc() const noexcept { return ewc_; }
     [[nodiscard]] const PatternBank& patterns() const noexcept { return patterns_; }
@@ -204,14 +224,15 @@ private:
         Outcome outcome = answer(sampled_choice(index), right);
         Trajectory trajectory = trajectory_of(index, outcome);
         if (c_.control != Control::frozen) {
-            if (learns_from(outcome))
+            if (learns_from(c_, outcome.resolved, outcome.confidence))
                 outcome.loss = learn(index, right, 1.0f, learning_rate, false);
             if (c_.use_contrastive)
                 remember(outcome, right);
         }
         double& mean = quality_means_[task_.type];
         mean += c_.quality_memory * (trajectory.quality - mean);
-        buffer_.add(trajectory);
+        if (buffer_.add(trajectory))
+            pattern_members_.clear(); // their positions mean other trajectories now
         return outcome;
     }
 
@@ -220,17 +241,6 @@ private:
         const double quality = outcome.confidence * (outcome.resolved ? 1.0 : c_.failure_quality);
         return {index,   task_.type, outcome.resolved, outcome.confidence, quality,
                 quality - quality_means_[task_.type]};
-    }
-
-    [[nodiscard]] bool learns_from(const Outcome& outcome) const
-    {
-        switch (c_.learn_from) {
-        case LearnFrom::successes: return outcome.resolved;
-        case LearnFrom::successes_and_confident_failures:
-            return outcome.resolved || outcome.confidence > static_cast<double>(c_.confident);
-        case LearnFrom::everything: return true;
-        }
-        return false;
     }
 
     void remember(const Outcome& outcome, std::size_t right)
@@ -259,6 +269,10 @@ private:
         if (into_fisher) {
             lora_.add_squared_gradient(task_.type, gradient, task_.query.data(), g_.data(), ewc_.squares());
             ewc_.example_added();
+        }
+        if (c_.accumulate) {
+            lora_.add_gradient(task_.type, gradient, task_.query.data(), g_.data(), weight * clip, accumulated_);
+            return loss;
         }
         lora_.step(task_.type, {&gradient, task_.query.data(), g_.data(), weight * clip, c_.momentum, learning_rate,
                                 ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()});
@@ -294,15 +308,26 @@ private:
     std::vector<ReplaySample> choose_replay(std::size_t n)
     {
         numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
-        if (c_.replay_policy == ReplayPolicy::prioritized)
-            return buffer_.replay().sample(n, stream);
+        switch (c_.replay_policy) {
+        case ReplayPolicy::prioritized: return buffer_.replay().sample(n, stream);
+        case ReplayPolicy::best_patterns: return choose_from_best_patterns(n, stream);
+        case ReplayPolicy::uniform: break;
+        }
         std::vector<ReplaySample> samples;
-        if (c_.replay_policy == ReplayPolicy::best_quality)
-            for (const std::size_t item : buffer_.best(n))
-                samples.push_back({item, 0.0, 1.0});
-        else
-            for (std::size_t i = 0; i < n; ++i)
-                samples.push_back({static_cast<std::size_t>(stream.below(buffer_.size())), 0.0, 1.0});
+        for (std::size_t i = 0; i < n; ++i)
+            samples.push_back({static_cast<std::size_t>(stream.below(buffer_.size())), 0.0, 1.0});
+        return samples;
+    }
+
+    // From each of the best patterns in turn one of its members.
+    [[nodiscard]] std::vector<ReplaySample> choose_from_best_patterns(std::size_t n, numeric::RandomStream& stream) const
+    {
+        const auto best = patterns_.best(c_.replay_patterns);
+        std::vector<ReplaySample> samples;
+        for (std::size_t i = 0; i < n && !best.empty() && !pattern_members_.empty(); ++i) {
+            const auto& members = pattern_members_[best[i % best.size()]];
+            samples.push_back({members[stream.below(members.size())], 0.0, 1.0});
+        }
         return samples;
     }
 
@@ -315,61 +340,34 @@ private:
         const std::size_t right = feedback(index);
         const Outcome outcome = answer(best_choice(), right);
         buffer_.update(sample.item, trajectory_of(index, outcome));
-        if (!learns_from(outcome))
+        if (!learns_from(c_, outcome.resolved, outcome.confidence))
             return 0.0;
         return learn(index, right, static_cast<float>(sample.weight), learning_rate, true);
     }
 
-    [[nodiscard]] std::vector<Trajectory> pattern_material() const
+    // Positions in the buffer of what patterns are made of, the latest first.
+    [[nodiscard]] std::vector<std::size_t> pattern_material() const
     {
-        std::vector<Trajectory> chosen;
+        std::vector<std::size_t> chosen;
         for (std::size_t i = buffer_.size(); i > 0 && chosen.size() < c_.pattern_trajectories; --i) {
             const Trajectory& t = buffer_[i - 1];
-            const bool known = t.resolved || c_.learn_from == LearnFrom::everything;
+            const bool known = learns_from(c_, t.resolved, t.confidence);
             if (known && t.quality >= static_cast<double>(c_.pattern_quality))
-                chosen.push_back(t);
+                chosen.push_back(i - 1);
         }
         return chosen;
     }
 
-    void load_feedback_pair(std::uint32_t index, float* query, float* solution)
+    void load_feedback_pair(std::uint32_t index, const PatternMaterial::Pair& pair)
     {
         if (c_.control != Control::shuffled) {
-            source_->load_pair(index, query, solution);
+            source_->load_pair(index, pair.query, pair.solution);
             return;
         }
         source_->load(index, task_);
         const std::size_t dim = c_.lora.dim;
-        std::copy_n(task_.query.data(), dim, query);
-        std::copy_n(task_.candidates.data() + feedback(index) * dim, dim, solution);
-    }
-
-    void fill_bank(const KMeansResult& clusters, const std::vector<Trajectory>& members,
-                   const numeric::FloatVector& solutions)
-    {
-        const std::size_t dim = c_.lora.dim, n_clusters = clusters.centers.size() / dim;
-        patterns_.clear();
-        for (std::size_t cluster = 0; cluster < std::min(n_clusters, c_.patterns.capacity); ++cluster) {
-            numeric::FloatVector solution(dim, 0.0f);
-            std::vector<std::size_t> votes(quality_means_.size(), 0);
-            double quality = 0.0;
-            std::size_t size = 0;
-            for (std::size_t i = 0; i < members.size(); ++i) {
-                if (clusters.labels[i] != cluster)
-                    continue;
-                k_->axpy(1.0f, solutions.data() + i * dim, solution.data(), dim);
-                ++votes[members[i].type];
-                quality += members[i].quality;
-                ++size;
-            }
-            const float norm = std::sqrt(k_->squared_norm(solution.data(), dim));
-            if (size == 0 || !(norm > 0.0f))
-                continue;
-            k_->scale(1.0f / norm, solution.data(), dim);
-            const auto type = std::max_element(votes.begin(), votes.end()) - votes.begin();
-            patterns_.add(clusters.centers.data() + cluster * dim, solution.data(),
-                          quality / static_cast<double>(size), static_cast<std::uint8_t>(type));
-        }
+        std::copy_n(task_.query.data(), dim, pair.query);
+        std::copy_n(task_.candidates.data() + feedback(index) * dim, dim, pair.solution);
     }
 
     const simd::KernelTable* k_;
@@ -381,7 +379,9 @@ private:
     ContrastiveMemory memory_;
     TrajectoryBuffer buffer_;
     std::vector<double> quality_means_; // of each type
+    std::vector<std::vector<std::size_t>> pattern_members_; // of each pattern: positions in the buffer when it was made
     std::uint64_t epoch_ = 0, steps_ = 0;
+    numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
     Task task_;                         // the task at hand
     std::vector<float> u_;              // its A . h
     numeric::FloatVector z_, g_;        // its adapted query and the loss's gradient there

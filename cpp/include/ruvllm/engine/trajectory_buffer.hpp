@@ -25,12 +25,15 @@ class TrajectoryBuffer {
 public:
     explicit TrajectoryBuffer(const ReplayConfig& config) : capacity_(config.capacity), replay_(config) {}
 
-    void add(const Trajectory& trajectory)
+    // Whether older trajectories had to go first, and the others' positions changed.
+    bool add(const Trajectory& trajectory)
     {
-        if (items_.size() == capacity_)
+        const bool full = items_.size() == capacity_;
+        if (full)
             prune();
         replay_.add(trajectory.td_error); // first: it refuses an error that is no number
         items_.push_back(trajectory);
+        return full;
     }
 
     void update(std::size_t i, const Trajectory& trajectory)
@@ -44,7 +47,8 @@ public:
     [[nodiscard]] PrioritizedReplay& replay() noexcept { return replay_; }
     [[nodiscard]] const PrioritizedReplay& replay() const noexcept { return replay_; }
 
-    // The numbers of the n best by quality, best first.
+private:
+    // The positions of the n best by quality, best first.
     [[nodiscard]] std::vector<std::size_t> best(std::size_t n) const
     {
         std::vector<std::size_t> order(items_.size());
@@ -55,7 +59,6 @@ public:
         return order;
     }
 
-private:
     void prune()
     {
         auto kept = best(std::max<std::size_t>(capacity_ * 8 / 10, 1));

@@ -1,0 +1,67 @@
+// Totals of bootstrap resamples: n draws with replacement out of n values, the same draws for several metrics.
+//
+// Values are integers, so that a total is exact whatever the order of its terms and however a compiler adds them up.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "ruvllm/numeric/random.hpp"
+
+namespace ruvllm::numeric {
+
+namespace detail {
+
+// Throws std::overflow_error unless n times any of the values fits into 64 bits.
+inline void check_totals_fit(std::span<const std::int64_t> values, std::size_t n)
+{
+    const std::int64_t largest = INT64_MAX / static_cast<std::int64_t>(n);
+    for (const std::int64_t value : values)
+        if (value > largest || value < -largest)
+            throw std::overflow_error("totals of " + std::to_string(n) + " draws need values of magnitude at most " +
+                                      std::to_string(largest) + ", not " + std::to_string(value));
+}
+
+} // namespace detail
+
+// totals (n_resamples, n_metrics), row by row, of values (n_metrics, n): for each resample n draws of stream.below(n),
+// and for each metric the sum of the values drawn. The stream moves on as by n_resamples * n calls of below(n).
+//
+// Throws std::invalid_argument for no metric, no value or sizes that are no multiples of n_metrics, and
+// std::overflow_error where a total might not fit into 64 bits.
+inline void resampled_totals(std::span<const std::int64_t> values, std::size_t n_metrics, RandomStream& stream,
+                             std::span<std::int64_t> totals)
+{
+    if (n_metrics == 0 || values.empty())
+        throw std::invalid_argument("resampling needs at least 1 metric of at least 1 value, not " +
+                                    std::to_string(n_metrics) + " metrics and " + std::to_string(values.size()) +
+                                    " values");
+    if (values.size() % n_metrics != 0 || totals.size() % n_metrics != 0)
+        throw std::invalid_argument("values and totals need a multiple of " + std::to_string(n_metrics) +
+                                    " elements, one for each metric, not " + std::to_string(values.size()) + " and " +
+                                    std::to_string(totals.size()));
+    const std::size_t n = values.size() / n_metrics;
+    detail::check_totals_fit(values, n);
+    std::fill(totals.begin(), totals.end(), 0);
+    std::array<std::size_t, 512> block; // draws that all metrics share; small enough to stay in the first-level cache
+    for (std::size_t row = 0; row < totals.size(); row += n_metrics)
+        for (std::size_t begin = 0; begin < n; begin += block.size()) {
+            const auto drawn = std::span(block).first(std::min(block.size(), n - begin));
+            for (std::size_t& index : drawn)
+                index = static_cast<std::size_t>(stream.below(n));
+            for (std::size_t metric = 0; metric < n_metrics; ++metric) {
+                const std::int64_t* const of_metric = values.data() + metric * n;
+                std::int64_t total = 0;
+                for (const std::size_t index : drawn)
+                    total += of_metric[index];
+                totals[row + metric] += total;
+            }
+        }
+}
+
+} // namespace ruvllm::numeric

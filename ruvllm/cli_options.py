@@ -1,0 +1,220 @@
+"""What the runs of ruvllm-bench have in common: their options, their folders and how their results are given out.
+
+Imports beyond click come where they are used, so that --help and usage errors answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ruvllm.command_line import FAILED, discard_output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ruvllm.benchmark import Options
+    from ruvllm.corpus import Corpus
+    from ruvllm.progress import QuietReporter
+
+__all__ = ["PROGRAM", "Failure", "Run", "give_out", "run_options", "start"]
+
+PROGRAM = "ruvllm-bench"
+MAX_SEED = 2**53 - 1
+PROTOCOLS = ("v1", "v2", "v3")
+ISAS = ("auto", "scalar", "sse4.1", "avx2", "avx512", "neon")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Failure(click.ClickException):
+    """One line for the user and exit code 1."""
+
+    exit_code = FAILED
+
+
+def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
+    """The options of a command that runs models, in the order of its help."""
+    protocols = [*PROTOCOLS, "all"] if several_protocols else list(PROTOCOLS)
+    options = (
+        click.option("--profile", type=click.Choice(["quick", "standard", "full"]), default="full", show_default=True,
+                     help="How many epochs and tasks: for v3 6x40, 8x60 or 12x120. quick runs the first three models."),
+        click.option("--protocol", type=click.Choice(protocols), default="v3", show_default=True,
+                     help="Which version of the learning stack: v1 one adapter, v2 curriculum, v3 all of it."),
+        click.option("--models", "model_names", multiple=True, metavar="NAME",
+                     help="Only this model; may be given several times or as a list with commas."),
+        click.option("--workload", default="simulated", show_default=True, metavar="simulated|code[:PATH]",
+                     help="Tasks made from keys, or from a Python source tree: the interpreter's standard library by "
+                     "default."),
+        click.option("--split", type=click.Choice(["file", "function"]), default="file", show_default=True,
+                     help="Code only. file: test on files never seen. function: the files are known, the queries are "
+                     "new."),
+        click.option("--rank", type=click.IntRange(1, 256), help="LoRA rank, instead of the protocol's."),
+        click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="First seed."),
+        click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help=seeds_help),
+        click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
+                     help="Runs at the same time. The results do not depend on it."),
+        click.option("--isa", type=click.Choice(ISAS), default="auto", show_default=True,
+                     help="Instruction set of the kernels. The results do not depend on it."),
+        click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+                     help="Folder for the results file and checkpoints."),
+        click.option("--json", "as_json", is_flag=True,
+                     help="Print the results file on standard output, nothing else there."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress and no table."),
+    )  # fmt: skip
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+class Run:
+    """Checked arguments: what to run, on which input, and where to."""
+
+    def __init__(self, arguments: dict[str, Any], options: Options, checkpoints: bool) -> None:
+        from rich.console import Console
+
+        self.options = options
+        self.out: Path = arguments["out"]
+        self.jobs: int = arguments["jobs"]
+        self.as_json: bool = arguments["as_json"]
+        self.quiet: bool = arguments["quiet"]
+        self.command = [PROGRAM, *click.get_current_context().find_root().obj]
+        _prepare_folders(self.out, checkpoints)
+        self.reporter = _reporter(Console(stderr=True), self.quiet)
+        self.corpus = _read_corpus(arguments["workload"], self.reporter)
+
+
+def start(arguments: dict[str, Any], *, default_seeds: int, least_seeds: int = 1, checkpoints: bool = False) -> Run:
+    """Checks the arguments of run_options(); everything that can be found out before the first epoch."""
+    return Run(arguments, _options(arguments, default_seeds, least_seeds), checkpoints)
+
+
+def give_out(run: Run, document: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]) -> None:
+    """Saves the document, then prints it: as JSON, as tables, or not at all."""
+    from rich.console import Console
+
+    from ruvllm.json_layout import to_json
+
+    text = to_json(document)
+    path = _save(text, document, run.out)
+    try:
+        if run.as_json:
+            click.echo(text, nl=False)
+        elif not run.quiet:
+            console = Console()
+            show(console, document)
+            saved = f"Results: {path}"
+            if document["kind"] == "benchmark":
+                saved += f"; checkpoints: {path.parent / 'checkpoints'}{os.sep}"
+            console.print(saved, markup=False, highlight=False, soft_wrap=True)
+    except (BrokenPipeError, SystemExit):  # rich makes the second of the first; the results are saved all the same
+        discard_output()
+
+
+def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) -> Options:
+    from ruvllm.benchmark import Options, models_of
+    from ruvllm.models import find_models
+
+    kind = _workload_kind(arguments["workload"])
+    names = [name.strip() for text in arguments["model_names"] for name in text.split(",")]
+    try:
+        models = find_models(names) if names else models_of(kind, arguments["profile"])
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--models'") from error
+    protocol = arguments["protocol"]
+    return Options(
+        protocols=PROTOCOLS if protocol == "all" else (protocol,),
+        profile=arguments["profile"],
+        models=models,
+        workload=kind,
+        split=arguments["split"],
+        seeds=_seeds(arguments, default_seeds, least_seeds),
+        folds=arguments.get("folds"),
+        rank=arguments["rank"],
+        isa=_checked_isa(arguments["isa"]),
+    )
+
+
+def _workload_kind(workload: str) -> str:
+    kind = workload.partition(":")[0]
+    if kind not in ("simulated", "code") or workload == "code:" or (kind == "simulated" and workload != "simulated"):
+        raise click.BadParameter(f"must be simulated, code or code:PATH, not {workload!r}", param_hint="'--workload'")
+    return kind
+
+
+def _seeds(arguments: dict[str, Any], default: int, least: int) -> tuple[int, ...]:
+    first, n = arguments["seed"], arguments["seeds"] or default
+    if n < least:
+        raise click.BadParameter(f"an interval over seeds needs at least {least}", param_hint="'--seeds'")
+    if first + n - 1 > MAX_SEED:
+        raise click.BadParameter(f"the last seed must be at most {MAX_SEED}", param_hint="'--seeds'")
+    return tuple(range(first, first + n))
+
+
+def _checked_isa(isa: str) -> str:
+    from ruvllm._core import active_isa, available_isas
+
+    try:
+        active_isa()  # RUVLLM_ISA may name one that is not there
+    except ValueError as error:
+        raise click.UsageError(f"RUVLLM_ISA: {error}") from error
+    if isa not in ("auto", *available_isas()):
+        raise click.BadParameter(
+            f"{isa} is not available on this CPU; there is {', '.join(available_isas())}", param_hint="'--isa'"
+        )
+    return isa
+
+
+def _prepare_folders(out: Path, checkpoints: bool) -> None:
+    """An output folder that cannot be written is found out before the first epoch."""
+    from ruvllm.files import UnwritableFolderError, ensure_writable_folder
+
+    try:
+        ensure_writable_folder(out)
+        if checkpoints:
+            ensure_writable_folder(out / "checkpoints")
+    except UnwritableFolderError as error:
+        raise Failure(str(error)) from error
+
+
+def _read_corpus(workload: str, reporter: QuietReporter) -> Corpus | None:
+    from ruvllm.corpus import read_corpus
+
+    kind, _, path = workload.partition(":")
+    if kind != "code":
+        return None
+    reporter.note(f"Reading Python source: {path or 'the standard library'}")
+    try:
+        return read_corpus(path or None)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def _reporter(console: Console, quiet: bool) -> QuietReporter:
+    from ruvllm.progress import BarReporter, LineReporter, QuietReporter
+
+    if quiet:
+        return QuietReporter()
+    return BarReporter(console) if console.is_terminal else LineReporter(console)
+
+
+def _save(text: str, document: dict[str, Any], out: Path) -> Path:
+    """Writes the results file under a name of its own."""
+    from ruvllm.files import write_atomically
+
+    stamp = document["created"].replace("-", "").replace(":", "")
+    path = out / f"{document['kind']}-{stamp}-{secrets.token_hex(4)}.json"
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}") from error
+    return path
