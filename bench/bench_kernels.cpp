@@ -1,114 +1,244 @@
-// How fast are dot, gemv and cosine_many on each instruction set of this CPU?
+// How fast are the kernels that work on vectors, on each instruction set of this CPU?
 //
-// Each kernel is first compared with a naive sum in double precision; a wrong result ends the program before
-// anything is timed.
+// Those that take a bank of rows: bench_banks.cpp. Every kernel is first compared with obvious lines in double
+// precision. In-place kernels have constants with which their arrays stay as they are, call after call.
+#include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
+#include <functional>
+#include <memory>
 #include <vector>
 
-#include <benchmark/benchmark.h>
-
+#include "bench_support.hpp"
 #include "cases.hpp"
 #include "reference.hpp"
-#include "ruvllm/simd/dispatch.hpp"
-
-using namespace ruvllm::testing;
-using ruvllm::simd::KernelTable;
+#include "ruvllm/numeric/aligned_vector.hpp"
 
 namespace {
 
-constexpr std::size_t dimensions[] = {1536, 4096}; // embedding sizes of the smallest and the largest model
-constexpr std::size_t n_rows = 150;                // a full pattern bank
+using namespace ruvllm;
+using namespace ruvllm::bench;
+using testing::roundings_of_sum;
+using testing::tolerance;
+
+constexpr std::size_t dimensions[] = {256, 1536, 4096}; // of the encoder, the smallest and the largest model
+constexpr std::size_t n_terms = 6, n_rows = 8;
 
 struct Data {
-    explicit Data(std::size_t size) : Data(size, Random(size)) {}
-
     std::size_t n;
-    GuardedFloats x;
-    GuardedRows rows;
+    numeric::FloatVector x, y, f, m, rows, out;
+    std::array<std::vector<std::uint32_t>, n_terms> words;
+    std::array<const std::uint32_t*, n_terms> bits{};
+    std::vector<std::uint64_t> packed;
+    std::vector<double> powers;
+    std::array<float, n_rows> c{};
 
-private:
-    Data(std::size_t size, Random random)
-        : n(size), x(random.floats(size)), rows(random, n_rows, size, size, 0)
+    explicit Data(std::size_t size)
+        : n(size), x(n), y(n), f(n), m(n), rows(n_rows * n), out(n), packed((n + 63) / 64), powers(n)
     {
+        testing::Random random(n);
+        for (numeric::FloatVector* values : {&x, &y, &f, &m, &rows})
+            for (float& v : *values)
+                v = random.value();
+        for (float& v : f)
+            v = std::fabs(v);
+        for (float& v : c)
+            v = random.value();
+        for (std::size_t t = 0; t < n_terms; ++t) {
+            for (std::size_t i = 0; i < (n + 31) / 32; ++i)
+                words[t].push_back(random.word());
+            bits[t] = words[t].data();
+        }
     }
 };
 
-void require_near(const char* what, const KernelTable& kernels, float actual, double expected, double allowed)
+using Run = std::function<void(const simd::KernelTable&, Data&)>;
+// Throws unless `after` is what the kernel has to make of `before`.
+using Check = std::function<void(const Data& before, const Data& after)>;
+
+struct Kernel {
+    std::string name;
+    std::size_t arrays; // of n floats that are read or written in one call
+    Run run;
+    Check check;
+};
+
+double d(float x) { return static_cast<double>(x); }
+
+// The sum of term(i) over the magnitude that its tolerance is a share of.
+template <class Term>
+Check returns_sum(const std::string& name, Term term)
 {
-    if (std::fabs(static_cast<double>(actual) - expected) <= allowed)
-        return;
-    std::fprintf(stderr, "%s on %s: %.9g is not within %.3g of %.9g\n", what,
-                 std::string(name(kernels.isa)).c_str(), static_cast<double>(actual), allowed, expected);
-    std::exit(EXIT_FAILURE);
+    return [=](const Data& before, const Data& after) {
+        testing::Naive sum;
+        for (std::size_t i = 0; i < before.n; ++i)
+            sum.add(term(before, i));
+        measure::require_near(name, d(after.out[0]), sum.value,
+                              tolerance(1 + roundings_of_sum(before.n), sum.magnitude));
+    };
 }
 
-void check(const KernelTable& kernels, const Data& data)
+// Element i of an array of `after` is expected(before, i), whose terms are at most `magnitude` together.
+template <class Expected>
+Check makes(const std::string& name, numeric::FloatVector Data::* array, double magnitude, Expected expected)
 {
-    std::vector<float> products(n_rows), cosines(n_rows);
-    kernels.gemv(data.rows.data(), n_rows, data.rows.stride(), data.x.data(), data.n, products.data());
-    kernels.cosine_many(data.x.data(), data.rows.data(), n_rows, data.rows.stride(), data.n, cosines.data());
-    for (std::size_t r = 0; r < n_rows; ++r) {
-        const Naive product = naive::dot(data.rows.row(r), data.x.data(), data.n);
-        const double allowed = tolerance(roundings_of_sum(data.n), product.magnitude);
-        require_near("dot", kernels, kernels.dot(data.rows.row(r), data.x.data(), data.n), product.value, allowed);
-        require_near("gemv", kernels, products[r], product.value, allowed);
-        require_near("cosine_many", kernels, cosines[r], naive::cosine(data.x.data(), data.rows.row(r), data.n),
-                     tolerance(3 * roundings_of_sum(data.n) + 4, 1.0));
-    }
+    return [=](const Data& before, const Data& after) {
+        for (std::size_t i = 0; i < before.n; ++i)
+            measure::require_near(name, d((after.*array)[i]), expected(before, i), tolerance(12, magnitude));
+    };
 }
 
-// Registers `kernel(data, out)`; a multiply and an add per element count as two operations.
-template <class Kernel>
-void add_benchmark(const std::string& kernel_name, const KernelTable& kernels, const Data& data, std::size_t rows,
-                   Kernel kernel)
+constexpr simd::MomentumStep momentum{
+    .coefficient = -0.7f, .momentum = 0.9f, .learning_rate = 1e-3f, .ewc_lambda = 0.0f};
+
+double velocity(const Data& b, std::size_t i) { return 0.9 * d(b.m[i]) + 0.1 * -0.7 * d(b.x[i]); }
+
+std::vector<Kernel> reductions()
 {
-    const std::string label =
-        kernel_name + "/" + std::string(name(kernels.isa)) + "/n:" + std::to_string(data.n);
-    benchmark::RegisterBenchmark(label.c_str(), [&data, rows, kernel](benchmark::State& state) {
-        std::vector<float> out(rows);
-        for ([[maybe_unused]] auto _ : state) {
-            kernel(data, out.data());
-            benchmark::DoNotOptimize(out.data());
-            benchmark::ClobberMemory();
-        }
-        state.counters["flop/s"] = benchmark::Counter(2.0 * static_cast<double>(rows * data.n),
-                                                      benchmark::Counter::kIsIterationInvariantRate);
-    });
+    return {
+        {"dot", 2, [](const auto& k, Data& v) { v.out[0] = k.dot(v.x.data(), v.y.data(), v.n); },
+         returns_sum("dot", [](const Data& b, std::size_t i) { return d(b.x[i]) * d(b.y[i]); })},
+        {"squared_norm", 1, [](const auto& k, Data& v) { v.out[0] = k.squared_norm(v.x.data(), v.n); },
+         returns_sum("squared_norm", [](const Data& b, std::size_t i) { return d(b.x[i]) * d(b.x[i]); })},
+        {"squared_distance", 2,
+         [](const auto& k, Data& v) { v.out[0] = k.squared_distance(v.x.data(), v.y.data(), v.n); },
+         returns_sum("squared_distance",
+                     [](const Data& b, std::size_t i) { return std::pow(d(b.x[i]) - d(b.y[i]), 2.0); })},
+        {"cosine", 2, [](const auto& k, Data& v) { v.out[0] = k.cosine(v.x.data(), v.y.data(), v.n); },
+         [](const Data& b, const Data& a) {
+             measure::require_near("cosine", d(a.out[0]), testing::naive::cosine(b.x.data(), b.y.data(), b.n),
+                                   tolerance(3 * roundings_of_sum(b.n) + 4, 1.0));
+         }},
+    };
 }
 
-void add_benchmarks(const KernelTable& kernels, const Data& data)
+std::vector<Kernel> updates()
 {
-    add_benchmark("dot", kernels, data, 1, [&kernels](const Data& d, float* out) {
-        *out = kernels.dot(d.rows.data(), d.x.data(), d.n);
-    });
-    add_benchmark("gemv", kernels, data, n_rows, [&kernels](const Data& d, float* out) {
-        kernels.gemv(d.rows.data(), n_rows, d.rows.stride(), d.x.data(), d.n, out);
-    });
-    add_benchmark("cosine_many", kernels, data, n_rows, [&kernels](const Data& d, float* out) {
-        kernels.cosine_many(d.x.data(), d.rows.data(), n_rows, d.rows.stride(), d.n, out);
-    });
+    return {
+        {"axpy", 3, [](const auto& k, Data& v) { k.axpy(1e-3f, v.x.data(), v.y.data(), v.n); },
+         makes("axpy", &Data::y, 2.0, [](const Data& b, std::size_t i) { return d(b.y[i]) + 1e-3 * d(b.x[i]); })},
+        {"scale", 2, [](const auto& k, Data& v) { k.scale(-1.0f, v.y.data(), v.n); },
+         makes("scale", &Data::y, 1.0, [](const Data& b, std::size_t i) { return -d(b.y[i]); })},
+        {"scale_and_add", 3, [](const auto& k, Data& v) { k.scale_and_add(0.5f, 0.25f, v.x.data(), v.y.data(), v.n); },
+         makes("scale_and_add", &Data::y, 1.0,
+               [](const Data& b, std::size_t i) { return 0.5 * d(b.y[i]) + 0.25 * d(b.x[i]); })},
+        {"ema_of_squares", 3,
+         [](const auto& k, Data& v) { k.ema_of_squares(0.92f, 0.08f, v.x.data(), v.f.data(), v.n); },
+         makes("ema_of_squares", &Data::f, 1.0,
+               [](const Data& b, std::size_t i) { return 0.92 * d(b.f[i]) + 0.08 * d(b.x[i]) * d(b.x[i]); })},
+        {"add_squares", 3, [](const auto& k, Data& v) { k.add_squares(1e-2f, v.x.data(), v.f.data(), v.n); },
+         makes("add_squares", &Data::f, 2.0,
+               [](const Data& b, std::size_t i) { return d(b.f[i]) + 1e-4 * d(b.x[i]) * d(b.x[i]); })},
+        {"momentum_step", 5,
+         [](const auto& k, Data& v) {
+             k.momentum_step(momentum, v.x.data(), nullptr, nullptr, v.m.data(), v.y.data(), v.n);
+         },
+         makes("momentum_step", &Data::y, 2.0,
+               [](const Data& b, std::size_t i) { return d(b.y[i]) - 1e-3 * velocity(b, i); })},
+        {"momentum_rows", 5, // here of one row
+         [](const auto& k, Data& v) {
+             const float c = 1.0f;
+             k.momentum_rows(momentum, &c, 1, v.n, v.x.data(), nullptr, nullptr, v.m.data(), v.y.data(), v.n);
+         },
+         makes("momentum_rows", &Data::m, 2.0, velocity)},
+    };
+}
+
+double weighted(const Data& b, std::size_t i)
+{
+    return testing::weighted_sum<double>(n_rows, b.c.data(), [&](std::size_t r) { return b.rows[r * b.n + i]; });
+}
+
+double sum_of_signs(const Data& b, std::size_t i)
+{
+    return testing::weighted_sum<double>(n_terms, b.c.data(),
+                                         [&](std::size_t t) { return testing::sign_at(b.bits[t], i); });
+}
+
+std::vector<Kernel> combinations()
+{
+    return {
+        {"gemv_transposed", n_rows + 1,
+         [](const auto& k, Data& v) { k.gemv_transposed(v.rows.data(), n_rows, v.n, v.c.data(), v.n, v.out.data()); },
+         makes("gemv_transposed", &Data::out, n_rows, weighted)},
+        {"add_rows", n_rows + 2, // onto what the call before left would grow: out is y at first, then its own sum
+         [](const auto& k, Data& v) {
+             std::copy(v.y.begin(), v.y.end(), v.out.begin());
+             k.add_rows(v.rows.data(), n_rows, v.n, v.c.data(), v.n, v.out.data());
+         },
+         makes("add_rows", &Data::out, n_rows + 1.0,
+               [](const Data& b, std::size_t i) { return d(b.y[i]) + weighted(b, i); })},
+        {"combine_signs", 1,
+         [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.bits.data(), n_terms, v.out.data(), v.n); },
+         makes("combine_signs", &Data::out, n_terms, sum_of_signs)},
+        {"combine_signs_scaled", 1,
+         [](const auto& k, Data& v) {
+             k.combine_signs_scaled(v.c.data(), v.bits.data(), n_terms, 0.5f, v.out.data(), v.n);
+         },
+         makes("combine_signs_scaled", &Data::out, n_terms,
+               [](const Data& b, std::size_t i) { return 0.5 * sum_of_signs(b, i); })},
+    };
+}
+
+std::vector<Kernel> others()
+{
+    return {
+        {"sign_bits", 1, [](const auto& k, Data& v) { k.sign_bits(v.x.data(), v.n, v.packed.data()); },
+         [](const Data& b, const Data& a) {
+             for (std::size_t i = 0; i < b.n; ++i)
+                 measure::require_near("sign_bits", static_cast<double>((a.packed[i / 64] >> (i % 64)) & 1u),
+                                       b.x[i] < 0.0f ? 1.0 : 0.0, 0.0);
+         }},
+        {"folded_sign_bits", 1,
+         [](const auto& k, Data& v) { k.folded_sign_bits(v.x.data(), v.n, 128, v.packed.data()); },
+         [](const Data& b, const Data& a) {
+             for (std::size_t i = 0; i < 128; ++i) {
+                 double sum = 0.0; // of values 2^-23 k: exact
+                 for (std::size_t j = i; j < b.n; j += 128)
+                     sum += d(b.x[j]);
+                 if (std::fabs(sum) > 1e-5) // below, rounding decides
+                     measure::require_near("folded_sign_bits", static_cast<double>((a.packed[i / 64] >> (i % 64)) & 1u),
+                                           sum < 0.0 ? 1.0 : 0.0, 0.0);
+             }
+         }},
+        {"powers", 4, // doubles
+         [](const auto& k, Data& v) {
+             std::transform(v.f.begin(), v.f.end(), v.powers.begin(), [](float x) { return d(x) + 0.01; });
+             k.powers(v.powers.data(), 0.6, v.n, v.powers.data());
+         },
+         [](const Data& b, const Data& a) {
+             for (std::size_t i = 0; i < b.n; ++i)
+                 measure::require_near("powers", a.powers[i], std::pow(d(b.f[i]) + 0.01, 0.6), 1e-15);
+         }},
+    };
+}
+
+MakeLoop checked_loop(const Kernel& kernel, const simd::KernelTable& k, std::size_t n)
+{
+    return [=, &k] {
+        const auto data = std::make_shared<Data>(n);
+        const Data before(n); // the same seed
+        kernel.run(k, *data);
+        kernel.check(before, *data);
+        return measure::loop_of([data, run = kernel.run, &k] {
+            run(k, *data);
+            measure::keep(data->out.data());
+        });
+    };
+}
+
+void register_all()
+{
+    for (const auto& group : {reductions(), updates(), combinations(), others()})
+        for (const Kernel& kernel : group)
+            for (const auto isa : simd::available_isas())
+                for (const std::size_t n : dimensions) {
+                    const simd::KernelTable& k = simd::kernels_for(isa);
+                    add(label(kernel.name, k, "n:" + std::to_string(n)), checked_loop(kernel, k, n),
+                        {.bytes = bytes_of_floats(kernel.arrays * n)}, 16);
+                }
 }
 
 } // namespace
 
-int main(int argc, char** argv)
-{
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv))
-        return EXIT_FAILURE;
-    std::vector<Data> inputs;
-    for (const std::size_t n : dimensions)
-        inputs.emplace_back(n);
-    for (const auto isa : ruvllm::simd::available_isas()) {
-        const KernelTable& kernels = ruvllm::simd::kernels_for(isa);
-        for (const Data& data : inputs) {
-            check(kernels, data);
-            add_benchmarks(kernels, data);
-        }
-    }
-    const std::size_t n_run = benchmark::RunSpecifiedBenchmarks();
-    return n_run > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+int main(int argc, char** argv) { return run(argc, argv, register_all); }

@@ -3,10 +3,13 @@
 
 namespace py = pybind11;
 
+void register_bank(py::module_& m);
 void register_encoder(py::module_& m);
 void register_isa(py::module_& m);
 void register_json(py::module_& m);
 void register_kernels(py::module_& m);
+void register_measure(py::module_& m);
+void register_pairs(py::module_& m);
 void register_random(py::module_& m);
 void register_retrieval(py::module_& m);
 void register_replay(py::module_& m);
@@ -24,6 +27,8 @@ PYBIND11_MODULE(_core, m)
     register_isa(m);
     register_json(m);
     register_kernels(m);
+    register_pairs(m);
+    register_bank(m);
     register_random(m);
     register_encoder(m);
     register_retrieval(m);
@@ -34,4 +39,5 @@ PYBIND11_MODULE(_core, m)
     register_memory(m);
     register_workload(m);
     register_engine(m);
+    register_measure(m);
 }

@@ -15,16 +15,6 @@ namespace {
 void register_reductions(py::module_& m)
 {
     m.def(
-        "dot",
-        [](const FloatArray& a, const FloatArray& b, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto x = vector_view(a, "a");
-            const auto y = vector_view(b, "b", x.size());
-            return kernels_by_name(isa).dot(x.data(), y.data(), x.size());
-        },
-        py::arg("a").noconvert(), py::arg("b").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-        "Dot product of two vectors (n,): 32 partial sums and one fixed tree, the same bits on every instruction set.");
-    m.def(
         "squared_norm",
         [](const FloatArray& a, const std::string& isa) {
             const FloatEnvironmentGuard guard;

@@ -4,6 +4,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include "array_argument.hpp"
+#include "fast_method.hpp"
 #include "components.hpp"
 #include "kernels_by_name.hpp"
 #include "ruvllm/components/elastic_weight_consolidation.hpp"
@@ -81,23 +83,45 @@ void check_size(const MultiHeadLoRA& lora, const ElasticWeightConsolidation& ewc
                                     " parameters, not " + std::to_string(ewc.fisher().size()));
 }
 
-void step(MultiHeadLoRA& lora, const FloatArray& h, const FloatArray& g, std::size_t type, float learning_rate,
-          float momentum, const ElasticWeightConsolidation* ewc)
+// The constants of a step; whose gradient and factors are to be set.
+GradientStep step_of(const MultiHeadLoRA& lora, float learning_rate, float momentum,
+                     const ElasticWeightConsolidation* ewc)
 {
     require(std::isfinite(learning_rate) && learning_rate >= 0.0f, "learning_rate must be finite and >= 0",
             static_cast<double>(learning_rate));
     require(momentum >= 0.0f && momentum < 1.0f, "momentum must lie in [0, 1)", static_cast<double>(momentum));
-    if (ewc != nullptr)
-        check_size(lora, *ewc);
-    const Example e = example(lora, h, g, type);
-    GradientStep s{&e.gradient, e.h.data(), e.g.data(), 1.0f, momentum, learning_rate, 0.0f, nullptr, nullptr};
+    GradientStep s{nullptr, nullptr, nullptr, 1.0f, momentum, learning_rate, 0.0f, nullptr, nullptr};
     if (ewc != nullptr) {
+        check_size(lora, *ewc);
         s.ewc_lambda = ewc->active_lambda();
         s.fisher = ewc->fisher().data();
         s.reference = ewc->reference().data();
     }
+    return s;
+}
+
+void step(MultiHeadLoRA& lora, const FloatArray& h, const FloatArray& g, std::size_t type, float learning_rate,
+          float momentum, const ElasticWeightConsolidation* ewc)
+{
+    GradientStep s = step_of(lora, learning_rate, momentum, ewc);
+    const Example e = example(lora, h, g, type);
+    s.gradient = &e.gradient;
+    s.h = e.h.data();
+    s.g = e.g.data();
     const FloatEnvironmentGuard guard;
     lora.step(type, s);
+}
+
+double learn(MultiHeadLoRA& lora, ArrayArgument<float> h, ArrayArgument<float> candidates, std::size_t right,
+             std::size_t type, double tau, float learning_rate, float momentum, const ElasticWeightConsolidation* ewc)
+{
+    const auto query = vector_view(h, "h", lora.config().dim);
+    const auto rows = matrix_view(candidates, "candidates", lora.config().dim);
+    require(std::isfinite(tau) && tau > 0.0, "tau must be finite and > 0", tau);
+    const GradientStep s = step_of(lora, learning_rate, momentum, ewc);
+    // The GIL stays: the adapter changes, and to let go of it costs as much as a tenth of a step.
+    return numeric::in_standard_environment(
+        [&] { return lora.learn(type, query.data(), {nullptr, 0, rows.data, rows.rows, right, {}, tau}, s); });
 }
 
 void accumulate_fisher(const MultiHeadLoRA& lora, ElasticWeightConsolidation& ewc, const FloatArray& h,
@@ -108,6 +132,27 @@ void accumulate_fisher(const MultiHeadLoRA& lora, ElasticWeightConsolidation& ew
     const FloatEnvironmentGuard guard;
     lora.add_squared_gradient(type, e.gradient, e.h.data(), e.g.data(), ewc.squares());
     ewc.example_added();
+}
+
+PyObject* general_learn = nullptr;
+
+// MicroLoRA.learn() without ewc.
+PyObject* fast_learn(PyObject* self, PyObject* const* values, Py_ssize_t positional, PyObject* keywords) noexcept
+{
+    return with_python_errors([&] {
+        const FastArguments a{values, positional, keywords};
+        ArrayArgument<float> h, candidates;
+        std::size_t right = 0;
+        double tau = 0.07, learning_rate = -1.0, momentum = 0.9;
+        bool usual = positional == 3 && a.array(0, h) && a.array(1, candidates) && a.index(2, right);
+        for (Py_ssize_t i = 0; usual && i < a.named(); ++i)
+            usual = a.number(i, "tau", tau) || a.number(i, "learning_rate", learning_rate) ||
+                    a.number(i, "momentum", momentum);
+        if (!usual || learning_rate < 0.0) // not given, or wrong
+            return call_general(general_learn, self, a);
+        return PyFloat_FromDouble(learn(py::cast<SingleLora&>(py::handle(self)).lora, h, candidates, right, 0, tau,
+                                        static_cast<float>(learning_rate), static_cast<float>(momentum), nullptr));
+    });
 }
 
 FloatArray parameters(const MultiHeadLoRA& lora)
@@ -140,18 +185,22 @@ constexpr const char* step_doc =
     "One step down the gradient of a loss whose dL/dz is g (d,): m = momentum m + (1 - momentum) gradient, theta = "
     "theta - learning_rate m. With ewc, the gradient of its penalty is added. Raises ValueError unless learning_rate "
     ">= 0 and 0 <= momentum < 1.";
+constexpr const char* learn_doc =
+    "One learning step on h (d,) with InfoNCE over candidates (n, d), unit rows, of which number `right` is the right "
+    "one; returns the loss before the step. The same to the bit as z = forward(h), (loss, g) = info_nce(z, candidates, "
+    "right, tau=tau), step(h, g, ...), in one call. Raises ValueError as these do.";
 constexpr const char* fisher_doc =
     "Adds the squared gradient of one example, with dL/dz = g (d,), to the current batch of ewc.";
 constexpr const char* load_doc = "Puts values (P,) in place of the parameters; the momentum of earlier steps stays.";
 
 void register_micro_lora(py::module_& m)
 {
-    py::class_<SingleLora>(
+    py::class_<SingleLora> lora(
         m, "MicroLoRA",
         "Low-rank adapter of a vector: z = h + scaling * sum_r (A_r . h) B_r, with A and B (rank, d).\n\n"
         "A is random normal with variance 1 / d, B is zero, so that it starts as the identity (Hu et al. 2021, "
-        "\"LoRA\"). Raises ValueError unless 1 <= rank <= dim.")
-        .def(py::init([](std::size_t dim, std::size_t rank, float scaling, std::uint64_t seed, const std::string& isa) {
+        "\"LoRA\"). Raises ValueError unless 1 <= rank <= dim.");
+    lora.def(py::init([](std::size_t dim, std::size_t rank, float scaling, std::uint64_t seed, const std::string& isa) {
                  return std::make_unique<SingleLora>(SingleLora{make({dim, rank, 0, 0.5f, scaling}, seed, isa)});
              }),
              py::arg("dim"), py::arg("rank"), py::kw_only(), py::arg("scaling") = 1.0, py::arg("seed") = 0,
@@ -170,6 +219,15 @@ void register_micro_lora(py::module_& m)
             py::arg("h").noconvert(), py::arg("g").noconvert(), py::kw_only(), py::arg("learning_rate"),
             py::arg("momentum") = 0.9, py::arg("ewc") = py::none(), step_doc)
         .def(
+            "learn",
+            [](SingleLora& s, ArrayArgument<float> h, ArrayArgument<float> candidates, std::size_t right, double tau,
+               float learning_rate, float momentum, const ElasticWeightConsolidation* ewc) {
+                return learn(s.lora, h, candidates, right, 0, tau, learning_rate, momentum, ewc);
+            },
+            py::arg("h"), py::arg("candidates"), py::arg("right"), py::kw_only(),
+            py::arg("tau") = 0.07, py::arg("learning_rate"), py::arg("momentum") = 0.9, py::arg("ewc") = py::none(),
+            learn_doc)
+        .def(
             "accumulate_fisher",
             [](const SingleLora& s, ElasticWeightConsolidation& ewc, const FloatArray& h, const FloatArray& g) {
                 accumulate_fisher(s.lora, ewc, h, g, 0);
@@ -186,6 +244,7 @@ void register_micro_lora(py::module_& m)
                                "All parameters (P = 2 rank d,), A's rows before B's, a copy.")
         .def("load_parameters", [](SingleLora& s, const FloatArray& values) { load_parameters(s.lora, values); },
              py::arg("parameters").noconvert(), load_doc);
+    put_in_front(lora, "learn", fast_learn, general_learn);
 }
 
 void register_multi_head_lora(py::module_& m)
@@ -209,6 +268,9 @@ void register_multi_head_lora(py::module_& m)
              "adapter; that of the type's head is head_weight times it.")
         .def("step", &step, py::arg("h").noconvert(), py::arg("g").noconvert(), py::arg("type"), py::kw_only(),
              py::arg("learning_rate"), py::arg("momentum") = 0.9, py::arg("ewc") = py::none(), step_doc)
+        .def("learn", &learn, py::arg("h"), py::arg("candidates"), py::arg("right"), py::arg("type"), py::kw_only(),
+             py::arg("tau") = 0.07, py::arg("learning_rate"), py::arg("momentum") = 0.9, py::arg("ewc") = py::none(),
+             learn_doc)
         .def("accumulate_fisher", &accumulate_fisher, py::arg("ewc"), py::arg("h").noconvert(),
              py::arg("g").noconvert(), py::arg("type"), fisher_doc)
         .def("lora_matrices", &matrices, py::arg("adapter"),

@@ -27,7 +27,10 @@ else()
   set(RUVLLM_ARCHS scalar)
 endif()
 
-add_library(ruvllm_core STATIC cpp/src/dispatch.cpp)
+add_library(ruvllm_core STATIC cpp/src/dispatch.cpp cpp/src/plain_reference.cpp)
+# what speed-ups are quoted against; optimised in Debug builds too, as the kernels are
+set_source_files_properties(cpp/src/plain_reference.cpp PROPERTIES
+  COMPILE_OPTIONS "-fno-tree-vectorize;-fno-tree-slp-vectorize;$<$<CONFIG:Debug>:-O2>")
 foreach(arch IN LISTS RUVLLM_ARCHS)
   add_library(ruvllm_arch_${arch} OBJECT cpp/arch/${arch}.cpp)
   target_include_directories(ruvllm_arch_${arch} PRIVATE cpp/include)

@@ -5,10 +5,13 @@ never changes a hidden copy. Another type or layout raises TypeError, a wrong sh
 `isa` is "auto", "scalar", "sse4.1", "avx2", "avx512" or "neon"; the result is the same bits for each.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Never, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from ruvllm.build_types import BuildInfo
 
 __version__: str
 
@@ -28,6 +31,7 @@ class _Enum:  # what pybind11 gives each enumeration
 
 def available_isas() -> list[str]: ...
 def active_isa() -> str: ...
+def build_info() -> BuildInfo: ...
 
 # register_json
 
@@ -38,7 +42,6 @@ def scan_json(data: bytes, *, max_depth: int, max_nodes: int) -> tuple[int, int]
 
 # register_kernels
 
-def dot(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], *, isa: str = "auto") -> float: ...
 def squared_norm(a: npt.NDArray[np.float32], *, isa: str = "auto") -> float: ...
 def squared_distance(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], *, isa: str = "auto") -> float: ...
 def cosine_similarity(
@@ -51,6 +54,28 @@ def axpy(a: float, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], *, is
 def ema_of_squares(
     decay: float, weight: float, x: npt.NDArray[np.float32], f: npt.NDArray[np.float32], *, isa: str = "auto"
 ) -> None: ...
+
+# fast_pairs
+
+def dot(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /, *, isa: str = "auto") -> float: ...
+def cosine(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], /, *, isa: str = "auto") -> float: ...
+
+# register_bank
+
+class VectorBank:
+    def __init__(self, rows: npt.NDArray[np.float32], *, isa: str = "auto") -> None: ...
+    def add(self, rows: npt.NDArray[np.float32]) -> None: ...
+    def dot(
+        self, query: npt.NDArray[np.float32], out: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]: ...
+    def cosine(
+        self, query: npt.NDArray[np.float32], out: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def dim(self) -> int: ...
+    def __len__(self) -> int: ...
 
 # register_random
 
@@ -131,6 +156,7 @@ class PrioritizedReplay:
     ) -> None: ...
     def add(self, td_error: float) -> int: ...
     def update_priority(self, item: int, td_error: float) -> None: ...
+    def update_priorities(self, items: npt.NDArray[np.int64], td_errors: npt.NDArray[np.float64]) -> None: ...
     def reset(self, td_errors: npt.NDArray[np.float64]) -> None: ...
     def sample(
         self, n: int, stream: RandomStream
@@ -175,6 +201,17 @@ class MicroLoRA:
         momentum: float = 0.9,
         ewc: ElasticWeightConsolidation | None = None,
     ) -> None: ...
+    def learn(
+        self,
+        h: npt.NDArray[np.float32],
+        candidates: npt.NDArray[np.float32],
+        right: int,
+        *,
+        tau: float = 0.07,
+        learning_rate: float,
+        momentum: float = 0.9,
+        ewc: ElasticWeightConsolidation | None = None,
+    ) -> float: ...
     def accumulate_fisher(
         self, ewc: ElasticWeightConsolidation, h: npt.NDArray[np.float32], g: npt.NDArray[np.float32]
     ) -> None: ...
@@ -218,6 +255,18 @@ class MultiHeadLoRA:
         momentum: float = 0.9,
         ewc: ElasticWeightConsolidation | None = None,
     ) -> None: ...
+    def learn(
+        self,
+        h: npt.NDArray[np.float32],
+        candidates: npt.NDArray[np.float32],
+        right: int,
+        type: int,
+        *,
+        tau: float = 0.07,
+        learning_rate: float,
+        momentum: float = 0.9,
+        ewc: ElasticWeightConsolidation | None = None,
+    ) -> float: ...
     def accumulate_fisher(
         self, ewc: ElasticWeightConsolidation, h: npt.NDArray[np.float32], g: npt.NDArray[np.float32], type: int
     ) -> None: ...
@@ -472,3 +521,24 @@ class LearningEngine:
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
     @property
     def memory_size(self) -> tuple[int, int]: ...
+
+# register_measure
+
+def measure_dot(isas: Sequence[str], *, n: int, repetitions: int, least_seconds: float) -> list[list[float]]: ...
+def measure_cosine(
+    isas: Sequence[str], *, rows: int, dim: int, repetitions: int, least_seconds: float
+) -> list[list[float]]: ...
+def measure_lora_step(
+    isas: Sequence[str], *, dim: int, rank: int, candidates: int, repetitions: int, least_seconds: float
+) -> list[list[float]]: ...
+def measure_fisher_ema(isas: Sequence[str], *, n: int, repetitions: int, least_seconds: float) -> list[list[float]]: ...
+def measure_kmeans(
+    isas: Sequence[str],
+    *,
+    n: int,
+    dim: int,
+    n_clusters: int,
+    max_iterations: int,
+    repetitions: int,
+    least_seconds: float,
+) -> list[list[float]]: ...

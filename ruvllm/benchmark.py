@@ -51,6 +51,8 @@ class Options:
     folds: int | None = None
     """Of a cross-validation; None: one run per seed, on the ordinary split."""
     stream: str = "mixed"
+    controls: bool = True
+    """Each run once more under each control: nothing learned, random gradients, shuffled answers."""
     rank: int | None = None
     """None: the protocol's own; 16 on the code workload."""
     isa: str = "auto"
@@ -103,7 +105,7 @@ def make_cell(
             code_tasks.build_code_tasks, corpus, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts
         )
     plan = RunPlan(protocol, size, options.rank or rank, seed, base_rate=rate, stream=options.stream, isa=options.isa)
-    return Cell(model, plan, options.profile, build, fold)
+    return Cell(model, plan, options.profile, build, fold, options.controls)
 
 
 def dataset_size(profile: str) -> Size:

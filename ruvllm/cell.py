@@ -48,6 +48,7 @@ class Cell:
     build: Callable[[], Workload]
     fold: Fold | None = None
     """Of a cross-validation."""
+    controls: bool = True
 
     @property
     def protocol(self) -> Protocol:
@@ -68,7 +69,8 @@ def run_cell(
     """
     workload = cell.build()
     run = train(cell.plan, workload, progress=progress, cancelled=cancelled, calibrate=True)
-    controls = {name: _control(cell, workload, control, cancelled) for name, control in CONTROLS.items()}
+    wanted = CONTROLS.items() if cell.controls else ()
+    controls = {name: _control(cell, workload, control, cancelled) for name, control in wanted}
     ranks = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
     metrics = _metrics(workload, run, controls, ranks)
     written = _save(cell, workload, run, metrics, folder)
@@ -188,6 +190,8 @@ def _save(
         "workloadDetails": workload.details,
         "packageVersion": __version__,
     }
+    if not cell.controls:
+        arguments["controls"] = False
     now = datetime.now(UTC)
     return write_checkpoint(
         folder,

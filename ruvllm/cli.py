@@ -11,7 +11,18 @@ from typing import Any
 
 import click
 
-from ruvllm.cli_options import PROGRAM, Failure, Run, give_out, run_options, start
+from ruvllm.cli_options import (
+    ISAS,
+    PROGRAM,
+    Failure,
+    Output,
+    Run,
+    check_isas,
+    give_out,
+    output_options,
+    run_options,
+    start,
+)
 from ruvllm.command_line import run
 from ruvllm.version import __version__
 
@@ -45,7 +56,10 @@ class _Commands(click.Group):
               help="Cross-validation: K runs per seed, each task outside the holdout tested once.")
 @click.option("--stream", type=click.Choice(["mixed", "blocked"]), default="mixed", show_default=True,
               help="blocked: the four task types one after another; forgetting with EWC on and off.")
-@click.version_option(__version__, prog_name=PROGRAM)
+@click.option("--controls/--no-controls", default=True, show_default=True,
+              help="Run each model under the three controls as well; without them it is done sooner.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=lambda *given: _version(*given),
+              help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**arguments: Any) -> int:
     """Does a small model get better from use, and is that true?
 
@@ -60,6 +74,7 @@ def command(**arguments: Any) -> int:
       ruvllm-bench --stream blocked                   what is forgotten of one task type while others are learned
       ruvllm-bench ablate                             what each component brings
       ruvllm-bench protocols                          all constants of v1, v2 and v3
+      ruvllm-bench simd                               how fast the kernels are on this machine
       ruvllm-bench --workload code --split function   docstring to code, on the standard library
       ruvllm-bench --models Phi-3-mini-4k --json      for other programs
 
@@ -74,6 +89,18 @@ def command(**arguments: Any) -> int:
         return _blocked(arguments)
     code = arguments["workload"].startswith("code")
     return _benchmark(start(arguments, default_seeds=3 if code else 1, checkpoints=True))
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    check_isas([], [])
+    from ruvllm._core import build_info
+
+    build = build_info()
+    using = f"{build['active_isa']}, {build['compiler']} {build['compiler_version']}"
+    click.echo(f"{PROGRAM}, version {__version__} ({using})")
+    context.exit()
 
 
 def _refuse_options_before(context: click.Context) -> None:
@@ -156,6 +183,43 @@ def protocols() -> int:
     from ruvllm.protocol_table import print_protocols
 
     print_protocols(Console())
+    return 0
+
+
+@command.command("simd")
+@click.option("--isa", "isas", multiple=True, metavar=f"all|{ISAS}",
+              help="Only this instruction set, and scalar, which the others are compared with; may be given several "
+              "times or as a list with commas.  [default: all of this CPU]")
+@click.option("--repetitions", type=click.IntRange(7, 1000), default=9, show_default=True, metavar="N",
+              help="Medians are of N measurements each.")
+@output_options("Folder for the results file.")
+def simd(**arguments: Any) -> int:
+    """How fast are the kernels here, on each instruction set?
+
+    Dot products per second at 256, 1536 and 4096 elements, and the speed-up over a plain loop; then the cosine with a
+    bank, a LoRA learning step, the Fisher average and k-means. One thread; some seconds. Every answer is first compared
+    with a naive one in double precision: a wrong one ends the command with exit code 1. Results of all other commands
+    are the same bits on each instruction set.
+
+    \b
+    Examples:
+      ruvllm-bench simd
+      ruvllm-bench simd --isa sse4.1,avx2 --repetitions 25
+    """
+    names = [name.strip() for text in arguments["isas"] for name in text.split(",")] or ["all"]
+    check_isas(names, ["all"])
+    from ruvllm.simd_measure import chosen_isas, measure_all
+    from ruvllm.simd_results import make_simd_document
+    from ruvllm.simd_table import print_simd
+
+    output = Output(arguments)
+    isas = chosen_isas(names)
+    try:
+        with output.reporter:
+            measurements = measure_all(isas, arguments["repetitions"], output.reporter)
+    except RuntimeError as error:
+        raise Failure(str(error)) from error
+    give_out(output, make_simd_document(measurements, isas, arguments["repetitions"], output.command), print_simd)
     return 0
 
 

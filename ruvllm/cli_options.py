@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,27 @@ if TYPE_CHECKING:
     from ruvllm.corpus import Corpus
     from ruvllm.progress import QuietReporter
 
-__all__ = ["PROGRAM", "Failure", "Run", "give_out", "run_options", "start"]
+__all__ = [
+    "ISAS",
+    "PROGRAM",
+    "Failure",
+    "Output",
+    "Run",
+    "check_isas",
+    "give_out",
+    "output_options",
+    "run_options",
+    "start",
+]
 
 PROGRAM = "ruvllm-bench"
 MAX_SEED = 2**53 - 1
 PROTOCOLS = ("v1", "v2", "v3")
-ISAS = ("auto", "scalar", "sse4.1", "avx2", "avx512", "neon")
+ISAS = "scalar|sse4.1|avx2|avx512|neon"
+"""For the help, which does not load the core to ask what this CPU has; check_isas() does."""
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
 
 class Failure(click.ClickException):
@@ -59,16 +72,28 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
         click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help=seeds_help),
         click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
                      help="Runs at the same time. The results do not depend on it."),
-        click.option("--isa", type=click.Choice(ISAS), default="auto", show_default=True,
+        click.option("--isa", default="auto", show_default=True, metavar=f"auto|{ISAS}",
                      help="Instruction set of the kernels. The results do not depend on it."),
+        output_options("Folder for the results file and checkpoints."),
+    )  # fmt: skip
+    return _all_of(options)
+
+
+def output_options(out_help: str) -> Decorator:
+    """The options of every command that gives out results."""
+    return _all_of((
         click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
-                     help="Folder for the results file and checkpoints."),
+                     help=out_help),
         click.option("--json", "as_json", is_flag=True,
                      help="Print the results file on standard output, nothing else there."),
         click.option("-q", "--quiet", is_flag=True, help="No progress and no table."),
-    )  # fmt: skip
+    ))  # fmt: skip
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+
+def _all_of(options: Sequence[Decorator]) -> Decorator:
+    """All these options, in this order."""
+
+    def decorate(function: Function) -> Function:
         for option in reversed(options):
             function = option(function)
         return function
@@ -76,20 +101,27 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
     return decorate
 
 
-class Run:
-    """Checked arguments: what to run, on which input, and where to."""
+class Output:
+    """Where results go to, and how: checked before there are any."""
 
-    def __init__(self, arguments: dict[str, Any], options: Options, checkpoints: bool) -> None:
+    def __init__(self, arguments: dict[str, Any], *, checkpoints: bool = False) -> None:
         from rich.console import Console
 
-        self.options = options
         self.out: Path = arguments["out"]
-        self.jobs: int = arguments["jobs"]
         self.as_json: bool = arguments["as_json"]
         self.quiet: bool = arguments["quiet"]
         self.command = [PROGRAM, *click.get_current_context().find_root().obj]
         _prepare_folders(self.out, checkpoints)
         self.reporter = _reporter(Console(stderr=True), self.quiet)
+
+
+class Run(Output):
+    """Checked arguments: what to run, on which input, and where to."""
+
+    def __init__(self, arguments: dict[str, Any], options: Options, checkpoints: bool) -> None:
+        super().__init__(arguments, checkpoints=checkpoints)
+        self.options = options
+        self.jobs: int = arguments["jobs"]
         self.corpus = _read_corpus(arguments["workload"], self.reporter)
 
 
@@ -98,7 +130,7 @@ def start(arguments: dict[str, Any], *, default_seeds: int, least_seeds: int = 1
     return Run(arguments, _options(arguments, default_seeds, least_seeds), checkpoints)
 
 
-def give_out(run: Run, document: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]) -> None:
+def give_out(run: Output, document: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]) -> None:
     """Saves the document, then prints it: as JSON, as tables, or not at all."""
     from rich.console import Console
 
@@ -125,6 +157,7 @@ def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) ->
     from ruvllm.models import find_models
 
     kind = _workload_kind(arguments["workload"])
+    check_isas([arguments["isa"]], ["auto"])
     names = [name.strip() for text in arguments["model_names"] for name in text.split(",")]
     try:
         models = find_models(names) if names else models_of(kind, arguments["profile"])
@@ -139,8 +172,9 @@ def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) ->
         split=arguments["split"],
         seeds=_seeds(arguments, default_seeds, least_seeds),
         folds=arguments.get("folds"),
+        controls=arguments.get("controls", True),
         rank=arguments["rank"],
-        isa=_checked_isa(arguments["isa"]),
+        isa=arguments["isa"],
     )
 
 
@@ -160,18 +194,20 @@ def _seeds(arguments: dict[str, Any], default: int, least: int) -> tuple[int, ..
     return tuple(range(first, first + n))
 
 
-def _checked_isa(isa: str) -> str:
+def check_isas(names: Sequence[str], others: Sequence[str]) -> None:
+    """Refuses wrong usage of --isa, where `others` are allowed beside the instruction sets, and of RUVLLM_ISA."""
     from ruvllm._core import active_isa, available_isas
 
     try:
         active_isa()  # RUVLLM_ISA may name one that is not there
     except ValueError as error:
-        raise click.UsageError(f"RUVLLM_ISA: {error}") from error
-    if isa not in ("auto", *available_isas()):
-        raise click.BadParameter(
-            f"{isa} is not available on this CPU; there is {', '.join(available_isas())}", param_hint="'--isa'"
-        )
-    return isa
+        raise click.UsageError(str(error)) from error
+    known = [*others, *available_isas()]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(
+                f"{name!r} is not available on this CPU; there is {', '.join(known)}", param_hint="'--isa'"
+            )
 
 
 def _prepare_folders(out: Path, checkpoints: bool) -> None:

@@ -23,6 +23,8 @@ def run(command: click.Command, program: str, words: Sequence[str], *, when_inte
 
     Wrong usage, a failed output and an interrupt end in one line at most, never in a traceback.
     """
+    # No command multiplies matrices with NumPy: the threads that it would start for that only wait, and busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # "×", or a folder's name, where there is only ASCII

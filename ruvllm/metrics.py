@@ -13,7 +13,7 @@ from ruvllm.calibration import ReliabilityBin, fit_temperature, reliability, sca
 from ruvllm.statistics import brier_score, expected_calibration_error, mean, wilson_interval
 from ruvllm.workload import TASK_TYPES, Workload
 
-__all__ = ["Answers", "answer", "calibrated_summary"]
+__all__ = ["Answers", "Scores", "answer", "calibrated_summary", "score"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,20 +60,38 @@ class Answers:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What the answers to n tasks were chosen from."""
+
+    logits: NDArray[np.float64]
+    """(n, m): scores of the m candidates."""
+    right: NDArray[np.uint32]
+    """(n,): numbers of the right candidates."""
+    types: NDArray[np.uint8]
+    """(n,) indices into TASK_TYPES."""
+
+    def answers(self, temperature: float = 1.0) -> Answers:
+        """Best-ranked candidates, as sure as softmax(logits / temperature) is of them."""
+        resolved = np.argmax(self.logits, axis=1) == self.right
+        return Answers(resolved, scaled_confidences(self.logits, temperature), self.types)
+
+
+def score(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Scores:
+    """The frozen engine's scores for tasks (n,); nothing is learned."""
+    return Scores(*engine.logits(tasks), workload.types[tasks])
+
+
 def answer(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
     """The frozen engine's answers to tasks (n,): best-ranked candidate, temperature 1, nothing learned."""
-    _, resolved, confidence, _ = engine.evaluate(tasks)
-    return Answers(resolved, confidence, workload.types[tasks])
+    return score(engine, workload, tasks).answers()
 
 
-def calibrated_summary(engine: LearningEngine, workload: Workload) -> dict[str, float]:
+def calibrated_summary(valid: Scores, test: Scores) -> dict[str, float]:
     """Confidence on the test part after temperature scaling (Guo et al. 2017), fitted on the validation part.
 
     temperature, and at it the test part's confidence, ece and brier. What is resolved does not change.
     """
-    temperature = fit_temperature(*engine.logits(workload.parts.valid))
-    logits, right = engine.logits(workload.parts.test)
-    resolved = np.argmax(logits, axis=1) == right
-    types = workload.types[workload.parts.test]
-    summary = Answers(resolved, scaled_confidences(logits, temperature), types).summary()
+    temperature = fit_temperature(valid.logits, valid.right)
+    summary = test.answers(temperature).summary()
     return {"temperature": temperature, **{key: summary[key] for key in ("confidence", "ece", "brier")}}

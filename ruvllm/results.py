@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ruvllm._core import active_isa
+from ruvllm._core import active_isa, build_info
 from ruvllm.bootstrap import bootstrap_intervals, describe
 from ruvllm.cell import Entry
 from ruvllm.report_figures import REPORT
@@ -27,7 +27,7 @@ Summary = dict[str, Any]
 
 def make_header(kind: str, command: Sequence[str], isa: str) -> dict[str, Any]:
     """What every results file begins with: the time, the host and the command are all that differs from run to run."""
-    now = datetime.now(UTC)
+    now, build = datetime.now(UTC), build_info()
     return {
         "schema": SCHEMA,
         "kind": kind,
@@ -40,6 +40,7 @@ def make_header(kind: str, command: Sequence[str], isa: str) -> dict[str, Any]:
             "python": platform.python_version(),
             "cpus": os.cpu_count(),
             "isa": active_isa() if isa == "auto" else isa,
+            "compiler": f"{build['compiler']} {build['compiler_version']}",
         },
     }
 

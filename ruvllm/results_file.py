@@ -21,7 +21,7 @@ MAX_TASK = 2**32 - 1
 MAX_SEEDS = 1000
 """Of one protocol and model, as many as one run of ruvllm-bench takes. A bootstrap's time goes with their square."""
 BENCHMARK = "benchmark"
-OTHER_KINDS = ("ablation", "stream")
+OTHER_KINDS = ("ablation", "stream", "simd")
 WRITTEN_BEFORE = "written before ruvllm-bench kept the answers of single tasks; run it again"
 
 
@@ -104,7 +104,7 @@ def _check_kind(fields: JsonFields) -> None:
     if "results" not in fields.values:
         raise InvalidFileError("has no results: not a results file of ruvllm-bench")
     if kind != BENCHMARK:
-        raise InvalidFileError(f"kind must be {BENCHMARK}, {' or '.join(OTHER_KINDS)}, not {shown(kind)!r}")
+        raise InvalidFileError(f"kind must be one of {', '.join((BENCHMARK, *OTHER_KINDS))}, not {shown(kind)!r}")
     schema = fields.count("schema")
     if schema != SCHEMA:
         raise InvalidFileError(f"schema must be {SCHEMA}, the only one this version knows, not {schema}")

@@ -49,9 +49,11 @@ INTERVAL_COLUMNS: Columns = (
     ("95% interval:\nresolve rate", lambda s: _interval(s["resolveRateCI95"])),
     ("\nconfidence", lambda s: _interval(s["confidenceCI95"])),
 )
-CONTROL_COLUMNS: Columns = (
+GAIN_COLUMNS: Columns = (
     ("Frozen\nstart", lambda s: f"{s['initialResolveRate']:.1%}"),
     ("\nGain [95%]", lambda s: in_points(s["gain"], s["gainCI95"])),
+)
+CONTROL_COLUMNS: Columns = (
     ("Control\nfrozen", lambda s: f"{s['controls']['frozen']:.1%}"),
     ("random\ngradient", lambda s: f"{s['controls']['randomGradient']:.1%}"),
     ("shuffled\nanswers", lambda s: f"{s['controls']['shuffled']:.1%}"),
@@ -95,11 +97,15 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
     for protocol in dict.fromkeys(s["protocol"] for s in summaries):
         rows = sorted((s for s in summaries if s["protocol"] == protocol), key=lambda s: -s["confidence"])
         title = _title(protocol, rows)
-        print_table(console, title, MODEL, (RESULT_COLUMNS, INTERVAL_COLUMNS, CONTROL_COLUMNS), rows)
+        gains = (*GAIN_COLUMNS, *CONTROL_COLUMNS) if rows[0]["controls"] else GAIN_COLUMNS
+        print_table(console, title, MODEL, (RESULT_COLUMNS, INTERVAL_COLUMNS, gains), rows)
         print_table(console, f"{title}: calibration", MODEL, (CALIBRATION_START, CALIBRATION_END), rows)
         if "retrieval" in rows[0]:
             print_table(console, f"{title}: retrieval", MODEL, (RECALL_COLUMNS, MRR_COLUMNS), rows)
-    notes = [GAINS_EXPLAINED, CONTROLS_EXPLAINED, CALIBRATION_EXPLAINED]
+    notes = [GAINS_EXPLAINED]
+    if summaries[0]["controls"]:
+        notes.append(CONTROLS_EXPLAINED)
+    notes.append(CALIBRATION_EXPLAINED)
     notes.append(RETRIEVAL_EXPLAINED if "retrieval" in summaries[0] else UNDERCONFIDENT)
     beside = document["besideTheReport"]
     if beside and all(key in beside[0] for key, _ in REPORT_COLUMNS):

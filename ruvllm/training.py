@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine, squared_norm
 from ruvllm.curriculum import TaskOrder
-from ruvllm.metrics import Answers, answer, calibrated_summary
+from ruvllm.metrics import Answers, Scores, calibrated_summary, score
 from ruvllm.protocols import Protocol, Size, engine_config
 from ruvllm.schedulers import LEVELS, RateScheduler, make_rate_scheduler, temperature
 from ruvllm.statistics import mean
@@ -88,20 +88,20 @@ def train(
     """
     started = time.perf_counter()
     run = _Run(plan, workload, cancelled)
-    initial = answer(run.engine, workload, workload.parts.test)
-    initial_calibrated = calibrated_summary(run.engine, workload) if calibrate else None
+    initial = run.scores("test").answers()
+    initial_calibrated = run.calibrated() if calibrate else None
     for epoch in range(len(run.stream)):
         run.epoch(epoch)
         if progress is not None:
             rate = run.history[-1]["test"]["resolveRate"] if run.history else None
             progress(epoch + 1, len(run.stream), rate)
-    final = answer(run.engine, workload, workload.parts.test)
+    final = run.scores("test").answers()
     return TrainedRun(
         engine=run.engine,
         initial=initial,
         final=final,
         initial_calibrated=initial_calibrated,
-        final_calibrated=calibrated_summary(run.engine, workload) if calibrate else None,
+        final_calibrated=run.calibrated() if calibrate else None,
         history=run.history,
         attempts=len(run.qualities),
         successes=run.successes,
@@ -132,10 +132,22 @@ class _Run:
         self.successes = 0
         self.qualities: list[float] = []
         self._applied = 0
+        self._scores: dict[str, Scores] = {}
         self._watch_validation()
+
+    def scores(self, part: str) -> Scores:
+        """The engine's scores for the tasks of `part`; they are found once and kept until it learns again."""
+        if part not in self._scores:
+            self._stop_if_cancelled()
+            self._scores[part] = score(self.engine, self.workload, getattr(self.workload.parts, part))
+        return self._scores[part]
+
+    def calibrated(self) -> dict[str, float]:
+        return calibrated_summary(self.scores("valid"), self.scores("test"))
 
     def epoch(self, number: int) -> None:
         plan, engine, epoch = self.plan, self.engine, self.stream[number]
+        self._scores.clear()
         degrees = temperature(
             number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling
         )
@@ -189,16 +201,14 @@ class _Run:
         """Shows the scheduler the validation part. Not where nothing can come of it."""
         if self.plan.control == Control.FROZEN or self.plan.protocol.learning_rate == "fixed":
             return
-        self._stop_if_cancelled()
-        self.rate.update(answer(self.engine, self.workload, self.workload.parts.valid).resolve_rate)
+        self.rate.update(self.scores("valid").answers().resolve_rate)
 
     def _measure(
         self, number: int, attempts: tuple[Answers, float], replayed: float, rate: float, degrees: float
     ) -> dict[str, Any]:
-        self._stop_if_cancelled()
         prequential, loss = attempts
         level = self.stream[number].level
-        test = answer(self.engine, self.workload, self.workload.parts.test)
+        test = self.scores("test").answers()
         return {
             "epoch": number + 1,
             "test": test.summary(),

@@ -46,6 +46,13 @@ if [ "$(uname -m)" = x86_64 ]; then # only here is NEON a foreign instruction se
     install_packages g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ||
     echo "no cross-compiler or emulator for aarch64: the NEON tests will be skipped"
 fi
+# Another compiler's build is held against the same pinned digests.
+case "$("$compiler" --version)" in
+  *clang*) other=g++ package=g++ ;;
+  *) other=clang++ package=clang ;;
+esac
+command -v "$other" >/dev/null || install_packages "$package" ||
+  echo "no $other: the digests of its build will be skipped"
 
 stage "virtual environment $venv"
 if [ ! -x "$venv/bin/python" ]; then

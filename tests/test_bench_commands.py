@@ -38,6 +38,25 @@ def check_without_checkpoints(ran: Ran, kind: str) -> None:
     assert done.stdout.splitlines()[-1] == f"Results: {Path('results', results_file(folder / 'results', kind).name)}"
 
 
+# without controls
+
+
+def test_without_controls_the_runs_are_the_same_and_the_tables_narrower(tmp_path: Path) -> None:
+    beside = bench(*SMALL_RUN, "--out", "beside", folder=tmp_path)
+    alone = bench(*SMALL_RUN, "--no-controls", folder=tmp_path)
+    document = document_of((alone, tmp_path), "benchmark")
+    other = json.loads(results_file(tmp_path / "beside", "benchmark").read_text())
+    (entry,), (usual,) = document["results"], other["results"]
+    assert entry["controls"] == {} == document["summaries"][0]["controls"]
+    assert entry["stateHash"] == usual["stateHash"] and entry["history"] == usual["history"]
+    assert entry["runHash"] != usual["runHash"]  # the run was asked for something else
+    checkpoint = json.loads((tmp_path / entry["checkpoint"]).read_text())
+    assert checkpoint["run"]["controls"] is False
+    assert "Control" in beside.stdout and "Control" not in alone.stdout
+    for shown in ("Frozen", "Gain [95%]", f"{usual['final']['resolveRate']:.1%}"):
+        assert shown in beside.stdout and shown in alone.stdout
+
+
 # cross-validation
 
 

@@ -1,6 +1,5 @@
 """Help, version and wrong usage of ruvllm-bench: they answer at once, in one line, and touch nothing."""
 
-import platform
 import re
 import subprocess
 import sys
@@ -8,9 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from bench_samples import UNBOUNDED, bench
+from bench_samples import UNBOUNDED
 
-from ruvllm import cli
+from ruvllm import build_info, cli
 
 
 def test_the_command_is_installed() -> None:
@@ -37,7 +36,7 @@ def test_the_import_of_the_command_loads_nothing_heavy() -> None:
         (["-h"], "Usage: ruvllm-bench [OPTIONS] "),
         (["ablate", "--help"], "Usage: ruvllm-bench ablate [OPTIONS]"),
         (["protocols", "-h"], "Usage: ruvllm-bench protocols [OPTIONS]"),
-        (["--version"], f"ruvllm-bench, version {metadata.version('ruvllm')}"),
+        (["simd", "-h"], "Usage: ruvllm-bench simd [OPTIONS]"),
     ],
 )
 def test_help_loads_nothing_heavy(words: list[str], said: str) -> None:
@@ -56,18 +55,30 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         "--profile", "--protocol", "--models", "--workload", "--split", "--rank", "--seed", "--seeds", "--jobs",
         "--isa", "--out", "--json", "--quiet", "--help",
     }  # fmt: skip
-    for words, options in (([], common | {"--folds", "--stream", "--version"}), (["ablate"], common)):
+    of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
+    for words, options in (
+        ([], common | {"--folds", "--stream", "--controls", "--version"}), (["ablate"], common), (["simd"], of_simd)
+    ):  # fmt: skip
         assert cli.main([*words, "--help"]) == 0
         text = capsys.readouterr().out
         listed = set(re.findall(r"^  (?:-\w, )?(--[a-z]+)", text[text.index("\nOptions:") :], re.MULTILINE))
         assert listed == options
         if not words:
-            assert re.findall(r"^  (\w+)  ", text[text.index("\nCommands:") :], re.MULTILINE) == ["ablate", "protocols"]
+            listed = re.findall(r"^  (\w+)  ", text[text.index("\nCommands:") :], re.MULTILINE)
+            assert listed == ["ablate", "protocols", "simd"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    build = build_info()
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"ruvllm-bench, version {metadata.version('ruvllm')}\n"
+    assert capsys.readouterr().out == (
+        f"ruvllm-bench, version {metadata.version('ruvllm')} "
+        f"({build['active_isa']}, {build['compiler']} {build['compiler_version']})\n"
+    )
+
+
+def test_the_version_loads_little() -> None:
+    assert imported_by("from ruvllm.cli import main\nassert main(['--version']) == 0")[1:] == ["['ruvllm._core']"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--workload", "real"], "'--workload': must be simulated, code or code:PATH, not 'real'"),
         (["--workload", "code:"], "'--workload': must be simulated, code or code:PATH, not 'code:'"),
         (["--workload", "simulated:x"], "'--workload': must be"),
-        (["--isa", "mmx"], "'--isa': 'mmx' is not one of"),
+        (["--isa", "mmx"], "'--isa': 'mmx' is not available on this CPU; there is auto, scalar"),
         (["--seed", "-1"], "'--seed': -1 is not in the range 0<=x<=9007199254740991"),
         (["--seed", "9007199254740992"], "'--seed': 9007199254740992 is not in the range"),
         (["--seed", "1.5"], "'--seed': '1.5' is not a valid integer"),
@@ -101,6 +112,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["ablate"], "options of ablate come after its name"),
         (["--folds", "5", "ablate"], "options of ablate come after its name"),
         (["protocols"], "options of protocols come after its name"),
+        (["simd"], "options of simd come after its name"),
     ],
 )
 def test_wrong_usage_is_one_clear_error_and_exit_code_2(
@@ -138,23 +150,3 @@ def check_wrong_usage(said: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert error.endswith(" (see ruvllm-bench --help)")
     assert said in error
     assert not (tmp_path / "out").exists()
-
-
-def test_an_instruction_set_of_another_cpu_is_wrong_usage(tmp_path: Path) -> None:
-    missing = "avx2" if platform.machine() in ("aarch64", "arm64") else "neon"
-    done = bench(*UNBOUNDED, "--isa", missing, folder=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(
-        f"ruvllm-bench: Invalid value for '--isa': {missing} is not available on this CPU; there is scalar"
-    )
-
-
-@pytest.mark.parametrize("arguments", [[], ["--isa", "scalar"]])
-def test_a_wrong_instruction_set_in_the_environment_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
-    done = bench(*UNBOUNDED, *arguments, folder=tmp_path, RUVLLM_ISA="mmx")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ruvllm-bench: RUVLLM_ISA: instruction set must be one of scalar, ")
-    assert "not 'mmx'" in line

@@ -10,15 +10,14 @@ import pytest
 from bench_samples import CONTROL_NAMES, METRIC_KEYS, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
 from numpy.typing import NDArray
 
-from ruvllm import cell as cell_module
-from ruvllm import training
+from ruvllm import metrics, training
 from ruvllm._core import Control, LearningEngine
 from ruvllm.benchmark import run_cells
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.code_tasks import build_code_tasks
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.folds import Fold
-from ruvllm.metrics import Answers, answer
+from ruvllm.metrics import Scores, score
 from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS, Size
 from ruvllm.training import Cancelled, RunPlan
@@ -115,12 +114,12 @@ def test_the_holdout_is_read_once_and_after_everything_else(
 ) -> None:
     asked: list[list[int]] = []
 
-    def recording(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
+    def recording(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Scores:
         asked.append(tasks.tolist())
-        return answer(engine, workload, tasks)
+        return score(engine, workload, tasks)
 
-    monkeypatch.setattr(training, "answer", recording)
-    monkeypatch.setattr(cell_module, "answer", recording)
+    monkeypatch.setattr(training, "score", recording)
+    monkeypatch.setattr(metrics, "score", recording)
     cell = small_cell()
     run_cell(cell, tmp_path)
     holdout = cell.build().parts.holdout.tolist()

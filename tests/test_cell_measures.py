@@ -15,7 +15,7 @@ from scipy import optimize, special
 from ruvllm._core import LearningEngine
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.folds import Fold
-from ruvllm.metrics import calibrated_summary
+from ruvllm.metrics import calibrated_summary, score
 from ruvllm.models import find_models
 from ruvllm.protocols import PROTOCOLS, engine_config
 from ruvllm.training import train
@@ -115,7 +115,9 @@ def test_scaling_changes_confidence_and_not_what_is_resolved(measured: Measured)
 
 def test_the_temperature_is_not_fitted_on_the_test_part(measured: Measured) -> None:
     on_test = scipys_temperature(*measured.trained.logits(measured.workload.parts.test))
-    fitted = calibrated_summary(measured.trained, measured.workload)["temperature"]
+    parts = measured.workload.parts
+    valid, test = (score(measured.trained, measured.workload, part) for part in (parts.valid, parts.test))
+    fitted = calibrated_summary(valid, test)["temperature"]
     assert abs(fitted / on_test - 1) > 0.01
     assert fitted == measured.entry["calibrated"]["final"]["temperature"]
 

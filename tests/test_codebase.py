@@ -11,7 +11,7 @@ from ruvllm import _core
 
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = ROOT / "cpp" / "include" / "ruvllm"
-LAYERS = ["simd", "numeric", "components", "engine"]  # each may include itself and those before it
+LAYERS = ["simd", "numeric", "components", "engine", "measure"]  # each may include itself and those before it
 MAX_LINES = 400
 
 

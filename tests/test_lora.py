@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ruvllm import ElasticWeightConsolidation, MicroLoRA, MultiHeadLoRA, available_isas
+from ruvllm import ElasticWeightConsolidation, MicroLoRA, MultiHeadLoRA, available_isas, info_nce
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -181,6 +181,80 @@ def test_ewc_has_no_say_before_the_first_consolidation() -> None:
     assert plain.parameters.tobytes() == guarded.parameters.tobytes()
 
 
+def unit_rows(seed: int, n: int) -> Floats:
+    rows = random_floats(seed, n, DIM)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def consolidated(n_parameters: int) -> ElasticWeightConsolidation:
+    """With a penalty that is felt."""
+    ewc = ElasticWeightConsolidation(n_parameters, ewc_lambda=40.0)
+    ewc.add_example(random_floats(6, n_parameters))
+    ewc.update_fisher()
+    ewc.consolidate(random_floats(7, n_parameters))
+    return ewc
+
+
+@pytest.mark.parametrize("with_ewc", [False, True])
+def test_learn_is_forward_loss_and_step_to_the_bit(with_ewc: bool) -> None:
+    heads, heads_apart, plain, plain_apart = multi_head(), multi_head(), single(), single()
+    start = heads.parameters.tobytes(), plain.parameters.tobytes()
+    for i in range(8):
+        h, candidates, right, t = unit_rows(100 + i, 1)[0], unit_rows(200 + i, 8), 3 * i % 8, i % HEADS
+        options: dict[str, Any] = {"learning_rate": 0.05, "momentum": 0.8}
+        ewc = consolidated(len(heads.parameters)) if with_ewc else None
+        loss, g = info_nce(heads_apart.forward(h, t), candidates, right, tau=0.1)
+        heads_apart.step(h, g, t, ewc=ewc, **options)
+        assert heads.learn(h, candidates, right, t, tau=0.1, ewc=ewc, **options) == loss
+        assert heads.parameters.tobytes() == heads_apart.parameters.tobytes()
+        ewc = consolidated(len(plain.parameters)) if with_ewc else None
+        loss, g = info_nce(plain_apart.forward(h), candidates, right, tau=0.1)
+        plain_apart.step(h, g, ewc=ewc, **options)
+        assert plain.learn(h, candidates, right, tau=0.1, ewc=ewc, **options) == loss
+        assert plain.parameters.tobytes() == plain_apart.parameters.tobytes()
+    assert start[0] != heads.parameters.tobytes() and start[1] != plain.parameters.tobytes()
+
+
+def test_learning_makes_the_right_candidate_likelier() -> None:
+    lora, h, candidates = single(), unit_rows(1, 1)[0], unit_rows(2, 8)
+    losses = [lora.learn(h, candidates, 5, learning_rate=0.01) for _ in range(50)]
+    assert losses[0] > 1.0 and losses[-1] < 0.1 * losses[0]
+
+
+@pytest.mark.parametrize("bad", [np.ones(DIM), np.repeat(H, 2)[::2], H.tolist(), None])
+def test_learn_refuses_other_types_and_layouts(bad: Any) -> None:
+    lora, candidates = single(), unit_rows(2, 8)
+    for arguments in ((bad, candidates), (H, bad), (H, np.asfortranarray(candidates))):
+        with pytest.raises(TypeError, match="incompatible"):
+            lora.learn(*arguments, 0, learning_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"h": H[:5]}, ValueError, "h must have 48 elements, not 5"),
+        ({"h": H[None, :]}, ValueError, "h must have 1 dimension, not 2"),
+        ({"candidates": H}, ValueError, "candidates must have 2 dimensions, not 1"),
+        ({"candidates": random_floats(1, 8, 5)}, ValueError, "candidates must have 48 columns, not 5"),
+        ({"candidates": random_floats(1, 0, DIM)}, ValueError, "right candidate must be below 0, not 7"),
+        ({"right": 8}, ValueError, "right candidate must be below 8, not 8"),
+        ({"right": -1}, TypeError, "incompatible"),
+        ({"type": HEADS}, ValueError, "task type must be below 4, not 4"),
+        ({"tau": 0.0}, ValueError, "tau must be finite and > 0, not 0"),
+        ({"learning_rate": -1.0}, ValueError, "learning_rate must be finite and >= 0, not -1"),
+        ({"momentum": 1.0}, ValueError, "momentum must lie in"),
+        ({"ewc": ElasticWeightConsolidation(7)}, ValueError, "ewc must be for 1440 parameters, not 7"),
+    ],
+)
+def test_a_refused_learn_changes_nothing(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    lora = multi_head()
+    before = lora.parameters.tobytes()
+    arguments: dict[str, Any] = {"h": H, "candidates": unit_rows(2, 8), "right": 7, "type": 1, "learning_rate": 0.1}
+    with pytest.raises(error, match=message):
+        lora.learn(**{**arguments, **change})
+    assert lora.parameters.tobytes() == before
+
+
 def test_accumulated_fisher_is_the_mean_of_squared_gradients() -> None:
     lora = multi_head()
     ewc = ElasticWeightConsolidation(len(lora.parameters), fisher_decay=0.0)
@@ -231,6 +305,7 @@ def test_equal_bits_on_every_isa() -> None:
             h, g, t = random_floats(60 + i, DIM), random_floats(90 + i, DIM), i % HEADS
             results += [lora.forward(h, t), *lora.gradient(h, g, t)]
             lora.step(h, g, t, learning_rate=0.01)
+            results.append(np.float64(lora.learn(h, unit_rows(i, 8), i % 8, t, learning_rate=0.01)))
         return b"".join(x.tobytes() for x in [*results, lora.parameters])
 
     assert len({run(isa) for isa in [*available_isas(), "auto"]}) == 1

@@ -8,7 +8,7 @@ import pytest
 from bench_samples import SMALL_MODEL, small_plan
 
 from ruvllm._core import LearningEngine
-from ruvllm.metrics import Answers, answer, calibrated_summary
+from ruvllm.metrics import Answers, answer, calibrated_summary, score
 from ruvllm.protocols import PROTOCOLS, engine_config
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.workload import TASK_TYPES, Workload
@@ -101,10 +101,15 @@ def test_an_evaluation_teaches_nothing(workload: Workload, engine: LearningEngin
     assert first.resolved.tolist() == second.resolved.tolist()
 
 
+def calibrated(engine: LearningEngine, workload: Workload) -> dict[str, float]:
+    parts = workload.parts
+    return calibrated_summary(score(engine, workload, parts.valid), score(engine, workload, parts.test))
+
+
 def test_scaled_confidence_keeps_the_answers(workload: Workload, engine: LearningEngine) -> None:
     engine.train(workload.parts.train[:40], learning_rate=0.004, temperature=1.0)
     parameters = engine.parameters.tobytes()
-    found = calibrated_summary(engine, workload)
+    found = calibrated(engine, workload)
     assert found.keys() == {"temperature", "confidence", "ece", "brier"}
     assert {type(value) for value in found.values()} == {float}
     logits, right = engine.logits(workload.parts.test)
@@ -120,9 +125,9 @@ def test_scaled_confidence_keeps_the_answers(workload: Workload, engine: Learnin
 def test_the_scaling_is_fitted_on_the_validation_part_alone(workload: Workload, engine: LearningEngine) -> None:
     parts = workload.parts
     test_only = replace(workload, parts=replace(parts, valid=parts.test))
-    assert calibrated_summary(engine, replace(workload, parts=replace(parts, train=parts.test[:1]))) == (
-        calibrated_summary(engine, workload)
+    assert calibrated(engine, replace(workload, parts=replace(parts, train=parts.test[:1]))) == (
+        calibrated(engine, workload)
     )
     engine.train(parts.train[:100], learning_rate=0.004, temperature=1.0)
-    own, other = calibrated_summary(engine, workload), calibrated_summary(engine, test_only)
+    own, other = calibrated(engine, workload), calibrated(engine, test_only)
     assert own["temperature"] != other["temperature"]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +153,45 @@ def test_an_updated_priority_counts_from_then_on() -> None:
     assert replay.priority(0) == pytest.approx(50.01**0.6, rel=1e-12)
     items, _, _ = replay.sample(1000, RandomStream(4))
     assert np.mean(items == 0) == pytest.approx(replay.probability(0), abs=0.06)
+
+
+def test_a_batch_of_updates_is_one_after_the_other_to_the_bit() -> None:
+    generator = np.random.default_rng(1)
+    single, batch = PrioritizedReplay(3000), PrioritizedReplay(3000)
+    for replay in (single, batch):
+        replay.reset(np.abs(np.sin(np.arange(3000.0))))
+    for n in (0, 1, 5, 64, 500):
+        items, errors = generator.integers(0, 3000, n), generator.normal(size=n) * 10
+        batch.update_priorities(items, errors)
+        for item, error in zip(items.tolist(), errors.tolist(), strict=True):
+            single.update_priority(item, error)
+        assert all(single.priority(i) == batch.priority(i) for i in range(3000))
+        draws = [replay.sample(100, RandomStream(n)) for replay in (single, batch)]
+        assert all(x.tobytes() == y.tobytes() for x, y in zip(*draws, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("items", "errors", "error", "message"),
+    [
+        ([0, 5], [1.0, 1.0], IndexError, "item must be below 5, not 5"),
+        ([0, -1], [1.0, 1.0], IndexError, "item must be >= 0, not -1"),
+        ([0, 1], [1.0, np.nan], ValueError, "must be finite and within 1e100 of 0, not nan"),
+        ([0, 1], [1.0, -2e100], ValueError, r"must be finite and within 1e100 of 0, not -2e\+100"),
+        ([0, 1], [1.0], ValueError, "td_errors must have 2 elements, not 1"),
+        ([[0]], [1.0], ValueError, "items must have 1 dimension, not 2"),
+        (np.array([0], np.int32), [1.0], TypeError, "incompatible"),
+        ([0], np.array([1.0], np.float32), TypeError, "incompatible"),
+        ([0, 1], np.array([1.0, 9.0, 1.0, 9.0])[::2], TypeError, "incompatible"),
+    ],
+)
+def test_a_refused_batch_of_updates_changes_nothing(
+    items: Any, errors: Any, error: type[Exception], message: str
+) -> None:
+    replay = filled()
+    before = [replay.priority(i) for i in range(5)]
+    with pytest.raises(error, match=message):
+        replay.update_priorities(np.asarray(items), np.asarray(errors))
+    assert [replay.priority(i) for i in range(5)] == before
 
 
 def test_reset_starts_with_new_items_and_keeps_beta() -> None:

@@ -156,7 +156,7 @@ def test_the_keys_are_those_that_tools_may_rely_on() -> None:
     assert (found["schema"], found["kind"]) == (1, "benchmark")
     assert found["version"] == __version__
     assert found["command"] == ["ruvllm-bench", "--json"]
-    assert found["host"].keys() == {"system", "machine", "python", "cpus", "isa"}
+    assert found["host"].keys() == {"system", "machine", "python", "cpus", "isa", "compiler"}
     assert found["rankings"].keys() == {"byResolveRate", "byImprovement", "byEfficiency"}
     assert found["recommendations"].keys() == {"bestOverall", "bestEfficiency", "edge", "midRange"}
     assert found["results"] == report_results()

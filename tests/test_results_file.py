@@ -65,7 +65,7 @@ def test_results_of_another_kind_are_refused_by_name(kind: str) -> None:
     ("change", "message"),
     [
         (lambda d: d.pop("results"), "has no results: not a results file of ruvllm-bench"),
-        (lambda d: d.update(kind="holiday\n"), "kind must be benchmark, ablation or stream, not 'holiday\\\\n'"),
+        (lambda d: d.update(kind="x\n"), "kind must be one of benchmark, ablation, stream, simd, not 'x\\\\n'"),
         (lambda d: d.update(kind=3), "kind must be a string, not a number"),
         (lambda d: d.pop("schema"), "schema is missing"),
         (lambda d: d.update(schema=2), "schema must be 1, the only one this version knows, not 2"),

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include <xsimd/xsimd.hpp>
 
@@ -34,12 +35,24 @@ std::vector<const KernelTable*> available_tables()
     return tables;
 }
 
+std::string available_names()
+{
+    std::string names;
+    for (const KernelTable* table : available_tables())
+        names += (names.empty() ? "" : ", ") + std::string(name(table->isa));
+    return names;
+}
+
 const KernelTable& choose_default()
 {
     const char* forced = std::getenv("RUVLLM_ISA");
-    if (forced != nullptr && *forced != '\0' && std::string(forced) != "auto")
-        return kernels_for(parse_isa(forced));
-    return *available_tables().back();
+    if (forced == nullptr || *forced == '\0' || std::string_view(forced) == "auto")
+        return *available_tables().back();
+    for (const KernelTable* table : available_tables())
+        if (name(table->isa) == forced)
+            return *table;
+    throw std::invalid_argument("RUVLLM_ISA: '" + std::string(forced) +
+                                "' is not available on this CPU; there is auto, " + available_names());
 }
 
 } // namespace
@@ -54,14 +67,11 @@ std::vector<Isa> available_isas()
 
 const KernelTable& kernels_for(Isa isa)
 {
-    std::string known;
-    for (const KernelTable* table : available_tables()) {
+    for (const KernelTable* table : available_tables())
         if (table->isa == isa)
             return *table;
-        known += (known.empty() ? "" : ", ") + std::string(name(table->isa));
-    }
     throw std::invalid_argument("instruction set '" + std::string(name(isa)) +
-                                "' is not available on this CPU; there is " + known);
+                                "' is not available on this CPU; there is " + available_names());
 }
 
 const KernelTable& default_kernels()

@@ -1,9 +1,11 @@
-# cmake -DNM=... -DOBJDUMP=... -DTAG=xsimd::avx2 -DOBJECT=avx2.cpp.o -P check_arch_object.cmake
+# cmake -DNM=... -DOBJDUMP=... -DTAG=xsimd::avx2 -DWIDEST=ymm -DOBJECT=avx2.cpp.o -P check_arch_object.cmake
 #
-# Two promises about an object file that is compiled for one instruction set:
+# Three promises about an object file that is compiled for one instruction set; its weak symbols are listed:
 # 1. Every weak symbol carries the tag of that instruction set. The linker keeps one copy of a weak symbol, so an
 #    untagged one may put AVX-512 code on the baseline path. (TAG empty: it is the baseline, and nothing can go wrong.)
 # 2. No fused multiply-add: it rounds once where other instruction sets round twice.
+# 3. On x86, registers up to WIDEST are used and no wider ones: what is called AVX2 is AVX2, whatever CXXFLAGS say.
+#    (WIDEST empty: not x86.)
 
 foreach(tool NM OBJDUMP)
   if(NOT ${tool})
@@ -24,6 +26,11 @@ endfunction()
 
 set(problems "")
 
+# nm leaves some names of lambdas mangled. There the tag is its last part with the length in front: I...4avx2E.
+string(REGEX REPLACE "^.*::" "" mangled_tag "${TAG}")
+string(LENGTH "${mangled_tag}" length)
+string(PREPEND mangled_tag "${length}")
+
 read_output(symbols "${NM}" -C --defined-only "${OBJECT}")
 set(n_tagged 0)
 foreach(symbol IN LISTS symbols)
@@ -31,7 +38,8 @@ foreach(symbol IN LISTS symbols)
     continue()
   endif()
   set(name "${CMAKE_MATCH_1}")
-  if(NOT TAG OR name MATCHES "<[^()]*${TAG}[>,]")
+  message("weak: ${name}")
+  if(NOT TAG OR name MATCHES "<[^()]*${TAG}[>,]" OR name MATCHES "^_Z[^ ]*I[^ ]*${mangled_tag}E")
     math(EXPR n_tagged "${n_tagged} + 1")
   elseif(NOT name STREQUAL "DW.ref.__gxx_personality_v0") # a pointer of the exception tables, no code
     string(APPEND problems "weak symbol without ${TAG}: ${name}\n")
@@ -43,6 +51,7 @@ endif()
 
 read_output(instructions "${OBJDUMP}" -d --no-show-raw-insn "${OBJECT}")
 set(n_instructions 0)
+set(widest "")
 foreach(instruction IN LISTS instructions)
   if(NOT instruction MATCHES "^ *[0-9a-f]+:[ \t]+([a-z0-9.]+)")
     continue()
@@ -52,7 +61,13 @@ foreach(instruction IN LISTS instructions)
   if(CMAKE_MATCH_1 MATCHES "^(vfn?m(add|sub)|fn?m(add|sub)|fml[as])")
     string(APPEND problems "fused: ${instruction}\n")
   endif()
+  if(instruction MATCHES "%([xyz]mm)" AND CMAKE_MATCH_1 STRGREATER widest) # x < y < z
+    set(widest "${CMAKE_MATCH_1}")
+  endif()
 endforeach()
+if(NOT widest STREQUAL WIDEST)
+  string(APPEND problems "the widest registers are '${widest}', not '${WIDEST}'\n")
+endif()
 if(n_instructions EQUAL 0)
   string(APPEND problems "no instructions found\n")
 endif()
@@ -60,4 +75,5 @@ endif()
 if(problems)
   message(FATAL_ERROR "${OBJECT}:\n${problems}")
 endif()
-message("${n_tagged} weak symbols, all with tag '${TAG}'; ${n_instructions} instructions, none fused")
+message("${n_tagged} weak symbols, all with tag '${TAG}'; ${n_instructions} instructions, none fused; "
+  "widest registers '${widest}'")

@@ -1,6 +1,7 @@
-# cmake -DSTEP=build|run -DSOURCE=... -DBINARY=... -DGENERATOR=... -DMAKE_PROGRAM=... -DPYTHON=... -P cross_aarch64.cmake
+# cmake -DSTEP=build|run -DSOURCE=... -DBINARY=... -DGENERATOR=... -DMAKE_PROGRAM=... -DPYTHON=...
+#   -P cross_aarch64.cmake
 #
-# build: the kernels and their NEON check for aarch64; run: that check (and those of its object files) under qemu.
+# build: the core and its tests for aarch64; run: those under qemu, golden digests included.
 
 find_program(compiler aarch64-linux-gnu-g++)
 find_program(emulator NAMES qemu-aarch64 qemu-aarch64-static)
@@ -23,7 +24,7 @@ if(STEP STREQUAL "build")
     -DRUVLLM_BUILD_PYTHON=OFF -DRUVLLM_BUILD_TESTS=ON -DRUVLLM_WARNINGS_AS_ERRORS=ON)
   run("${CMAKE_COMMAND}" --build "${BINARY}")
 elseif(NOT emulator)
-  message("skipped: the NEON check is built, but qemu-aarch64 is missing (package qemu-user)")
+  message("skipped: the NEON tests are built, but qemu-aarch64 is missing (package qemu-user)")
 else()
-  run("${CMAKE_CTEST_COMMAND}" --test-dir "${BINARY}" --verbose --no-tests=error)
+  run("${CMAKE_CTEST_COMMAND}" --test-dir "${BINARY}" --verbose --no-tests=error --parallel 2)
 endif()

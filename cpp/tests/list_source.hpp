@@ -31,12 +31,14 @@ public:
     [[nodiscard]] std::size_t dim() const noexcept override { return dim_; }
     [[nodiscard]] std::size_t n_candidates() const noexcept override { return n_candidates_; }
     [[nodiscard]] std::uint8_t type(std::size_t index) const override { return tasks_.at(index).type; }
-    void load(std::size_t index, Task& task) const override { task = tasks_.at(index); }
-    void load_pair(std::size_t index, float* query, float* solution) const override
+    [[nodiscard]] std::size_t right(std::size_t index) const override { return tasks_.at(index).right; }
+    void load_query(std::size_t index, float* query) const override
     {
-        const Task& task = tasks_.at(index);
-        std::ranges::copy(task.query, query);
-        std::copy_n(this->solution(index, task.right), dim_, solution);
+        std::ranges::copy(tasks_.at(index).query, query);
+    }
+    [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float*) const override
+    {
+        return solution(index, j);
     }
 
     [[nodiscard]] const Task& operator[](std::size_t index) const { return tasks_[index]; }

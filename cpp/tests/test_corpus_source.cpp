@@ -1,5 +1,6 @@
 #include "ruvllm/engine/corpus_source.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -51,18 +52,21 @@ TEST(CorpusSource, LoadsTheRowsOfATask)
     }
 }
 
-TEST(CorpusSource, ThePairIsTheQueryAndTheRightCandidate)
+TEST(CorpusSource, PartsAreThoseOfTheWholeTask)
 {
     const Tables tables;
     const CorpusSource source(tables.table());
     Task task(5, 2);
     for (std::size_t index = 0; index < 3; ++index) {
         source.load(index, task);
-        std::vector<float> query(5), solution(5);
-        source.load_pair(index, query.data(), solution.data());
-        for (std::size_t i = 0; i < 5; ++i) {
-            EXPECT_EQ(query[i], task.query[i]);
-            EXPECT_EQ(solution[i], task.candidates[5 * task.right + i]);
+        EXPECT_EQ(source.right(index), task.right);
+        std::vector<float> query(5), scratch(5);
+        source.load_query(index, query.data());
+        EXPECT_TRUE(std::ranges::equal(query, task.query));
+        for (std::size_t j = 0; j < 2; ++j) {
+            const float* candidate = source.candidate(index, j, scratch.data());
+            EXPECT_TRUE(std::equal(candidate, candidate + 5, task.candidates.data() + 5 * j));
+            EXPECT_NE(candidate, scratch.data()); // its own memory: nothing is copied
         }
     }
 }
@@ -74,7 +78,10 @@ TEST(CorpusSource, RefusesATaskThatIsNone)
     Task task(5, 2);
     std::vector<float> x(5), y(5);
     EXPECT_THROW(source.load(3, task), std::out_of_range);
-    EXPECT_THROW(source.load_pair(3, x.data(), y.data()), std::out_of_range);
+    EXPECT_THROW(source.load_query(3, x.data()), std::out_of_range);
+    EXPECT_THROW((void)source.candidate(3, 0, y.data()), std::out_of_range);
+    EXPECT_THROW((void)source.candidate(0, 2, y.data()), std::out_of_range);
+    EXPECT_THROW((void)source.right(3), std::out_of_range);
     EXPECT_THROW((void)source.type(3), std::out_of_range);
 }
 

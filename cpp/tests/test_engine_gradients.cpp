@@ -85,10 +85,16 @@ TEST_P(EngineGradients, ANegativeThatEqualsTheRightSolutionIsLeftOut)
         [[nodiscard]] std::size_t dim() const noexcept override { return 37; }
         [[nodiscard]] std::size_t n_candidates() const noexcept override { return 2; }
         [[nodiscard]] std::uint8_t type(std::size_t) const override { return 0; }
-        void load(std::size_t index, Task& task) const override { task = index == 0 ? first_ : second_; }
-        void load_pair(std::size_t, float*, float*) const override {}
+        [[nodiscard]] std::size_t right(std::size_t index) const override { return task(index).right; }
+        void load_query(std::size_t index, float* query) const override { std::ranges::copy(task(index).query, query); }
+        [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float*) const override
+        {
+            return task(index).candidates.data() + j * dim();
+        }
 
     private:
+        [[nodiscard]] const Task& task(std::size_t index) const { return index == 0 ? first_ : second_; }
+
         Task first_, second_;
     };
     const ListSource pair(1, dim, 2, 1, 3);

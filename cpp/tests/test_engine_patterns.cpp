@@ -53,7 +53,8 @@ TEST_P(EnginePatterns, APatternIsTheMeanOfItsMembers)
                     continue;
                 }
                 numeric::FloatVector h(world_dim), s(world_dim);
-                world.load_pair(t.task, h.data(), s.data());
+                world.load_query(t.task, h.data());
+                world.load_candidate(t.task, world.right(t.task), s.data());
                 for (std::size_t j = 0; j < world_dim; ++j) {
                     query[j] += static_cast<double>(h[j]);
                     solution[j] += static_cast<double>(s[j]);

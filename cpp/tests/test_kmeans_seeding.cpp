@@ -77,6 +77,32 @@ TEST(KMeansSeeding, DrawsTriplesWithTheStatedProbabilities)
     }
 }
 
+// Labels come with the seeding: of equal cosines the first center wins, and a cosine below -1 is one all the same.
+TEST(KMeansSeeding, AssignsEachPointToTheFirstOfItsNearestSeeds)
+{
+    const auto& kernels = simd::default_kernels();
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        KMeansData data{2, {}, {}};
+        const float more = 1.0000001f; // (-more) more < -1 in float
+        for (const auto& row : {std::vector{1.0f, 0.0f}, {-more, 0.0f}, {more, 0.0f}, {0.0f, 1.0f}, {0.0f, -1.0f}})
+            for (int copies = 0; copies < 2; ++copies)
+                data.add(row);
+        const std::size_t clusters = 1 + seed % 6;
+        const auto result = data.fit(kernels, {clusters, 0}, seed);
+        double inertia = 0.0;
+        for (std::size_t i = 0; i < data.n(); ++i) {
+            std::vector<float> cosines;
+            for (std::size_t c = 0; c < clusters; ++c)
+                cosines.push_back(kernels.dot(result.centers.data() + 2 * c, data.row(i), 2));
+            const auto best = std::ranges::max_element(cosines); // the first of equal ones
+            ASSERT_EQ(result.labels[i], static_cast<std::size_t>(best - cosines.begin()))
+                << "seed " << seed << ", row " << i;
+            inertia += 1.0 - static_cast<double>(*best);
+        }
+        ASSERT_EQ(result.inertia, std::vector<double>{inertia});
+    }
+}
+
 TEST(KMeansSeeding, WithoutWeightsStartsAnywhere)
 {
     KMeansData data{2, {}, {}};

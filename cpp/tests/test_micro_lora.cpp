@@ -43,6 +43,24 @@ TEST_P(MicroLoras, ForwardMatchesItsTwin)
         }
 }
 
+// Above 16 rows the output is added in parts: in the order of r all the same.
+TEST_P(MicroLoras, OutputIsAddedRowByRow)
+{
+    Random random(6);
+    for (const std::size_t rank : {1u, 2u, 5u, 16u, 17u, 40u}) {
+        constexpr std::size_t dim = 45;
+        MicroLoRA lora = adapter(dim, rank);
+        randomise(lora, random);
+        const auto u = random.floats(rank).values();
+        auto z = random_unit(random, dim);
+        std::vector<float> expected = z;
+        for (std::size_t r = 0; r < rank; ++r)
+            kernels.axpy(3.0f * u[r], lora.b().data() + r * dim, expected.data(), dim);
+        lora.add_output(kernels, u.data(), 3.0f, z.data());
+        EXPECT_EQ(z, expected) << rank;
+    }
+}
+
 // The formula of the header for L = g . z, every parameter against a central difference.
 TEST_P(MicroLoras, StepFollowsTheGradient)
 {

@@ -179,4 +179,38 @@ TEST_P(MultiHeadLoras, RefusesTypesAndScratchThatDoNotFit)
     EXPECT_THROW(MultiHeadLoRA(kernels, {0, 2, 4, 0.5f, 1.0f}, 3), std::invalid_argument);
 }
 
+// One call, and the four calls that it stands for, over several steps: the same bits everywhere.
+TEST_P(MultiHeadLoras, LearnIsForwardLossGradientAndStep)
+{
+    Random random(9);
+    for (const std::size_t dim : {32u, 37u, 1536u})
+        for (const std::size_t rank : {1u, 2u, 4u, 17u}) // 17: more rows than add_output() takes at once
+            for (const std::size_t heads : {0u, 3u}) {
+                SCOPED_TRACE("dim " + std::to_string(dim) + ", rank " + std::to_string(rank) + ", heads " +
+                             std::to_string(heads));
+                MultiHeadLoRA one_call = random_lora({dim, rank, heads, 0.5f, 3.0f}, random), four_calls = one_call;
+                const Doubles start = parameters(one_call);
+                for (std::size_t i = 0; i < 4; ++i) {
+                    const std::size_t type = heads == 0 ? 0 : i % heads;
+                    const Example example(dim, i, random);
+                    InfoNceInput in{nullptr, 0, example.candidates.data(), 6, example.right, {}, 0.07};
+                    for (const auto& negative : example.negatives)
+                        in.negatives.push_back(negative.data());
+                    const GradientStep step{nullptr, nullptr, nullptr, 1.0f, 0.9f, 0.05f, 0.0f, nullptr, nullptr};
+                    const double loss = one_call.learn(type, example.h.data(), in, step);
+
+                    std::vector<float> u(rank), z(dim), g(dim);
+                    four_calls.forward(example.h.data(), type, u, z.data());
+                    in.z = z.data();
+                    in.dim = dim;
+                    EXPECT_EQ(loss, info_nce(kernels, in, g));
+                    const FactoredGradient gradient = four_calls.gradient(u, g.data(), type);
+                    four_calls.step(type, {&gradient, example.h.data(), g.data(), 1.0f, 0.9f, 0.05f, 0.0f, nullptr,
+                                           nullptr});
+                    ASSERT_EQ(parameters(one_call), parameters(four_calls)) << "step " << i;
+                }
+                EXPECT_NE(parameters(one_call), start);
+            }
+}
+
 } // namespace

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "counts.hpp"
+#include "every_isa.hpp"
 
 namespace {
 
@@ -69,6 +70,99 @@ TEST(PrioritizedReplay, DrawsInProportionToUpdatedPriorities)
     changed[4] = 0.0;
     RandomStream stream(2, Purpose::replay);
     expect_counts(count(replay.sample(50'000, stream), changed.size()), expected_probabilities(changed, 0.6, 0.01));
+}
+
+class PrioritizedReplays : public ruvllm::testing::EveryIsa {};
+RUVLLM_ON_EVERY_ISA(PrioritizedReplays);
+
+// Also where a batch leaves the range of the kernel for powers, and for exponents that it does not have.
+TEST_P(PrioritizedReplays, ABatchOfUpdatesHasTheBitsOfOneAfterTheOther)
+{
+    for (const double alpha : {0.0, 0.6, 1.0, 1.5})
+        for (const double epsilon : {0.01, 1e-305})
+            for (const std::size_t n : {0u, 1u, 7u, 64u, 65u}) {
+                SCOPED_TRACE("alpha " + std::to_string(alpha) + ", n " + std::to_string(n));
+                const ReplayConfig config{1000, alpha, 0.4, 0.001, epsilon};
+                PrioritizedReplay single(config), batch(config, kernels);
+                RandomStream random(n, Purpose::user), first(1, Purpose::replay), second(1, Purpose::replay);
+                for (std::size_t i = 0; i < 1000; ++i) {
+                    const double td = random.normal();
+                    single.add(td);
+                    batch.add(td);
+                }
+                std::vector<std::int64_t> items;
+                std::vector<double> errors;
+                for (std::size_t i = 0; i < n; ++i) {
+                    items.push_back(static_cast<std::int64_t>(random.below(1000)));
+                    errors.push_back(i % 5 == 0 ? 0.0 : 100.0 * random.normal());
+                    single.update_priority(static_cast<std::size_t>(items.back()), errors.back());
+                }
+                batch.update_priorities(items, errors);
+                for (std::size_t i = 0; i < 1000; ++i)
+                    ASSERT_EQ(single.priority(i), batch.priority(i));
+                for (int round = 0; round < 12; ++round) { // 768 draws: beta arrives at 1 on the way
+                    const auto a = single.sample(64, first), b = batch.sample(64, second);
+                    for (std::size_t i = 0; i < 64; ++i) {
+                        ASSERT_EQ(a[i].item, b[i].item);
+                        ASSERT_EQ(a[i].probability, b[i].probability);
+                        ASSERT_EQ(a[i].weight, b[i].weight);
+                    }
+                }
+                EXPECT_EQ(batch.beta(), 1.0);
+            }
+}
+
+// Once beta is 1 all weights of a batch come from the kernel; before, each from power().
+TEST_P(PrioritizedReplays, WeightsAreThoseOfPower)
+{
+    for (const double beta : {0.4, 1.0}) {
+        PrioritizedReplay replay({100, 0.6, beta, 0.0, 0.01}, kernels);
+        RandomStream random(3, Purpose::user), stream(4, Purpose::replay);
+        for (std::size_t i = 0; i < 100; ++i)
+            replay.add(random.normal());
+        const auto samples = replay.sample(50, stream);
+        std::vector<double> expected;
+        for (const ReplaySample& s : samples)
+            expected.push_back(ruvllm::numeric::power(100.0 * replay.probability(s.item), -beta));
+        const double largest = *std::max_element(expected.begin(), expected.end());
+        for (std::size_t i = 0; i < samples.size(); ++i)
+            EXPECT_EQ(samples[i].weight, expected[i] / largest);
+    }
+}
+
+// Normal numbers over the whole range, around 1, powers of two and where the logarithm changes its branch.
+TEST_P(PrioritizedReplays, PowersHaveTheBitsOfPower)
+{
+    RandomStream random(5, Purpose::user);
+    for (const double y : {-1.0, -0.4, 0.0, 0.6, 1.0})
+        for (const std::size_t n : {0u, 1u, 15u, 16u, 17u, 1000u}) {
+            std::vector<double> x;
+            for (std::size_t i = 0; i < n; ++i)
+                x.push_back(std::ldexp(1.0 + random.uniform(), static_cast<int>(random.below(i % 2 == 0 ? 5 : 1990)) -
+                                                                   (i % 2 == 0 ? 2 : 995)));
+            const double edges[] = {1.0, 2.0, 0.5, 1.4142135623730951, std::nextafter(1.4142135623730951, 2.0), 1e300};
+            std::copy_n(edges, std::min(n, std::size(edges)), x.begin());
+            std::vector<double> out(n + 1, -7.0);
+            kernels.powers(x.data(), y, n, out.data());
+            for (std::size_t i = 0; i < n; ++i)
+                EXPECT_EQ(out[i], ruvllm::numeric::power(x[i], y)) << x[i] << " to the " << y;
+            EXPECT_EQ(out[n], -7.0);
+            kernels.powers(x.data(), y, n, x.data()); // in place
+            out.resize(n);
+            EXPECT_EQ(x, out);
+        }
+}
+
+TEST(PrioritizedReplay, RefusesABatchAsAWhole)
+{
+    PrioritizedReplay replay = filled();
+    const double before = replay.priority(0);
+    const std::vector<std::int64_t> items{0, 1};
+    EXPECT_THROW(replay.update_priorities(items, std::vector{5.0, std::nan("")}), std::invalid_argument);
+    EXPECT_THROW(replay.update_priorities(items, std::vector{5.0}), std::invalid_argument);
+    EXPECT_THROW(replay.update_priorities(std::vector<std::int64_t>{0, 7}, std::vector{5.0, 1.0}), std::out_of_range);
+    EXPECT_THROW(replay.update_priorities(std::vector<std::int64_t>{0, -1}, std::vector{5.0, 1.0}), std::out_of_range);
+    EXPECT_EQ(replay.priority(0), before);
 }
 
 TEST(PrioritizedReplay, ReportsPriorityAndProbability)

@@ -1,4 +1,4 @@
-// sign_bits: one bit per element, set where it is below 0.
+// sign_bits: one bit per element, set where it is below 0; folded_sign_bits: the same for sums of elements.
 #include <limits>
 
 #include "every_isa.hpp"
@@ -38,6 +38,32 @@ TEST_P(SignBits, ZerosOfEitherSignAndNanAreNotBelowZero)
     std::uint64_t out = 0;
     kernels.sign_bits(x, 6, &out);
     EXPECT_EQ(out, 0b110000u);
+}
+
+// In the order of the sums: from 0 on, the nearest element first.
+TEST_P(SignBits, FoldedAreThoseOfTheSumsOfEveryPeriodthElement)
+{
+    Random random(10);
+    constexpr std::uint64_t guard = 0xdeadbeefdeadbeef;
+    for (const std::size_t period : {64u, 128u, 512u})
+        for (const std::size_t n : {0u, 1u, 33u, 64u, 100u, 512u, 513u, 1536u, 1600u})
+            for (const std::size_t offset : {0u, 3u}) {
+                SCOPED_TRACE("period = " + std::to_string(period) + ", n = " + std::to_string(n));
+                std::vector<float> x(n + offset + 64, -9.0f); // beyond the end: those must not count
+                for (std::size_t i = 0; i < n; ++i)
+                    x[offset + i] = random.value();
+                const std::size_t words = period / 64;
+                std::vector<std::uint64_t> out(words + 2, guard);
+                kernels.folded_sign_bits(x.data() + offset, n, period, out.data() + 1);
+                EXPECT_EQ(out.front(), guard);
+                EXPECT_EQ(out.back(), guard);
+                for (std::size_t bit = 0; bit < period; ++bit) {
+                    float sum = 0.0f;
+                    for (std::size_t i = bit; i < n; i += period)
+                        sum += x[offset + i];
+                    EXPECT_EQ((out[1 + bit / 64] >> (bit % 64)) & 1u, sum < 0.0f) << bit;
+                }
+            }
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-// combine_signs: a weighted sum of sign vectors stored as bits.
+// combine_signs and combine_signs_scaled: a weighted sum of sign vectors stored as bits.
 #include "every_isa.hpp"
 
 using namespace ruvllm::testing;
@@ -60,6 +60,26 @@ TEST_P(Signs, ReturnTheSquaredNormOfWhatTheyWrote)
             kernels.combine_signs(terms.coefficients.data(), terms.pointers.data(), 5, out.data(), n);
         EXPECT_TRUE(has_bits(norm, kernels.squared_norm(out.data(), n)));
         EXPECT_TRUE(has_bits(norm, lane_order::dot(out.data(), out.data(), n)));
+    });
+}
+
+TEST_P(Signs, ScaledIsTheSumTimesTheScale)
+{
+    Random random(7);
+    for_each_case([&](std::size_t n, std::size_t offset) {
+        for (const std::size_t n_terms : {0u, 1u, 3u, 4u, 6u, 9u}) {
+            SCOPED_TRACE("n = " + std::to_string(n) + ", terms = " + std::to_string(n_terms));
+            const SignTerms terms(random, n_terms, n);
+            const float* c = terms.coefficients.data();
+            const float scale = random.value();
+            GuardedFloats out(n, offset);
+            kernels.combine_signs_scaled(c, terms.pointers.data(), n_terms, scale, out.data(), n);
+            for (std::size_t i = 0; i < n; ++i) {
+                const auto sign = [&](std::size_t t) { return sign_at(terms.words[t].data(), i); };
+                EXPECT_TRUE(has_bits(out[i], weighted_sum<float>(n_terms, c, sign) * scale)) << i;
+            }
+            EXPECT_TRUE(out.guards_intact());
+        }
     });
 }
 

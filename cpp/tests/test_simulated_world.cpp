@@ -1,9 +1,11 @@
 #include "ruvllm/engine/simulated_world.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 #include "counts.hpp"
 #include "engine_cases.hpp"
@@ -70,17 +72,45 @@ TEST_P(Worlds, SameKeySameTaskOnEveryIsa)
         EXPECT_TRUE(same(load(here, i), load(scalar, i))) << i;
 }
 
-TEST_P(Worlds, ThePairIsThatOfTheTask)
+TEST_P(Worlds, PartsAreThoseOfTheWholeTask)
+{
+    const SimulatedWorld whole = small_world(kernels, 60), parts = small_world(kernels, 60);
+    numeric::FloatVector h(world_dim), solution(world_dim);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const Task task = load(whole, i);
+        for (std::size_t j = whole.n_candidates(); j-- > 0;) { // in another order
+            EXPECT_EQ(parts.candidate(i, j, solution.data()), solution.data());
+            EXPECT_TRUE(std::equal(solution.begin(), solution.end(), task.candidates.data() + j * world_dim));
+        }
+        parts.load_query(i, h.data());
+        EXPECT_EQ(h, task.query);
+        EXPECT_EQ(parts.right(i), task.right);
+        EXPECT_EQ(parts.type(i), task.type);
+    }
+}
+
+// The first reading of a vector finds its length, later ones know it.
+TEST_P(Worlds, ReadAgainATaskIsTheSame)
 {
     const SimulatedWorld world = small_world(kernels, 60);
-    numeric::FloatVector h(world_dim), solution(world_dim);
     for (std::size_t i = 0; i < world.size(); ++i) {
-        const Task task = load(world, i);
-        world.load_pair(i, h.data(), solution.data());
-        EXPECT_EQ(h, task.query);
-        EXPECT_TRUE(std::equal(solution.begin(), solution.end(), task.candidates.data() + task.right * world_dim));
-        EXPECT_EQ(world.type(i), task.type);
+        const Task first = load(world, i);
+        EXPECT_TRUE(same(first, load(world, i))) << i;
     }
+}
+
+TEST_P(Worlds, ThreadsMayReadAtOnce)
+{
+    const SimulatedWorld world = small_world(kernels, 60), alone = small_world(kernels, 60);
+    std::array<bool, 2> equal{true, true};
+    const auto read = [&](bool& all) {
+        for (std::size_t i = 0; i < world.size(); ++i)
+            all = all && same(load(world, i), load(alone, i));
+    };
+    std::thread other([&] { read(equal[1]); });
+    read(equal[0]);
+    other.join();
+    EXPECT_TRUE(equal[0] && equal[1]);
 }
 
 TEST_P(Worlds, ATaskDoesNotDependOnTheOthers)
@@ -132,7 +162,10 @@ TEST_P(Worlds, RefusesWhatItCannotMake)
     Task task(32, 8);
     EXPECT_THROW(world.load(1, task), std::out_of_range);
     EXPECT_THROW((void)world.type(1), std::out_of_range);
-    EXPECT_THROW(world.load_pair(1, task.query.data(), task.candidates.data()), std::out_of_range);
+    EXPECT_THROW(world.load_query(1, task.query.data()), std::out_of_range);
+    EXPECT_THROW((void)world.candidate(1, 0, task.query.data()), std::out_of_range);
+    EXPECT_THROW((void)world.candidate(0, 8, task.query.data()), std::out_of_range);
+    EXPECT_THROW((void)world.right(1), std::out_of_range);
 }
 
 TEST(SimulatedWorld, TheRightIndexIsUniform)

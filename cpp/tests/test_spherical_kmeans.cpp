@@ -146,6 +146,99 @@ TEST_P(KMeans, OppositeRowsInOneClusterAreSurvived)
     expect_valid(data, data.fit(kernels, {1}, 1), 1);
 }
 
+// What fit() keeps, reuses and fuses, written out: one kernel call for each cosine and each member.
+class PlainKMeans {
+public:
+    PlainKMeans(const simd::KernelTable& k, const KMeansData& d, const KMeansResult& seeds) : k_(k), d_(d)
+    {
+        result = seeds;
+        result.inertia = {assign(result)};
+    }
+
+    // One iteration; false when it changes nothing or is no better.
+    bool step()
+    {
+        KMeansResult next = result;
+        std::ranges::fill(next.centers, 0.0f);
+        for (std::size_t i = 0; i < d_.n(); ++i)
+            k_.axpy(1.0f, d_.row(i), next.centers.data() + result.labels[i] * d_.dim, d_.dim);
+        std::vector<bool> taken(d_.n());
+        for (std::size_t c = 0; c < next.centers.size() / d_.dim; ++c) {
+            float* center = next.centers.data() + c * d_.dim;
+            const float norm = std::sqrt(k_.squared_norm(center, d_.dim));
+            if (norm > 0.0f)
+                k_.scale(1.0f / norm, center, d_.dim);
+            else
+                std::copy_n(d_.row(worst(taken)), d_.dim, center);
+        }
+        const double inertia = assign(next);
+        if (!(inertia < result.inertia.back()))
+            return false;
+        next.inertia.push_back(inertia);
+        std::swap(result, next);
+        return result.labels != next.labels;
+    }
+
+    KMeansResult result;
+
+private:
+    double assign(KMeansResult& r) const
+    {
+        double inertia = 0.0;
+        for (std::size_t i = 0; i < d_.n(); ++i) {
+            float best = 0.0f;
+            for (std::size_t c = 0; c < r.centers.size() / d_.dim; ++c) {
+                const float cosine = k_.dot(r.centers.data() + c * d_.dim, d_.row(i), d_.dim);
+                if (c == 0 || best < cosine) {
+                    best = cosine;
+                    r.labels[i] = static_cast<std::uint32_t>(c);
+                }
+            }
+            inertia += 1.0 - static_cast<double>(best);
+        }
+        return inertia;
+    }
+
+    std::size_t worst(std::vector<bool>& taken) const
+    {
+        std::size_t worst = 0;
+        float lowest = 2.0f;
+        for (std::size_t i = 0; i < d_.n(); ++i) {
+            const float cosine = k_.dot(d_.row(i), result.centers.data() + result.labels[i] * d_.dim, d_.dim);
+            if (!taken[i] && cosine < lowest) {
+                lowest = cosine;
+                worst = i;
+            }
+        }
+        taken[worst] = true;
+        return worst;
+    }
+
+    const simd::KernelTable& k_;
+    const KMeansData& d_;
+};
+
+TEST_P(KMeans, HasTheBitsOfThePlainAlgorithm)
+{
+    std::size_t iterations = 0;
+    for (std::uint64_t seed = 0; seed < 12; ++seed)
+        for (const std::size_t n : {7u, 40u, 333u}) { // 333 rows of 290 are more than one block of assign()
+            const std::size_t dim = n == 333 ? 290 : seed % 2 == 0 ? 3 : 37;
+            SCOPED_TRACE("seed " + std::to_string(seed) + ", rows " + std::to_string(n));
+            const KMeansData data = clustered_data(seed, n, dim);
+            PlainKMeans plain(kernels, data, data.fit(kernels, {6, 0}, seed));
+            for (std::size_t more = 1; more <= 12; ++more) {
+                const bool moved = plain.step();
+                const KMeansResult result = data.fit(kernels, {6, more}, seed);
+                ASSERT_TRUE(same(result, plain.result)) << more << " iterations";
+                iterations += moved ? 1 : 0;
+                if (!moved)
+                    break;
+            }
+        }
+    EXPECT_GT(iterations, 60u); // else the data would be too easy to say much
+}
+
 TEST_P(KMeans, FindsClearClusters)
 {
     Random random(2);

@@ -54,6 +54,66 @@ TEST(SumTree, AgreesWithItsTwinAfterEachOfManyOperations)
         }
 }
 
+// One tree gets its weights one by one, the other at once: every sum must have the same bits, through every way that
+// set_many() climbs. Random doubles: their sums depend on the order of adding.
+TEST(SumTree, ManyWeightsAtOnceGiveTheBitsOfOneAfterTheOther)
+{
+    for (const std::size_t capacity : {1u, 2u, 3u, 100u, 256u, 1000u, 10'000u, 300'000u})
+        for (const std::size_t n : {0u, 1u, 2u, 5u, 64u, 200u}) {
+            SCOPED_TRACE("capacity " + std::to_string(capacity) + ", " + std::to_string(n) + " at once");
+            std::mt19937_64 random(capacity + n);
+            SumTree one_by_one(capacity), at_once(capacity);
+            for (int round = 0; round < 3; ++round) {
+                std::vector<std::int64_t> leaves;
+                std::vector<double> weights;
+                for (std::size_t i = 0; i < n; ++i) { // leaves come twice; neighbours are frequent
+                    leaves.push_back(static_cast<std::int64_t>(random() % (i % 2 == 0 ? capacity : capacity / 8 + 1)));
+                    weights.push_back(std::ldexp(static_cast<double>(random() >> 11), -60 + static_cast<int>(i % 9)));
+                    one_by_one.set(static_cast<std::size_t>(leaves.back()), weights.back());
+                }
+                at_once.set_many(leaves, weights);
+                ASSERT_NO_THROW(at_once.check_valid());
+                ASSERT_EQ(at_once.total(), one_by_one.total());
+                for (std::size_t leaf = 0; leaf < capacity; ++leaf)
+                    ASSERT_EQ(at_once.get(leaf), one_by_one.get(leaf));
+            }
+        }
+}
+
+TEST(SumTree, ManyTargetsAtOnceFindWhatEachFinds)
+{
+    std::mt19937_64 random(5);
+    for (const std::size_t capacity : {1u, 3u, 100u, 5000u}) {
+        SumTree tree(capacity);
+        for (std::size_t leaf = 0; leaf < capacity; ++leaf)
+            tree.set(leaf, leaf % 3 == 1 ? 0.0 : std::ldexp(static_cast<double>(random() >> 11), -60));
+        std::vector<double> targets{0.0, std::nextafter(tree.total(), 0.0)};
+        for (int i = 0; i < 200; ++i)
+            targets.push_back(std::ldexp(static_cast<double>(random() >> 11), -53) * std::nextafter(tree.total(), 0.0));
+        std::vector<double> used = targets;
+        std::vector<std::size_t> leaves(targets.size());
+        tree.find_many(used, leaves);
+        for (std::size_t i = 0; i < targets.size(); ++i)
+            EXPECT_EQ(leaves[i], tree.find(targets[i])) << targets[i];
+        targets.back() = tree.total();
+        EXPECT_THROW(tree.find_many(targets, leaves), std::invalid_argument);
+    }
+}
+
+TEST(SumTree, RefusesManyWeightsTogether)
+{
+    SumTree tree(3);
+    tree.set(0, 1.0);
+    const std::vector<std::int64_t> leaves{0, 1};
+    for (const double bad : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+        EXPECT_THROW(tree.set_many(leaves, std::vector{5.0, bad}), std::invalid_argument);
+    EXPECT_THROW(tree.set_many(leaves, std::vector{5.0}), std::invalid_argument);
+    EXPECT_THROW(tree.set_many(std::vector<std::int64_t>{0, 3}, std::vector{5.0, 5.0}), std::out_of_range);
+    EXPECT_THROW(tree.set_many(std::vector<std::int64_t>{0, -1}, std::vector{5.0, 5.0}), std::out_of_range);
+    EXPECT_EQ(tree.get(0), 1.0); // the good one beside it was not set either
+    EXPECT_EQ(tree.total(), 1.0);
+}
+
 TEST(SumTree, TargetsOnABoundaryBelongToTheNextLeaf)
 {
     SumTree tree(5);

@@ -1,4 +1,4 @@
-// Kernels that change an array in place: axpy, scale, ema_of_squares, add_squares, momentum_step.
+// Kernels that change an array in place: axpy, scale, ema_of_squares, add_squares, momentum_step, and their joined forms.
 #include "every_isa.hpp"
 
 using namespace ruvllm::testing;
@@ -52,6 +52,39 @@ TEST_P(Updates, ScaleMatchesItsTwins)
     check(
         1, [&](const float*, float* y, std::size_t n) { kernels.scale(a, y, n); },
         [&](float, float y) { return a * y; }, [&](double, double y) { return static_cast<double>(a) * y; });
+}
+
+TEST_P(Updates, ScaleAndAddMatchesItsTwins)
+{
+    const float a = 1.7f, b = 0.3f;
+    check(
+        3, [&](const float* x, float* y, std::size_t n) { kernels.scale_and_add(a, b, x, y, n); },
+        [&](float x, float y) { return a * y + b * x; },
+        [&](double x, double y) { return static_cast<double>(a) * y + static_cast<double>(b) * x; });
+}
+
+// Every number of rows that is unrolled and some that are not, rows apart and misaligned.
+TEST_P(Updates, AddRowsIsOneAxpyAfterTheOther)
+{
+    for_each_case([&](std::size_t n, std::size_t offset) {
+        for (const std::size_t n_rows : {0u, 1u, 2u, 3u, 4u, 5u, 8u, 9u}) {
+            SCOPED_TRACE("n = " + std::to_string(n) + ", offset = " + std::to_string(offset) + ", rows = " +
+                         std::to_string(n_rows));
+            Random random(n + n_rows);
+            const GuardedRows rows(random, n_rows, n, n + 5, offset);
+            const std::vector<float> c = random.floats(n_rows).values();
+            GuardedFloats y = random.floats(n, (offset + 3) % 8);
+            const std::vector<float> before = y.values();
+            kernels.add_rows(rows.data(), n_rows, rows.stride(), c.data(), n, y.data());
+            for (std::size_t i = 0; i < n; ++i) {
+                float expected = before[i];
+                for (std::size_t r = 0; r < n_rows; ++r)
+                    expected = axpy_element(c[r], rows.row(r)[i], expected);
+                EXPECT_TRUE(has_bits(y[i], expected)) << i;
+            }
+            EXPECT_TRUE(y.guards_intact());
+        }
+    });
 }
 
 TEST_P(Updates, EmaOfSquaresMatchesItsTwins)
@@ -170,6 +203,38 @@ TEST_P(Updates, MomentumStepWithoutEwcReadsNeitherFisherNorReference)
 TEST_P(Updates, MomentumStepWithEwcPullsTowardsTheReference)
 {
     check_momentum_step(kernels, {.coefficient = 0.4f, .momentum = 0.9f, .learning_rate = 0.01f, .ewc_lambda = 40.0f});
+}
+
+// Rows that share x; what lies between the rows is NaN and stays.
+TEST_P(Updates, MomentumRowsIsOneStepAfterTheOther)
+{
+    for (const float ewc_lambda : {0.0f, 40.0f})
+        for (const std::size_t n : sizes) {
+            SCOPED_TRACE("n = " + std::to_string(n) + ", lambda = " + std::to_string(ewc_lambda));
+            constexpr std::size_t n_rows = 3;
+            const std::size_t stride = n + 3;
+            const MomentumStep step{.coefficient = -0.7f, .momentum = 0.9f, .learning_rate = 0.05f,
+                                    .ewc_lambda = ewc_lambda};
+            Random random(n);
+            const std::vector<float> c = random.floats(n_rows).values();
+            const GuardedFloats x = random.floats(n, 1), fisher = random.non_negative(n_rows * stride),
+                                reference = random.floats(n_rows * stride, 2);
+            GuardedFloats m = random.floats(n_rows * stride, 3), theta = random.floats(n_rows * stride, 4);
+            std::vector<float> expected_m = m.values(), expected_theta = theta.values();
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                MomentumStep own = step;
+                own.coefficient = step.coefficient * c[r];
+                kernels.momentum_step(own, x.data(), fisher.data() + r * stride, reference.data() + r * stride,
+                                      expected_m.data() + r * stride, expected_theta.data() + r * stride, n);
+            }
+            const bool with_ewc = ewc_lambda != 0.0f;
+            kernels.momentum_rows(step, c.data(), n_rows, stride, x.data(), with_ewc ? fisher.data() : nullptr,
+                                  with_ewc ? reference.data() : nullptr, m.data(), theta.data(), n);
+            EXPECT_EQ(m.values(), expected_m);
+            EXPECT_EQ(theta.values(), expected_theta);
+            EXPECT_TRUE(m.guards_intact());
+            EXPECT_TRUE(theta.guards_intact());
+        }
 }
 
 TEST_P(Updates, MomentumStepByHand)

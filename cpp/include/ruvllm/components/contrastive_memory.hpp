@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -64,12 +65,19 @@ public:
         return drawn;
     }
 
+    // boost of one unit candidate (dim,), in units of a logit.
+    [[nodiscard]] double boost(std::size_t type, const float* candidate) const
+    {
+        const float best = largest_cosine(positives_.at(type), candidate);
+        return best > config_.threshold ? config_.strength * static_cast<double>(best) : 0.0;
+    }
+
     // logits_j += boost_j for the unit candidate rows (m, dim). Returns how many candidates were boosted.
     std::size_t add_boost(std::size_t type, const float* candidates, std::span<double> logits) const
     {
         const Ring& ring = positives_.at(type);
         std::size_t boosted = 0;
-        for (std::size_t j = 0; j < logits.size() && ring.size() > 0; ++j) {
+        for (std::size_t j = 0; j < logits.size(); ++j) {
             const float best = largest_cosine(ring, candidates + j * dim_);
             if (best > config_.threshold) {
                 logits[j] += config_.strength * static_cast<double>(best);
@@ -115,21 +123,20 @@ private:
 
     [[nodiscard]] Sketch sketch_of(const float* x) const
     {
-        constexpr std::size_t n_bits = 64 * sketch_words;
-        std::array<float, n_bits> sums{};
-        for (std::size_t begin = 0; begin < dim_; begin += n_bits)
-            k_->axpy(1.0f, x + begin, sums.data(), std::min(n_bits, dim_ - begin));
         Sketch sketch;
-        k_->sign_bits(sums.data(), n_bits, sketch.data());
+        k_->folded_sign_bits(x, dim_, 64 * sketch_words, sketch.data());
         return sketch;
     }
 
+    // -infinity for an empty ring.
     [[nodiscard]] float largest_cosine(const Ring& ring, const float* candidate) const
     {
+        float best = -std::numeric_limits<float>::infinity();
+        if (ring.size() == 0)
+            return best;
         const Sketch sketch = sketch_of(candidate);
         std::vector<std::uint32_t> different(ring.size());
         k_->hamming_many(sketch.data(), ring.sketches(), ring.size(), sketch_words, different.data());
-        float best = -1.0f;
         for (std::size_t i = 0; i < ring.size(); ++i)
             if (different[i] <= most_different_signs)
                 best = std::max(best, k_->dot(ring.vector(i, dim_), candidate, dim_));

@@ -4,6 +4,7 @@
 // zhat = z / |z|:  dL/dz = (v - zhat (zhat . v)) / (tau |z|),  v = sum_j p_j s_j - s_y.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -35,10 +36,10 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
         throw std::invalid_argument("the right candidate must be below " + std::to_string(in.n) + ", not " +
                                     std::to_string(in.right));
     const float norm = std::sqrt(k.squared_norm(in.z, in.dim));
-    for (float& x : gradient)
-        x = 0.0f;
-    if (!(norm > 0.0f))
+    if (!(norm > 0.0f)) {
+        std::fill(gradient.begin(), gradient.end(), 0.0f);
         return 0.0;
+    }
     const std::size_t total = in.n + in.negatives.size();
     std::vector<float> dots(total);
     k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, dots.data());
@@ -50,7 +51,7 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
     numeric::softmax(p, 1.0, p);
     const double loss = -numeric::log(std::max(p[in.right], 1e-300));
 
-    std::vector<float> weights(in.n);
+    const std::span<float> weights(dots); // they are no longer needed
     for (std::size_t j = 0; j < in.n; ++j)
         weights[j] = static_cast<float>(p[j] - (j == in.right ? 1.0 : 0.0)); // in double: p may be nearly 1
     k.gemv_transposed(in.candidates, in.n, in.dim, weights.data(), in.dim, gradient.data());
@@ -58,8 +59,7 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
         k.axpy(static_cast<float>(p[in.n + i]), in.negatives[i], gradient.data(), in.dim);
     const float along = k.dot(gradient.data(), in.z, in.dim) / norm;
     const float shrink = 1.0f / (static_cast<float>(in.tau) * norm);
-    k.scale(shrink, gradient.data(), in.dim);
-    k.axpy(-shrink * along / norm, in.z, gradient.data(), in.dim);
+    k.scale_and_add(shrink, -shrink * along / norm, in.z, gradient.data(), in.dim);
     return loss;
 }
 

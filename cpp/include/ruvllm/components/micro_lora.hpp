@@ -8,8 +8,10 @@
 // and is kept in that factored form: 2 rank numbers instead of 2 rank dim.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -65,6 +67,14 @@ public:
         k.gemv(a().data(), rank_, dim_, h, dim_, u);
     }
 
+    // The same for n vectors h (n, dim), reading A once for several; u: (n, rank)
+    void project(const simd::KernelTable& k, const float* h, std::size_t n, float* u) const
+    {
+        if (n == 1)
+            return project(k, h, u);
+        k.gemm(a().data(), rank_, dim_, h, n, dim_, dim_, u);
+    }
+
     // v_r = B_r . g
     void project_back(const simd::KernelTable& k, const float* g, float* v) const
     {
@@ -74,24 +84,28 @@ public:
     // z += factor * sum_r u_r B_r
     void add_output(const simd::KernelTable& k, const float* u, float factor, float* z) const
     {
-        for (std::size_t r = 0; r < rank_; ++r)
-            k.axpy(factor * u[r], b().data() + r * dim_, z, dim_);
+        float c[16]; // on the stack: a call must not wait for the heap
+        for (std::size_t first = 0; first < rank_; first += std::size(c)) {
+            const std::size_t rows = std::min(std::size(c), rank_ - first);
+            for (std::size_t r = 0; r < rows; ++r)
+                c[r] = factor * u[first + r];
+            k.add_rows(b().data() + first * dim_, rows, dim_, c, dim_, z);
+        }
     }
 
     // One momentum step on A and B.
     void step(const simd::KernelTable& k, const GradientStep& s)
     {
-        for (std::size_t r = 0; r < rank_; ++r) {
-            step_row(k, s, r, s.gradient->a[r], s.h);
-            step_row(k, s, rank_ + r, s.gradient->b[r], s.g);
-        }
+        step_rows(k, s, rank_, rank_, s.gradient->b.data(), s.g); // B first: it and g were read last
+        step_rows(k, s, 0, rank_, s.gradient->a.data(), s.h);
     }
 
     // One momentum step along a whole gradient (2 rank dim,): s.h, s.g and s.gradient are not read.
     void step_along(const simd::KernelTable& k, const GradientStep& s, const float* gradient)
     {
+        const float itself = 1.0f;
         for (std::size_t row = 0; row < 2 * rank_; ++row)
-            step_row(k, s, row, 1.0f, gradient + row * dim_);
+            step_rows(k, s, row, 1, &itself, gradient + row * dim_);
     }
 
     // sum += share * gradient; sum: (2 rank dim,)
@@ -123,12 +137,13 @@ private:
         return 2 * rank * dim;
     }
 
-    void step_row(const simd::KernelTable& k, const GradientStep& s, std::size_t row, float coefficient,
-                  const float* factor)
+    // `rows` rows of parameters from `first` on, whose gradients are coefficients[r] * factor.
+    void step_rows(const simd::KernelTable& k, const GradientStep& s, std::size_t first, std::size_t rows,
+                   const float* coefficients, const float* factor)
     {
-        const std::size_t at = row * dim_;
+        const std::size_t at = first * dim_;
         const bool ewc = s.ewc_lambda != 0.0f;
-        k.momentum_step({s.share * coefficient, s.momentum, s.learning_rate, s.ewc_lambda}, factor,
+        k.momentum_rows({s.share, s.momentum, s.learning_rate, s.ewc_lambda}, coefficients, rows, dim_, factor,
                         ewc ? s.fisher + at : nullptr, ewc ? s.reference + at : nullptr, velocity_.data() + at,
                         theta_.data() + at, dim_);
     }

@@ -5,6 +5,7 @@
 // With no heads it is a single MicroLoRA. The gradient of the shared adapter is that of (a, b); a head's is w times it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "ruvllm/components/info_nce.hpp"
 #include "ruvllm/components/micro_lora.hpp"
 
 namespace ruvllm {
@@ -47,18 +49,30 @@ public:
     // u: (rank,) gets a_r . h, which gradient() needs again; z: (dim,) gets the adapted vector.
     void forward(const float* h, std::size_t type, std::span<float> u, float* z) const
     {
-        const std::size_t rank = config_.rank;
-        scratch_check(u.size());
-        adapters_[0].project(*kernels_, h, u.data());
-        for (std::size_t i = 0; i < config_.dim; ++i)
-            z[i] = h[i];
+        project(h, 1, type, u);
+        adapt(h, u, type, z);
+    }
+
+    // u_i,r = a_r . h_i of queries h (n, dim) of one type; u: (n, rank). Many at once read the adapters once.
+    void project(const float* h, std::size_t n, std::size_t type, std::span<float> u) const
+    {
+        scratch_check(u.size(), n);
+        adapters_[0].project(*kernels_, h, n, u.data());
         if (const MicroLoRA* head = head_of(type)) {
-            std::vector<float> own(rank);
-            head->project(*kernels_, h, own.data());
-            for (std::size_t r = 0; r < rank; ++r)
-                u[r] += config_.head_weight * own[r];
-            head->add_output(*kernels_, u.data(), config_.scaling * config_.head_weight, z);
+            std::vector<float> own(u.size());
+            head->project(*kernels_, h, n, own.data());
+            for (std::size_t i = 0; i < u.size(); ++i)
+                u[i] += config_.head_weight * own[i];
         }
+    }
+
+    // z (dim,) = the adapted vector of h (dim,), whose projections are u (rank,).
+    void adapt(const float* h, std::span<const float> u, std::size_t type, float* z) const
+    {
+        scratch_check(u.size(), 1);
+        std::copy_n(h, config_.dim, z);
+        if (const MicroLoRA* head = head_of(type))
+            head->add_output(*kernels_, u.data(), config_.scaling * config_.head_weight, z);
         adapters_[0].add_output(*kernels_, u.data(), config_.scaling, z);
     }
 
@@ -67,6 +81,14 @@ public:
     {
         const std::size_t rank = config_.rank;
         FactoredGradient out{std::vector<float>(rank), std::vector<float>(rank)};
+        gradient(u, g, type, out);
+        return out;
+    }
+
+    // The same into `out`, whose a and b have rank elements.
+    void gradient(std::span<const float> u, const float* g, std::size_t type, FactoredGradient& out) const
+    {
+        const std::size_t rank = config_.rank;
         adapters_[0].project_back(*kernels_, g, out.a.data());
         if (const MicroLoRA* head = head_of(type)) {
             std::vector<float> own(rank);
@@ -78,7 +100,6 @@ public:
             out.a[r] *= config_.scaling;
             out.b[r] = config_.scaling * u[r];
         }
-        return out;
     }
 
     // Euclidean norm of the gradient of (a, b).
@@ -107,6 +128,27 @@ public:
             own.reference = step.reference + (1 + type) * parameters_per_adapter();
         }
         adapters_[1 + type].step(*kernels_, own);
+    }
+
+    // forward(), info_nce(), gradient() and step() on one query h (dim,), with their bits; returns the loss before the
+    // step. Not read: z and dim of `example`; gradient, h and g of `step`.
+    double learn(std::size_t type, const float* h, InfoNceInput example, GradientStep step)
+    {
+        u_.resize(config_.rank);
+        z_.resize(config_.dim);
+        g_.resize(config_.dim);
+        gradient_.a.resize(config_.rank);
+        gradient_.b.resize(config_.rank);
+        forward(h, type, u_, z_.data());
+        example.z = z_.data();
+        example.dim = config_.dim;
+        const double loss = info_nce(*kernels_, example, g_);
+        gradient(u_, g_.data(), type, gradient_);
+        step.gradient = &gradient_;
+        step.h = h;
+        step.g = g_.data();
+        this->step(type, step);
+        return loss;
     }
 
     // sum (parameter_count(),) += share times the gradient of one example.
@@ -163,16 +205,20 @@ private:
         return &adapters_[1 + type];
     }
 
-    void scratch_check(std::size_t size) const
+    void scratch_check(std::size_t size, std::size_t n) const
     {
-        if (size != config_.rank)
-            throw std::invalid_argument("u must have rank = " + std::to_string(config_.rank) + " elements, not " +
+        if (size != n * config_.rank)
+            throw std::invalid_argument("u must have rank = " + std::to_string(config_.rank) +
+                                        " elements for each of " + std::to_string(n) + " queries, not " +
                                         std::to_string(size));
     }
 
     const simd::KernelTable* kernels_;
     LoraConfig config_;
     std::vector<MicroLoRA> adapters_;
+    std::vector<float> u_; // of learn(), kept from call to call: a step takes microseconds, new memory a tenth of them
+    numeric::FloatVector z_, g_;
+    FactoredGradient gradient_;
 };
 
 } // namespace ruvllm

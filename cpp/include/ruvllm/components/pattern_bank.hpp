@@ -62,38 +62,50 @@ public:
     [[nodiscard]] std::vector<PatternMatch> match(const float* query, std::uint8_t type) const
     {
         std::vector<float> cosines(size());
-        k_->gemv(queries_.data(), size(), dim_, query, dim_, cosines.data());
-        std::vector<PatternMatch> matches;
-        for (std::size_t i = 0; i < size(); ++i)
-            if (cosines[i] > config_.threshold)
-                matches.push_back({i, cosines[i], cosines[i] * (types_[i] == type ? config_.same_type_factor : 1.0f)});
-        std::stable_sort(matches.begin(), matches.end(),
-                         [](const PatternMatch& a, const PatternMatch& b) { return a.similarity > b.similarity; });
-        if (matches.size() > config_.top)
-            matches.resize(config_.top);
-        return matches;
+        compare(query, 1, cosines);
+        return choose(cosines, type);
     }
 
-    // logits_j += evidence_j for the unit candidate rows (m, dim). Returns how many patterns spoke.
-    std::size_t add_evidence(const float* query, std::uint8_t type, const float* candidates,
-                             std::span<double> logits) const
+    // cosines (n, size()) of unit queries (n, dim) with the patterns' queries.
+    void compare(const float* queries, std::size_t n, std::span<float> cosines) const
     {
-        if (size() == 0)
-            return 0;
-        const auto matches = match(query, type);
+        k_->gemm(queries_.data(), size(), dim_, queries, n, dim_, dim_, cosines.data());
+    }
+
+    // direction (dim,) = sum_p weight_p solution_p / sum_p weight_p over the ensemble that these cosines (size(),)
+    // choose; evidence_j = strength * cos(s_j, direction), for cosines are linear in it. Returns how many patterns
+    // speak; with 0 the direction is not written.
+    std::size_t evidence_direction(std::span<const float> cosines, std::uint8_t type, float* direction) const
+    {
+        const auto matches = choose(cosines, type);
         if (matches.empty())
             return 0;
         float total = 0.0f;
         for (const PatternMatch& m : matches)
             total += m.weight;
-        numeric::FloatVector direction(dim_, 0.0f); // the weighted mean of the solutions: cosines are linear in it
+        std::fill_n(direction, dim_, 0.0f);
         for (const PatternMatch& m : matches)
-            k_->axpy(m.weight / total, solutions_.data() + m.pattern * dim_, direction.data(), dim_);
+            k_->axpy(m.weight / total, solutions_.data() + m.pattern * dim_, direction, dim_);
+        return matches.size();
+    }
+
+    [[nodiscard]] double strength() const noexcept { return config_.strength; }
+
+    // logits_j += evidence_j for the unit candidate rows (m, dim). Returns how many patterns spoke.
+    std::size_t add_evidence(const float* query, std::uint8_t type, const float* candidates,
+                             std::span<double> logits) const
+    {
+        std::vector<float> to_patterns(size());
+        compare(query, 1, to_patterns);
+        numeric::FloatVector direction(dim_);
+        const std::size_t speak = evidence_direction(to_patterns, type, direction.data());
+        if (speak == 0)
+            return 0;
         std::vector<float> cosines(logits.size());
         k_->gemv(candidates, logits.size(), dim_, direction.data(), dim_, cosines.data());
         for (std::size_t j = 0; j < logits.size(); ++j)
             logits[j] += config_.strength * static_cast<double>(cosines[j]);
-        return matches.size();
+        return speak;
     }
 
     // The numbers of the n patterns of highest quality, best first.
@@ -116,6 +128,19 @@ public:
     [[nodiscard]] std::span<const std::uint8_t> types() const noexcept { return types_; }
 
 private:
+    [[nodiscard]] std::vector<PatternMatch> choose(std::span<const float> cosines, std::uint8_t type) const
+    {
+        std::vector<PatternMatch> matches;
+        for (std::size_t i = 0; i < size(); ++i)
+            if (cosines[i] > config_.threshold)
+                matches.push_back({i, cosines[i], cosines[i] * (types_[i] == type ? config_.same_type_factor : 1.0f)});
+        std::stable_sort(matches.begin(), matches.end(),
+                         [](const PatternMatch& a, const PatternMatch& b) { return a.similarity > b.similarity; });
+        if (matches.size() > config_.top)
+            matches.resize(config_.top);
+        return matches;
+    }
+
     const simd::KernelTable* k_;
     PatternConfig config_;
     std::size_t dim_;

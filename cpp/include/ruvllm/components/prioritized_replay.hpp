@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "ruvllm/components/sum_tree.hpp"
 #include "ruvllm/numeric/exp_log.hpp"
 #include "ruvllm/numeric/random.hpp"
+#include "ruvllm/simd/dispatch.hpp"
 
 namespace ruvllm {
 
@@ -34,7 +37,10 @@ struct ReplaySample {
 
 class PrioritizedReplay {
 public:
-    explicit PrioritizedReplay(const ReplayConfig& config) : config_(config), beta_(config.beta), tree_(config.capacity)
+    // `kernels` must outlive the buffer; all give the same bits.
+    explicit PrioritizedReplay(const ReplayConfig& config,
+                               const simd::KernelTable& kernels = simd::default_kernels())
+        : kernels_(&kernels), config_(config), beta_(config.beta), tree_(config.capacity)
     {
         if (!(config.epsilon > 0.0))
             throw std::invalid_argument("replay epsilon must be > 0, not " + std::to_string(config.epsilon));
@@ -58,6 +64,36 @@ public:
 
     void update_priority(std::size_t item, double td_error) { tree_.set(checked(item), priority_of(td_error)); }
 
+    // update_priority() of each item in turn, with the same bits. Nothing is updated when one of them is refused.
+    void update_priorities(std::span<const std::int64_t> items, std::span<const double> td_errors)
+    {
+        if (items.size() != td_errors.size())
+            throw std::invalid_argument("as many TD errors as items are needed: " + std::to_string(items.size()) +
+                                        ", not " + std::to_string(td_errors.size()));
+        powers_.resize(items.size());
+        // Without a branch, so that compilers vectorize it; which one is wrong matters only if there is one.
+        std::uint64_t outside = 0; // the top bit of item is set where item < 0, of size - 1 - item where item >= size
+        for (const std::int64_t item : items)
+            outside |= static_cast<std::uint64_t>(item) | (size_ - 1 - static_cast<std::uint64_t>(item));
+        std::size_t usual = 0;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const double base = std::abs(td_errors[i]) + config_.epsilon;
+            powers_[i] = base;
+            usual += static_cast<std::size_t>(in_range_of_kernel(base));
+        }
+        if (outside >> 63 == 0 && usual == items.size() && std::abs(config_.alpha) <= 1.0) {
+            kernels_->powers(powers_.data(), config_.alpha, items.size(), powers_.data());
+            return tree_.set_many_unchecked(items, powers_);
+        }
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (items[i] < 0)
+                throw std::out_of_range("a replay item must be >= 0, not " + std::to_string(items[i]));
+            checked(static_cast<std::size_t>(items[i]));
+            powers_[i] = priority_of(td_errors[i]);
+        }
+        tree_.set_many(items, powers_);
+    }
+
     // Starts again with these TD errors, item i first; beta goes on.
     void reset(const std::vector<double>& td_errors)
     {
@@ -74,37 +110,65 @@ public:
             throw std::logic_error("cannot sample from an empty replay buffer");
         if (!(tree_.total() > 0.0) || std::isinf(tree_.total()))
             throw std::logic_error("priorities must have a finite sum above 0, not " + std::to_string(tree_.total()));
+        std::vector<double> targets(n);
+        for (double& target : targets)
+            target = draw(stream);
+        std::vector<std::size_t> items(n);
+        tree_.find_many(targets, items);
         std::vector<ReplaySample> samples(n);
-        double largest = 0.0;
-        for (ReplaySample& s : samples) {
-            s.item = draw(stream);
-            s.probability = probability(s.item);
-            s.weight = numeric::power(static_cast<double>(size_) * s.probability, -beta_);
-            largest = std::max(largest, s.weight);
-            beta_ = std::min(1.0, beta_ + config_.beta_increment);
+        powers_.resize(n);
+        for (std::size_t i = 0; i < n; ++i) {
+            samples[i].item = items[i];
+            samples[i].probability = probability(items[i]);
+            powers_[i] = static_cast<double>(size_) * samples[i].probability;
         }
-        for (ReplaySample& s : samples)
-            s.weight /= largest;
+        raise_to_minus_beta();
+        double largest = 0.0;
+        for (const double weight : powers_)
+            largest = std::max(largest, weight);
+        for (std::size_t i = 0; i < n; ++i)
+            samples[i].weight = powers_[i] / largest;
         return samples;
     }
 
 private:
-    [[nodiscard]] std::size_t draw(numeric::RandomStream& stream) const
+    // Where kernels_->powers() has the bits of power(), for exponents from -1 to 1.
+    static bool in_range_of_kernel(double x) { return (x >= 1e-300) & (x <= 1e300); }
+
+    // Each at the beta of its draw. After the first draws of a run beta is 1 for good: then all at once.
+    void raise_to_minus_beta()
+    {
+        if (beta_ == 1.0 && std::ranges::all_of(powers_, in_range_of_kernel))
+            return kernels_->powers(powers_.data(), -1.0, powers_.size(), powers_.data());
+        for (double& x : powers_) {
+            x = numeric::power(x, -beta_);
+            beta_ = std::min(1.0, beta_ + config_.beta_increment);
+        }
+    }
+
+    // Uniform in [0, total).
+    [[nodiscard]] double draw(numeric::RandomStream& stream) const
     {
         double target = stream.uniform() * tree_.total();
         while (target >= tree_.total()) // the product may round up to the total
             target = stream.uniform() * tree_.total();
-        return tree_.find(target);
+        return target;
     }
 
     [[nodiscard]] double priority_of(double td_error) const
     {
-        if (!std::isfinite(td_error))
-            throw std::invalid_argument("a TD error must be finite, not " + std::to_string(td_error));
-        return numeric::power(std::abs(td_error) + config_.epsilon, config_.alpha);
+        return numeric::power(base_of(td_error), config_.alpha);
     }
 
-    [[nodiscard]] std::size_t checked(std::size_t item) const
+    // What the priority is a power of.
+    [[nodiscard]] double base_of(double td_error) const
+    {
+        if (!std::isfinite(td_error))
+            throw std::invalid_argument("a TD error must be finite, not " + std::to_string(td_error));
+        return std::abs(td_error) + config_.epsilon;
+    }
+
+    std::size_t checked(std::size_t item) const
     {
         if (item >= size_)
             throw std::out_of_range("replay item must be below " + std::to_string(size_) + ", not " +
@@ -112,10 +176,12 @@ private:
         return item;
     }
 
+    const simd::KernelTable* kernels_;
     ReplayConfig config_;
     double beta_;
     SumTree tree_;
     std::size_t size_ = 0;
+    std::vector<double> powers_; // of a batch, kept from call to call
 };
 
 } // namespace ruvllm

@@ -11,7 +11,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -53,43 +55,82 @@ public:
 
     [[nodiscard]] KMeansResult fit(numeric::RandomStream& stream)
     {
-        KMeansResult best{seed(stream), std::vector<std::uint32_t>(n_), {}};
-        best.inertia.push_back(assign(best.centers, best.labels));
+        Clustering best = seed(stream);
+        std::vector<double> inertia{best.inertia()};
+        numeric::FloatVector sums = config_.max_iterations > 0 ? sums_of(best) : numeric::FloatVector{};
+        Cosines cosines{rows_per_block(), std::vector<float>(n_ * config_.clusters), {}};
         for (std::size_t iteration = 0; iteration < config_.max_iterations; ++iteration) {
-            KMeansResult next{update(best.centers, best.labels), std::vector<std::uint32_t>(n_), {}};
-            const double inertia = assign(next.centers, next.labels);
-            if (!(inertia < best.inertia.back())) // converged, to the last bit: the better one stays
+            Clustering next{centers_from(std::move(sums), best), std::vector<std::uint32_t>(n_),
+                            std::vector<float>(n_)};
+            cosines.moved = iteration == 0 ? every_cluster() : moved_clusters(best.centers, next.centers);
+            sums = iteration + 1 < config_.max_iterations ? zeros() : numeric::FloatVector{};
+            assign(next, cosines, sums);
+            const double now = next.inertia();
+            if (!(now < inertia.back())) // converged, to the last bit: the better one stays
                 break;
-            best.inertia.push_back(inertia);
+            inertia.push_back(now);
             const bool settled = next.labels == best.labels;
-            best.centers = std::move(next.centers);
-            best.labels = std::move(next.labels);
+            best = std::move(next);
             if (settled)
                 break;
         }
-        return best;
+        return {std::move(best.centers), std::move(best.labels), std::move(inertia)};
     }
 
 private:
-    [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
+    struct Clustering {
+        numeric::FloatVector centers;      // (clusters, dim)
+        std::vector<std::uint32_t> labels; // (n,) the center of highest cosine, the first of equal ones
+        std::vector<float> cosines;        // (n,) to that center
 
-    [[nodiscard]] numeric::FloatVector seed(numeric::RandomStream& stream) const
+        [[nodiscard]] double inertia() const
+        {
+            double sum = 0.0;
+            for (const float cosine : cosines)
+                sum += 1.0 - static_cast<double>(cosine);
+            return sum;
+        }
+
+        // Center c, of cosine `cosine` to point i, comes after the centers 0 ... c - 1.
+        void compare(std::size_t i, std::size_t c, float cosine)
+        {
+            if (c == 0 || cosines[i] < cosine) {
+                cosines[i] = cosine;
+                labels[i] = static_cast<std::uint32_t>(c);
+            }
+        }
+    };
+
+    // Of each point to each center, from one iteration to the next: a center that stays needs no new ones.
+    struct Cosines {
+        std::size_t block;                // points to a block, but for the last
+        std::vector<float> values;        // the blocks, each (clusters, points of the block)
+        std::vector<std::uint32_t> moved; // the centers that are not where they were
+    };
+
+    [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
+    [[nodiscard]] numeric::FloatVector zeros() const { return numeric::FloatVector(config_.clusters * dim_, 0.0f); }
+
+    // Chooses centers; each point is assigned on the way, since its cosine to every center is needed all the same.
+    [[nodiscard]] Clustering seed(numeric::RandomStream& stream) const
     {
-        numeric::FloatVector centers(config_.clusters * dim_);
+        Clustering seeds{numeric::FloatVector(config_.clusters * dim_), std::vector<std::uint32_t>(n_),
+                         std::vector<float>(n_)};
         std::vector<float> cosines(n_), nearest(n_, -1.0f);
         std::vector<double> chances(weights_.begin(), weights_.end());
         for (std::size_t c = 0; c < config_.clusters; ++c) {
             const std::size_t chosen = draw(chances, stream);
-            std::copy_n(row(chosen), dim_, centers.begin() + static_cast<std::ptrdiff_t>(c * dim_));
+            std::copy_n(row(chosen), dim_, seeds.centers.begin() + static_cast<std::ptrdiff_t>(c * dim_));
             k_->gemv(rows_.data(), n_, dim_, row(chosen), dim_, cosines.data());
             for (std::size_t i = 0; i < n_; ++i) {
+                seeds.compare(i, c, cosines[i]);
                 nearest[i] = std::max(nearest[i], cosines[i]);
                 const double s = static_cast<double>(nearest[i]);
                 chances[i] = weights_[i] * std::max(0.0, 1.0 - s) * (1.0 - config_.diversity * s);
             }
             chances[chosen] = 0.0;
         }
-        return centers;
+        return seeds;
     }
 
     // An index drawn with probability proportional to chances; uniform when all are 0 (equal points).
@@ -114,47 +155,90 @@ private:
         return last; // rounding of the running sum
     }
 
-    double assign(const numeric::FloatVector& centers, std::vector<std::uint32_t>& labels) const
+    [[nodiscard]] std::vector<std::uint32_t> every_cluster() const
     {
-        std::vector<float> cosines(config_.clusters);
-        double inertia = 0.0;
-        for (std::size_t i = 0; i < n_; ++i) {
-            k_->gemv(centers.data(), config_.clusters, dim_, row(i), dim_, cosines.data());
-            const auto best = std::max_element(cosines.begin(), cosines.end());
-            labels[i] = static_cast<std::uint32_t>(best - cosines.begin());
-            inertia += 1.0 - static_cast<double>(*best);
+        std::vector<std::uint32_t> all(config_.clusters);
+        std::iota(all.begin(), all.end(), 0u);
+        return all;
+    }
+
+    // Those that are not the same bits: whatever is computed from the others would be the same bits too.
+    [[nodiscard]] std::vector<std::uint32_t> moved_clusters(const numeric::FloatVector& before,
+                                                            const numeric::FloatVector& after) const
+    {
+        std::vector<std::uint32_t> moved;
+        for (std::uint32_t c = 0; c < config_.clusters; ++c)
+            if (std::memcmp(before.data() + c * dim_, after.data() + c * dim_, dim_ * sizeof(float)) != 0)
+                moved.push_back(c);
+        return moved;
+    }
+
+    // Labels and cosines for the centers. Unless sums is empty, it gains the rows of each cluster, in their order:
+    // while they are still in the cache from the assignment.
+    void assign(Clustering& clusters, Cosines& cosines, numeric::FloatVector& sums) const
+    {
+        const std::size_t n_moved = cosines.moved.size();
+        numeric::FloatVector moved(n_moved * dim_);
+        for (std::size_t j = 0; j < n_moved; ++j)
+            std::copy_n(clusters.centers.data() + cosines.moved[j] * dim_, dim_, moved.data() + j * dim_);
+        std::vector<float> fresh(n_moved * cosines.block);
+        for (std::size_t begin = 0; begin < n_; begin += cosines.block) {
+            const std::size_t count = std::min(cosines.block, n_ - begin);
+            float* values = cosines.values.data() + begin * config_.clusters;
+            k_->gemm(row(begin), count, dim_, moved.data(), n_moved, dim_, dim_, fresh.data());
+            for (std::size_t j = 0; j < n_moved; ++j)
+                std::copy_n(fresh.data() + j * count, count, values + cosines.moved[j] * count);
+            for (std::size_t c = 0; c < config_.clusters; ++c)
+                for (std::size_t i = 0; i < count; ++i)
+                    clusters.compare(begin + i, c, values[c * count + i]);
+            if (!sums.empty())
+                add_members(clusters.labels, begin, begin + count, sums);
         }
-        return inertia;
+    }
+
+    // Rows that stay in the second level beside the centers and their sums.
+    [[nodiscard]] std::size_t rows_per_block() const
+    {
+        constexpr std::size_t floats = (std::size_t{1} << 18) / sizeof(float), group = 4;
+        return std::max(2 * group, floats / dim_ / group * group);
+    }
+
+    void add_members(const std::vector<std::uint32_t>& labels, std::size_t begin, std::size_t end,
+                     numeric::FloatVector& sums) const
+    {
+        for (std::size_t i = begin; i < end; ++i)
+            k_->axpy(1.0f, row(i), sums.data() + labels[i] * dim_, dim_);
+    }
+
+    [[nodiscard]] numeric::FloatVector sums_of(const Clustering& clusters) const
+    {
+        numeric::FloatVector sums = zeros();
+        add_members(clusters.labels, 0, n_, sums);
+        return sums;
     }
 
     // Normalised means of the members. A cluster without members moves to the point that its centre serves worst.
-    [[nodiscard]] numeric::FloatVector update(const numeric::FloatVector& old,
-                                              const std::vector<std::uint32_t>& labels) const
+    [[nodiscard]] numeric::FloatVector centers_from(numeric::FloatVector sums, const Clustering& old) const
     {
-        numeric::FloatVector centers(config_.clusters * dim_, 0.0f);
-        for (std::size_t i = 0; i < n_; ++i)
-            k_->axpy(1.0f, row(i), centers.data() + labels[i] * dim_, dim_);
         std::vector<bool> taken(n_, false);
         for (std::size_t c = 0; c < config_.clusters; ++c) {
-            float* center = centers.data() + c * dim_;
+            float* center = sums.data() + c * dim_;
             const float norm = std::sqrt(k_->squared_norm(center, dim_));
             if (norm > 0.0f)
                 k_->scale(1.0f / norm, center, dim_);
             else
-                std::copy_n(row(worst_served(old, labels, taken)), dim_, center);
+                std::copy_n(row(worst_served(old.cosines, taken)), dim_, center);
         }
-        return centers;
+        return sums;
     }
 
-    [[nodiscard]] std::size_t worst_served(const numeric::FloatVector& centers,
-                                           const std::vector<std::uint32_t>& labels, std::vector<bool>& taken) const
+    [[nodiscard]] std::size_t worst_served(const std::vector<float>& cosines, std::vector<bool>& taken) const
     {
         std::size_t worst = 0;
         float lowest = std::numeric_limits<float>::infinity();
         for (std::size_t i = 0; i < n_; ++i) {
-            const float cosine = k_->dot(row(i), centers.data() + labels[i] * dim_, dim_);
-            if (!taken[i] && cosine < lowest) {
-                lowest = cosine;
+            if (!taken[i] && cosines[i] < lowest) {
+                lowest = cosines[i];
                 worst = i;
             }
         }

@@ -49,19 +49,23 @@ public:
     [[nodiscard]] std::size_t n_candidates() const noexcept override { return t_.n_candidates; }
     [[nodiscard]] std::uint8_t type(std::size_t index) const override { return t_.types[checked(index)]; }
 
-    void load(std::size_t index, Task& task) const override
+    [[nodiscard]] std::size_t right(std::size_t index) const override
     {
-        std::copy_n(query(checked(index)), t_.dim, task.query.data());
-        for (std::size_t j = 0; j < t_.n_candidates; ++j)
-            std::copy_n(solution(index, j), t_.dim, task.candidates.data() + j * t_.dim);
-        task.right = static_cast<std::size_t>(t_.right[index]);
-        task.type = t_.types[index];
+        return static_cast<std::size_t>(t_.right[checked(index)]);
     }
 
-    void load_pair(std::size_t index, float* query_out, float* solution_out) const override
+    void load_query(std::size_t index, float* query) const override
     {
-        std::copy_n(query(checked(index)), t_.dim, query_out);
-        std::copy_n(solution(index, static_cast<std::size_t>(t_.right[index])), t_.dim, solution_out);
+        std::copy_n(t_.queries.data() + checked(index) * t_.dim, t_.dim, query);
+    }
+
+    [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float*) const override
+    {
+        if (j >= t_.n_candidates)
+            throw std::out_of_range("candidate must be below " + std::to_string(t_.n_candidates) + ", not " +
+                                    std::to_string(j));
+        const auto row = static_cast<std::size_t>(t_.candidates[checked(index) * t_.n_candidates + j]);
+        return t_.solutions.data() + row * t_.dim;
     }
 
 private:
@@ -70,11 +74,6 @@ private:
         if (index >= size())
             throw std::out_of_range("task must be below " + std::to_string(size()) + ", not " + std::to_string(index));
         return index;
-    }
-    [[nodiscard]] const float* query(std::size_t index) const { return t_.queries.data() + index * t_.dim; }
-    [[nodiscard]] const float* solution(std::size_t index, std::size_t j) const
-    {
-        return t_.solutions.data() + static_cast<std::size_t>(t_.candidates[index * t_.n_candidates + j]) * t_.dim;
     }
 
     CorpusTable t_;

@@ -12,6 +12,7 @@
 
 #include "ruvllm/components/info_nce.hpp"
 #include "ruvllm/engine/engine_config.hpp"
+#include "ruvllm/engine/learned_model.hpp"
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/pattern_learning.hpp"
 #include "ruvllm/engine/task.hpp"
@@ -24,15 +25,13 @@ class LearningEngine {
 public:
     // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions or types disagree.
     LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
-        : k_(&kernels), source_(&source), c_(config), lora_(kernels, config.lora, config.seed),
-          ewc_(config.ewc, lora_.parameter_count()), patterns_(kernels, config.patterns, config.lora.dim),
-          memory_(kernels, config.contrastive, config.lora.dim), buffer_(config.replay),
-          quality_means_(config.contrastive.types, 0.5), task_(source.dim(), source.n_candidates()),
-          u_(config.lora.rank), z_(source.dim()), g_(source.dim()), logits_(source.n_candidates()),
+        : k_(&kernels), source_(&source), c_(config), model_(kernels, config, source.n_candidates()),
+          ewc_(config.ewc, model_.lora().parameter_count()), material_(config.lora.dim), buffer_(config.replay),
+          quality_means_(config.contrastive.types, 0.5), task_(source.dim(), source.n_candidates()), g_(source.dim()),
           probabilities_(source.n_candidates())
     {
         if (config.accumulate)
-            accumulated_.assign(lora_.parameter_count(), 0.0f);
+            accumulated_.assign(model_.lora().parameter_count(), 0.0f);
         if (source.dim() != config.lora.dim)
             throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) +
                                         " is not the tasks' " + std::to_string(source.dim()));
@@ -61,14 +60,11 @@ public:
     // Answers tasks without learning: the best-ranked candidate, at temperature 1. Changes nothing.
     [[nodiscard]] std::vector<Outcome> evaluate(std::span<const std::uint32_t> tasks)
     {
-        std::vector<Outcome> outcomes;
-        outcomes.reserve(tasks.size());
-        for (const std::uint32_t index : tasks) {
-            source_->load(index, task_);
-            score();
-            numeric::softmax(logits_, 1.0, probabilities_);
-            outcomes.push_back(answer(best_choice(), task_.right));
-        }
+        std::vector<Outcome> outcomes(tasks.size());
+        model_.score_each(*source_, tasks, [&](std::size_t i) {
+            numeric::softmax(model_.logits(), 1.0, probabilities_);
+            outcomes[i] = answer(best_choice(), source_->right(tasks[i]));
+        });
         return outcomes;
     }
 
@@ -76,12 +72,10 @@ public:
     // nothing.
     void logits(std::span<const std::uint32_t> tasks, std::span<double> logits, std::span<std::uint32_t> right)
     {
-        for (std::size_t i = 0; i < tasks.size(); ++i) {
-            source_->load(tasks[i], task_);
-            score();
-            std::copy(logits_.begin(), logits_.end(), logits.begin() + static_cast<std::ptrdiff_t>(i * logits_.size()));
-            right[i] = static_cast<std::uint32_t>(task_.right);
-        }
+        model_.score_each(*source_, tasks, [&](std::size_t i) {
+            std::ranges::copy(model_.logits(), logits.begin() + static_cast<std::ptrdiff_t>(i * n_candidates()));
+            right[i] = static_cast<std::uint32_t>(source_->right(tasks[i]));
+        });
     }
 
     // Learns again from `n` trajectories chosen by the replay policy, and adds their squared gradients to the Fisher
@@ -104,7 +98,7 @@ public:
             return;
         const float norm = std::sqrt(k_->squared_norm(accumulated_.data(), accumulated_.size()));
         if (norm > 0.0f)
-            lora_.step_along({nullptr, nullptr, nullptr, 1.0f / norm, c_.momentum, length, ewc_.active_lambda(),
+            model_.lora().step_along({nullptr, nullptr, nullptr, 1.0f / norm, c_.momentum, length, ewc_.active_lambda(),
                               ewc_.fisher().data(), ewc_.reference().data()},
                              accumulated_);
         std::fill(accumulated_.begin(), accumulated_.end(), 0.0f);
@@ -118,13 +112,19 @@ public:
         const std::vector<std::size_t> chosen = pattern_material();
         if (chosen.size() < c_.pattern_minimum)
             return;
-        PatternMaterial material(c_.lora.dim);
-        for (const std::size_t position : chosen) {
-            const Trajectory& t = buffer_[position];
-            load_feedback_pair(t.task, material.add(t.quality, t.type));
+        material_.resize(chosen.size());
+        for (std::size_t i = 0; i < chosen.size(); ++i) {
+            const Trajectory& t = buffer_[chosen[i]];
+            material_.set(i, t.quality, t.type);
+            source_->load_query(t.task, material_.query(i));
         }
         numeric::RandomStream stream(c_.seed, numeric::Purpose::patterns, epoch_);
-        pattern_members_ = cluster_into_bank(*k_, material, c_.pattern_clusters, stream, patterns_);
+        pattern_members_ = cluster_into_bank(
+            *k_, material_, c_.pattern_clusters, stream, model_.patterns(), [&](std::size_t i, float* sum) {
+                const std::uint32_t task = buffer_[chosen[i]].task;
+                const float* solution = source_->candidate(task, feedback(task), task_.candidates.data());
+                k_->axpy(1.0f, solution, sum, c_.lora.dim);
+            });
         for (auto& members : pattern_members_)
             for (std::size_t& member : members)
                 member = chosen[member];
@@ -146,43 +146,26 @@ public:
 
     [[nodiscard]] numeric::FloatVector parameters() const
     {
-        numeric::FloatVector out(lora_.parameter_count());
-        lora_.copy_parameters(out);
+        numeric::FloatVector out(model_.lora().parameter_count());
+        model_.lora().copy_parameters(out);
         return out;
     }
 
     // z = adapted query (dim,) of any query (dim,).
     void adapt(const float* h, std::size_t type, float* z)
     {
-        lora_.forward(h, type, u_, z);
+        model_.adapt(h, type, z);
     }
 
     [[nodiscard]] const EngineConfig& config() const noexcept { return c_; }
-    [[nodiscard]] std::size_t n_candidates() const noexcept { return logits_.size(); }
-    [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return lora_; }
+    [[nodiscard]] std::size_t n_candidates() const noexcept { return source_->n_candidates(); }
+    [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return model_.lora(); }
     [[nodiscard]] const ElasticWeightConsolidation& ewc() const noexcept { return ewc_; }
-    [[nodiscard]] const PatternBank& patterns() const noexcept { return patterns_; }
-    [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return memory_; }
+    [[nodiscard]] const PatternBank& patterns() const noexcept { return model_.patterns(); }
+    [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return model_.memory(); }
     [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
 
 private:
-    // z_ and logits_ for task_.
-    void score()
-    {
-        lora_.forward(task_.query.data(), task_.type, u_, z_.data());
-        const std::size_t dim = c_.lora.dim, m = logits_.size();
-        std::vector<float> dots(m);
-        k_->gemv(task_.candidates.data(), m, dim, z_.data(), dim, dots.data());
-        const float norm = std::sqrt(k_->squared_norm(z_.data(), dim));
-        const double scale = norm > 0.0f ? 1.0 / (static_cast<double>(norm) * c_.tau) : 0.0;
-        for (std::size_t j = 0; j < m; ++j)
-            logits_[j] = static_cast<double>(dots[j]) * scale;
-        if (c_.use_patterns)
-            patterns_.add_evidence(task_.query.data(), task_.type, task_.candidates.data(), logits_);
-        if (c_.use_contrastive)
-            memory_.add_boost(task_.type, task_.candidates.data(), logits_);
-    }
-
     [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
     {
         return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};
@@ -190,7 +173,7 @@ private:
 
     [[nodiscard]] std::size_t best_choice() const
     {
-        return static_cast<std::size_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
+        return static_cast<std::size_t>(std::ranges::max_element(model_.logits()) - model_.logits().begin());
     }
 
     [[nodiscard]] std::size_t sampled_choice(std::uint32_t index) const
@@ -210,16 +193,16 @@ private:
     [[nodiscard]] std::size_t feedback(std::uint32_t index) const
     {
         if (c_.control != Control::shuffled)
-            return task_.right;
+            return source_->right(index);
         numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 0, index);
-        return static_cast<std::size_t>(stream.below(logits_.size()));
+        return static_cast<std::size_t>(stream.below(n_candidates()));
     }
 
     Outcome attempt(std::uint32_t index, float learning_rate, double temperature)
     {
         source_->load(index, task_);
-        score();
-        numeric::softmax(logits_, temperature, probabilities_);
+        model_.score(task_);
+        numeric::softmax(model_.logits(), temperature, probabilities_);
         const std::size_t right = feedback(index);
         Outcome outcome = answer(sampled_choice(index), right);
         Trajectory trajectory = trajectory_of(index, outcome);
@@ -247,34 +230,34 @@ private:
     {
         const std::size_t dim = c_.lora.dim;
         if (outcome.resolved || c_.learn_from == LearnFrom::everything)
-            memory_.add_positive(task_.candidates.data() + right * dim, task_.type);
+            model_.memory().add_positive(task_.candidates.data() + right * dim, task_.type);
         if (!outcome.resolved)
-            memory_.add_negative(task_.candidates.data() + outcome.chosen * dim, task_.type);
+            model_.memory().add_negative(task_.candidates.data() + outcome.chosen * dim, task_.type);
     }
 
-    // One step on task_, whose u_ and z_ are those of score(). Returns the loss.
+    // One step on task_, which the model has just scored. Returns the loss.
     double learn(std::uint32_t index, std::size_t right, float weight, float learning_rate, bool into_fisher)
     {
         const std::size_t dim = c_.lora.dim;
         const std::uint64_t step = steps_++;
         const double loss = info_nce(*k_,
-                                     {z_.data(), dim, task_.candidates.data(), logits_.size(), right,
+                                     {model_.z(), dim, task_.candidates.data(), n_candidates(), right,
                                       memory_negatives(right, step), c_.tau},
                                      g_);
-        const FactoredGradient gradient = lora_.gradient(u_, g_.data(), task_.type);
-        const float norm = lora_.gradient_norm(gradient, task_.query.data(), g_.data());
+        const FactoredGradient gradient = model_.lora().gradient(model_.u(), g_.data(), task_.type);
+        const float norm = model_.lora().gradient_norm(gradient, task_.query.data(), g_.data());
         const float clip = norm > c_.gradient_clip ? c_.gradient_clip / norm : 1.0f;
         if (c_.control == Control::random_gradient)
             randomise_factors(index, step);
         if (into_fisher) {
-            lora_.add_squared_gradient(task_.type, gradient, task_.query.data(), g_.data(), ewc_.squares());
+            model_.lora().add_squared_gradient(task_.type, gradient, task_.query.data(), g_.data(), ewc_.squares());
             ewc_.example_added();
         }
         if (c_.accumulate) {
-            lora_.add_gradient(task_.type, gradient, task_.query.data(), g_.data(), weight * clip, accumulated_);
+            model_.lora().add_gradient(task_.type, gradient, task_.query.data(), g_.data(), weight * clip, accumulated_);
             return loss;
         }
-        lora_.step(task_.type, {&gradient, task_.query.data(), g_.data(), weight * clip, c_.momentum, learning_rate,
+        model_.lora().step(task_.type, {&gradient, task_.query.data(), g_.data(), weight * clip, c_.momentum, learning_rate,
                                 ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()});
         return loss;
     }
@@ -284,7 +267,7 @@ private:
         if (!c_.use_contrastive)
             return {};
         numeric::RandomStream stream(c_.seed, numeric::Purpose::memory_negatives, step);
-        auto negatives = memory_.sample_negatives(task_.type, stream);
+        auto negatives = model_.memory().sample_negatives(task_.type, stream);
         const float* solution = task_.candidates.data() + right * c_.lora.dim;
         // In a corpus the wrong answer of one task can be the right one of another.
         std::erase_if(negatives, [&](const float* x) { return k_->dot(x, solution, c_.lora.dim) > 0.99f; });
@@ -322,7 +305,7 @@ private:
     // From each of the best patterns in turn one of its members.
     [[nodiscard]] std::vector<ReplaySample> choose_from_best_patterns(std::size_t n, numeric::RandomStream& stream) const
     {
-        const auto best = patterns_.best(c_.replay_patterns);
+        const auto best = model_.patterns().best(c_.replay_patterns);
         std::vector<ReplaySample> samples;
         for (std::size_t i = 0; i < n && !best.empty() && !pattern_members_.empty(); ++i) {
             const auto& members = pattern_members_[best[i % best.size()]];
@@ -335,8 +318,8 @@ private:
     {
         const std::uint32_t index = buffer_[sample.item].task;
         source_->load(index, task_);
-        score();
-        numeric::softmax(logits_, 1.0, probabilities_);
+        model_.score(task_);
+        numeric::softmax(model_.logits(), 1.0, probabilities_);
         const std::size_t right = feedback(index);
         const Outcome outcome = answer(best_choice(), right);
         buffer_.update(sample.item, trajectory_of(index, outcome));
@@ -358,34 +341,20 @@ private:
         return chosen;
     }
 
-    void load_feedback_pair(std::uint32_t index, const PatternMaterial::Pair& pair)
-    {
-        if (c_.control != Control::shuffled) {
-            source_->load_pair(index, pair.query, pair.solution);
-            return;
-        }
-        source_->load(index, task_);
-        const std::size_t dim = c_.lora.dim;
-        std::copy_n(task_.query.data(), dim, pair.query);
-        std::copy_n(task_.candidates.data() + feedback(index) * dim, dim, pair.solution);
-    }
-
     const simd::KernelTable* k_;
     const TaskSource* source_;
     EngineConfig c_;
-    MultiHeadLoRA lora_;
+    LearnedModel model_;
     ElasticWeightConsolidation ewc_;
-    PatternBank patterns_;
-    ContrastiveMemory memory_;
+    PatternMaterial material_;
     TrajectoryBuffer buffer_;
     std::vector<double> quality_means_; // of each type
     std::vector<std::vector<std::size_t>> pattern_members_; // of each pattern: positions in the buffer when it was made
     std::uint64_t epoch_ = 0, steps_ = 0;
     numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
     Task task_;                         // the task at hand
-    std::vector<float> u_;              // its A . h
-    numeric::FloatVector z_, g_;        // its adapted query and the loss's gradient there
-    std::vector<double> logits_, probabilities_;
+    numeric::FloatVector g_;           // the loss's gradient at its adapted query
+    std::vector<double> probabilities_;
 };
 
 } // namespace ruvllm

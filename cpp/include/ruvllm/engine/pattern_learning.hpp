@@ -16,45 +16,46 @@
 
 namespace ruvllm {
 
-// Pairs of a query and its right solution, with the quality and type of their trajectory.
+// Queries of good trajectories, with the quality and type of each. Memory is kept from one epoch to the next.
 class PatternMaterial {
 public:
-    struct Pair {
-        float* query;    // (dim,)
-        float* solution; // (dim,)
-    };
-
     explicit PatternMaterial(std::size_t dim) : dim_(dim) {}
 
-    // Where the next pair is to be written; valid until the next add().
-    Pair add(double quality, std::uint8_t type)
+    // n trajectories whose queries (dim,), qualities and types are to be written.
+    void resize(std::size_t n)
     {
-        qualities_.push_back(quality);
-        types_.push_back(type);
-        queries_.resize(size() * dim_);
-        solutions_.resize(size() * dim_);
-        return {queries_.data() + (size() - 1) * dim_, solutions_.data() + (size() - 1) * dim_};
+        queries_.resize(n * dim_);
+        qualities_.resize(n);
+        types_.resize(n);
     }
+
+    void set(std::size_t i, double quality, std::uint8_t type)
+    {
+        qualities_[i] = quality;
+        types_[i] = type;
+    }
+    [[nodiscard]] float* query(std::size_t i) noexcept { return queries_.data() + i * dim_; }
 
     [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] const numeric::FloatVector& queries() const noexcept { return queries_; } // (size, dim)
-    [[nodiscard]] const float* solution(std::size_t i) const noexcept { return solutions_.data() + i * dim_; }
     [[nodiscard]] const std::vector<double>& qualities() const noexcept { return qualities_; }
     [[nodiscard]] std::uint8_t type(std::size_t i) const noexcept { return types_[i]; }
 
 private:
     std::size_t dim_;
-    numeric::FloatVector queries_, solutions_;
+    numeric::FloatVector queries_;
     std::vector<double> qualities_;
     std::vector<std::uint8_t> types_;
 };
 
 // Puts at most `clusters` patterns into the bank in place of the old ones: a cluster's centre, the direction of its
-// solutions, its mean quality and commonest type. Returns the members of each, by their number in the material.
-inline std::vector<std::vector<std::size_t>> cluster_into_bank(const simd::KernelTable& k,
-                                                               const PatternMaterial& material, std::size_t clusters,
-                                                               numeric::RandomStream& stream, PatternBank& bank)
+// solutions, its mean quality and commonest type. add_solution(i, sum) adds the solution of trajectory i to sum (dim,).
+// Returns the members of each, by their number in the material.
+template <class AddSolution>
+std::vector<std::vector<std::size_t>> cluster_into_bank(const simd::KernelTable& k, const PatternMaterial& material,
+                                                        std::size_t clusters, numeric::RandomStream& stream,
+                                                        PatternBank& bank, AddSolution add_solution)
 {
     const std::size_t dim = material.dim();
     const KMeansResult found = SphericalKMeans(k, {clusters}, material.queries(), dim, material.qualities()).fit(stream);
@@ -71,7 +72,7 @@ inline std::vector<std::vector<std::size_t>> cluster_into_bank(const simd::Kerne
         std::vector<std::size_t> votes(1u + UINT8_MAX, 0);
         double quality = 0.0;
         for (const std::size_t i : members[cluster]) {
-            k.axpy(1.0f, material.solution(i), solution.data(), dim);
+            add_solution(i, solution.data());
             ++votes[material.type(i)];
             quality += material.qualities()[i];
         }

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -51,53 +53,67 @@ class SimulatedWorld final : public TaskSource {
 public:
     // `seed` names the code base: its families. The model's own directions do not depend on it.
     SimulatedWorld(const simd::KernelTable& kernels, const SimulatedModel& model, const SimulatedConstants& constants,
-                   std::uint64_t seed, std::vector<SimulatedTask> tasks)
-        : k_(&kernels), model_(model), c_(constants), tasks_(std::move(tasks)), words_(model.dim / 32)
+                   std::uint64_t seed, const std::vector<SimulatedTask>& tasks)
+        : k_(&kernels), model_(model), c_(constants), words_(model.dim / 32)
     {
-        check();
+        check(tasks);
         draw_model_directions();
         family_bits_.resize(task_types * c_.families * words_);
         for (std::size_t f = 0; f < task_types * c_.families; ++f)
             numeric::RandomStream(seed, numeric::Purpose::family, model.model, f).fill_bits(bits_of(family_bits_, f));
+        scales_ = std::make_unique<std::atomic<float>[]>(tasks.size() * (1 + c_.n_candidates));
+        tasks_.reserve(tasks.size());
+        bits_.resize(tasks.size() * vectors_per_task() * words_);
+        for (const SimulatedTask& spec : tasks)
+            draw_task(spec);
     }
 
     [[nodiscard]] std::size_t size() const noexcept override { return tasks_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept override { return model_.dim; }
     [[nodiscard]] std::size_t n_candidates() const noexcept override { return c_.n_candidates; }
     [[nodiscard]] std::uint8_t type(std::size_t index) const override { return tasks_.at(index).type; }
+    [[nodiscard]] std::size_t right(std::size_t index) const override { return tasks_.at(index).right; }
 
-    void load(std::size_t index, Task& task) const override
+    void load_query(std::size_t index, float* query) const override
     {
-        const SimulatedTask& spec = tasks_.at(index);
-        const Draw draw = draw_task(spec, false);
-        task.type = spec.type;
-        task.right = draw.right;
-        for (std::size_t j = 0; j < c_.n_candidates; ++j)
-            make_solution(spec, draw, j, task.candidates.data() + j * model_.dim);
-        make_query(spec, draw, task.query.data());
+        const Drawn& task = tasks_.at(index);
+        const std::array bits{vector_bits(index, 0),
+                              word(family_bits_, task.candidates[task.right].family),
+                              vector_bits(index, 2 + task.right),
+                              word(direction_bits_, task.type % 2u),
+                              word(direction_bits_, 2u + task.type),
+                              vector_bits(index, 1)};
+        combine(task.query, bits, scales_[index * (1 + c_.n_candidates)], query);
     }
 
-    void load_pair(std::size_t index, float* query, float* solution) const override
+    [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float* scratch) const override
     {
-        const SimulatedTask& spec = tasks_.at(index);
-        const Draw draw = draw_task(spec, true);
-        make_solution(spec, draw, draw.right, solution);
-        make_query(spec, draw, query);
+        const Drawn& task = tasks_.at(index);
+        const Candidate& own = task.candidates.at(j);
+        const std::array bits{vector_bits(index, 0), word(family_bits_, own.family), vector_bits(index, 2 + j),
+                              word(direction_bits_, task.type % 2u)};
+        combine(own.coefficients, bits, scales_[index * (1 + c_.n_candidates) + 1 + j], scratch);
+        return scratch;
     }
 
 private:
     using Bits = std::vector<std::uint32_t>;
 
-    // Everything random about one task. Vectors: x, eps, then the candidates' own parts.
-    struct Draw {
-        std::size_t right;
-        double zeta;
-        std::vector<double> surface;       // w_j
-        std::vector<std::size_t> family;   // of each candidate, over all types
-        Bits bits;
+    struct Candidate {
+        std::size_t family; // over all types
+        std::array<float, 4> coefficients;
     };
 
-    void check() const
+    // What is random about a task, but for its sign vectors: x, eps, then the candidates' own parts. All of it is
+    // drawn once, a kilobyte a thousand elements: a run reads its test tasks again after every epoch.
+    struct Drawn {
+        std::uint8_t type;
+        std::size_t right;
+        std::array<float, 6> query;
+        std::vector<Candidate> candidates;
+    };
+
+    void check(const std::vector<SimulatedTask>& tasks) const
     {
         if (model_.dim == 0 || model_.dim % 32 != 0)
             throw std::invalid_argument("the simulated workload needs a dimension that is a multiple of 32, not " +
@@ -107,7 +123,7 @@ private:
                                         std::to_string(c_.n_candidates) + " and " + std::to_string(c_.families));
         if (!(c_.family_share >= 0.0 && c_.family_share <= 1.0))
             throw std::invalid_argument("a family's share must lie in [0, 1], not " + std::to_string(c_.family_share));
-        for (const SimulatedTask& t : tasks_)
+        for (const SimulatedTask& t : tasks)
             if (t.type >= task_types || t.family >= c_.families || !(t.difficulty >= 0.0f && t.difficulty <= 1.0f))
                 throw std::invalid_argument("a simulated task needs type < 4, family < " + std::to_string(c_.families) +
                                             " and difficulty in [0, 1], not " + std::to_string(t.type) + ", " +
@@ -127,70 +143,74 @@ private:
                 direction_bits_[d * words_ + w] = base[w] ^ walsh[d];
     }
 
-    [[nodiscard]] Draw draw_task(const SimulatedTask& spec, bool pair_only) const
+    void draw_task(const SimulatedTask& spec)
     {
         numeric::RandomStream scalars(spec.key, numeric::Purpose::task);
-        Draw draw{};
-        draw.right = static_cast<std::size_t>(scalars.below(c_.n_candidates));
-        draw.zeta = scalars.normal();
+        Drawn task{spec.type, static_cast<std::size_t>(scalars.below(c_.n_candidates)), {}, {}};
+        const double zeta = scalars.normal();
+        task.query = query_coefficients(spec, zeta);
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
             // A wrong candidate comes from one of the type's other families.
             const std::size_t other = (spec.family + 1 + scalars.below(c_.families - 1)) % c_.families;
-            draw.family.push_back(spec.type * c_.families + (j == draw.right ? spec.family : other));
-            draw.surface.push_back(scalars.normal());
+            double surface = scalars.normal();
+            if (j == task.right)
+                surface += c_.shift * (1.0 - 0.4 * difficulty(spec)) * c_.convention[spec.type];
+            task.candidates.push_back({spec.type * c_.families + (j == task.right ? spec.family : other),
+                                       solution_coefficients(spec, surface)});
         }
-        draw.surface[draw.right] += c_.shift * (1.0 - 0.4 * difficulty(spec)) * c_.convention[spec.type];
-        draw.bits.resize((2 + c_.n_candidates) * words_);
-        for (std::size_t v = 0; v < 2 + c_.n_candidates; ++v)
-            if (!pair_only || v < 2 || v == 2 + draw.right)
-                numeric::RandomStream(spec.key, numeric::Purpose::task_vectors, v).fill_bits(bits_of(draw.bits, v));
-        return draw;
+        const std::size_t index = tasks_.size();
+        for (std::size_t v = 0; v < vectors_per_task(); ++v)
+            numeric::RandomStream(spec.key, numeric::Purpose::task_vectors, v)
+                .fill_bits(bits_of(bits_, index * vectors_per_task() + v));
+        tasks_.push_back(std::move(task));
     }
 
-    void make_solution(const SimulatedTask& spec, const Draw& draw, std::size_t j, float* out) const
+    [[nodiscard]] std::array<float, 4> solution_coefficients(const SimulatedTask& spec, double surface) const
     {
         const double rho = common_share(spec), own = 1.0 - rho;
-        const std::array coefficients{std::sqrt(rho), std::sqrt(own * c_.family_share),
-                                      std::sqrt(own * (1.0 - c_.family_share)), model_.visibility * draw.surface[j]};
-        const std::array bits{word(draw.bits, 0), word(family_bits_, draw.family[j]), word(draw.bits, 2 + j),
-                              surface_direction(spec)};
-        combine(coefficients, bits, out);
+        return to_floats(std::array{std::sqrt(rho), std::sqrt(own * c_.family_share),
+                                    std::sqrt(own * (1.0 - c_.family_share)), model_.visibility * surface});
     }
 
-    void make_query(const SimulatedTask& spec, const Draw& draw, float* out) const
+    [[nodiscard]] std::array<float, 6> query_coefficients(const SimulatedTask& spec, double zeta) const
     {
         const double rho = common_share(spec), own = 1.0 - rho;
-        const std::array coefficients{c_.signal * std::sqrt(rho),
-                                      c_.signal * std::sqrt(own * c_.family_share),
-                                      c_.signal * std::sqrt(own * (1.0 - c_.family_share)),
-                                      c_.response * (draw.zeta - model_.habit * c_.convention[spec.type]),
-                                      c_.context,
-                                      1.0};
-        const std::array bits{word(draw.bits, 0),
-                              word(family_bits_, draw.family[draw.right]),
-                              word(draw.bits, 2 + draw.right),
-                              surface_direction(spec),
-                              word(direction_bits_, 2u + spec.type),
-                              word(draw.bits, 1)};
-        combine(coefficients, bits, out);
+        return to_floats(std::array{c_.signal * std::sqrt(rho), c_.signal * std::sqrt(own * c_.family_share),
+                                    c_.signal * std::sqrt(own * (1.0 - c_.family_share)),
+                                    c_.response * (zeta - model_.habit * c_.convention[spec.type]), c_.context, 1.0});
     }
 
     template <std::size_t N>
-    void combine(const std::array<double, N>& coefficients, const std::array<const std::uint32_t*, N>& bits,
-                 float* out) const
+    [[nodiscard]] static std::array<float, N> to_floats(const std::array<double, N>& values)
     {
-        std::array<float, N> c;
+        std::array<float, N> out;
         for (std::size_t i = 0; i < N; ++i)
-            c[i] = static_cast<float>(coefficients[i]);
-        const float squares = k_->combine_signs(c.data(), bits.data(), N, out, model_.dim);
-        k_->scale(1.0f / std::sqrt(squares), out, model_.dim);
+            out[i] = static_cast<float>(values[i]);
+        return out;
+    }
+
+    // The normalised sum. Its scale is found at the first time and kept: a function of the task alone, so that it does
+    // not matter which of two threads writes it first.
+    template <std::size_t N>
+    void combine(const std::array<float, N>& c, const std::array<const std::uint32_t*, N>& bits,
+                 std::atomic<float>& scale, float* out) const
+    {
+        const float known = scale.load(std::memory_order_relaxed);
+        if (known > 0.0f) {
+            k_->combine_signs_scaled(c.data(), bits.data(), N, known, out, model_.dim);
+            return;
+        }
+        const float found = 1.0f / std::sqrt(k_->combine_signs(c.data(), bits.data(), N, out, model_.dim));
+        k_->scale(found, out, model_.dim);
+        scale.store(found, std::memory_order_relaxed);
     }
 
     [[nodiscard]] static double difficulty(const SimulatedTask& spec) { return static_cast<double>(spec.difficulty); }
     [[nodiscard]] static double common_share(const SimulatedTask& spec) { return 0.2 + 0.4 * difficulty(spec); }
-    [[nodiscard]] const std::uint32_t* surface_direction(const SimulatedTask& spec) const
+    [[nodiscard]] std::size_t vectors_per_task() const noexcept { return 2 + c_.n_candidates; }
+    [[nodiscard]] const std::uint32_t* vector_bits(std::size_t index, std::size_t v) const
     {
-        return word(direction_bits_, spec.type % 2u);
+        return word(bits_, index * vectors_per_task() + v);
     }
     [[nodiscard]] const std::uint32_t* word(const Bits& bits, std::size_t vector) const
     {
@@ -204,10 +224,12 @@ private:
     const simd::KernelTable* k_;
     SimulatedModel model_;
     SimulatedConstants c_;
-    std::vector<SimulatedTask> tasks_;
     std::size_t words_;
     Bits direction_bits_; // b_0, b_1, m_0 ... m_3
     Bits family_bits_;
+    std::vector<Drawn> tasks_;
+    Bits bits_;                                    // (tasks, 2 + candidates, words)
+    std::unique_ptr<std::atomic<float>[]> scales_; // (tasks, 1 + candidates): query, candidates; 0 where not yet known
 };
 
 } // namespace ruvllm

@@ -1,6 +1,7 @@
 // A task and where tasks come from.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,7 +18,8 @@ struct Task {
     Task(std::size_t dim, std::size_t n_candidates) : query(dim), candidates(n_candidates * dim) {}
 };
 
-// Tasks by number. Reading is const and safe from several threads at once: an engine has its own Task to read into.
+// Tasks by number. Reading is const and safe from several threads at once. Numbers of tasks or candidates that are none
+// throw std::out_of_range.
 class TaskSource {
 public:
     virtual ~TaskSource() = default;
@@ -27,11 +29,31 @@ public:
     [[nodiscard]] virtual std::size_t n_candidates() const noexcept = 0;
     [[nodiscard]] virtual std::uint8_t type(std::size_t index) const = 0;
 
-    // The whole task `index`. Throws std::out_of_range.
-    virtual void load(std::size_t index, Task& task) const = 0;
+    // The number of the right candidate.
+    [[nodiscard]] virtual std::size_t right(std::size_t index) const = 0;
 
-    // Its query and its right solution only, (dim,) each: all that a pattern is made of.
-    virtual void load_pair(std::size_t index, float* query, float* solution) const = 0;
+    virtual void load_query(std::size_t index, float* query) const = 0; // (dim,), unit length
+
+    // Where candidate j (dim,) is, a unit vector: in the source's own memory, or in `scratch` (dim,), which is then
+    // filled with it.
+    [[nodiscard]] virtual const float* candidate(std::size_t index, std::size_t j, float* scratch) const = 0;
+
+    void load_candidate(std::size_t index, std::size_t j, float* out) const
+    {
+        const float* vector = candidate(index, j, out);
+        if (vector != out)
+            std::copy_n(vector, dim(), out);
+    }
+
+    // The whole task.
+    void load(std::size_t index, Task& task) const
+    {
+        task.type = type(index);
+        task.right = right(index);
+        load_query(index, task.query.data());
+        for (std::size_t j = 0; j < n_candidates(); ++j)
+            load_candidate(index, j, task.candidates.data() + j * dim());
+    }
 };
 
 } // namespace ruvllm

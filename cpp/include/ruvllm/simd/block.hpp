@@ -56,17 +56,9 @@ struct Block {
     static Block signs(float value, std::uint32_t word)
     {
         Block block;
-        const Batch magnitude(value);
-        const Words all(word), sign_bit(0x80000000u);
-        for (std::size_t i = 0; i < parts; ++i) {
-            alignas(64) std::uint32_t lane_bits[width];
-            for (std::size_t j = 0; j < width; ++j)
-                lane_bits[j] = std::uint32_t{1} << (i * width + j);
-            const auto lane_bit = Words::load_aligned(lane_bits);
-            const auto negative = (all & lane_bit) == lane_bit;
-            const auto flip = xsimd::select(negative, sign_bit, Words(0u));
-            block.part[i] = xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::uint32_t>(magnitude) ^ flip);
-        }
+        const Batch plus(value), minus(-value);
+        for (std::size_t i = 0; i < parts; ++i)
+            block.part[i] = xsimd::select(lanes_set(word, i * width), minus, plus);
         return block;
     }
 
@@ -117,6 +109,65 @@ struct Block {
             for (std::size_t i = 0; i < half; ++i)
                 lane[i] = lane[i] + lane[i + half];
         return lane[0];
+    }
+
+    // reduce_add() of four blocks: their trees side by side in one vector. Every addition is one of reduce_add().
+    static void reduce_add_four(const Block* blocks, float* out)
+    {
+        Batch sums[4];
+        for (std::size_t b = 0; b < 4; ++b) {
+            Block block = blocks[b];
+            for (std::size_t half = parts / 2; half > 0; half /= 2)
+                for (std::size_t i = 0; i < half; ++i)
+                    block.part[i] = block.part[i] + block.part[i + half];
+            sums[b] = block.part[0];
+        }
+        const Batch first = add_halves<1>(sums[0], sums[1]), second = add_halves<1>(sums[2], sums[3]);
+        alignas(64) float lane[width];
+        add_segments<4>(add_halves<2>(first, second)).store_aligned(lane);
+        for (std::size_t b = 0; b < 4; ++b)
+            out[b] = lane[b];
+    }
+
+private:
+    // A vector is `Segments` sums under way, each of width / Segments lanes; of two such vectors, those of both, each
+    // of half as many lanes.
+    template <std::uint32_t Segments, bool Upper>
+    struct Halves {
+        static constexpr std::uint32_t get(std::uint32_t i, std::uint32_t n)
+        {
+            const std::uint32_t length = n / Segments, half = length / 2, segment = i / half;
+            return (segment / Segments) * n + (segment % Segments) * length + i % half + (Upper ? half : 0);
+        }
+    };
+
+    template <std::uint32_t Segments>
+    static Batch add_halves(const Batch& a, const Batch& b)
+    {
+        return xsimd::shuffle(a, b, xsimd::make_batch_constant<std::uint32_t, Halves<Segments, false>, Arch>()) +
+               xsimd::shuffle(a, b, xsimd::make_batch_constant<std::uint32_t, Halves<Segments, true>, Arch>());
+    }
+
+    // Lane i becomes the sum of segment i.
+    template <std::uint32_t Segments>
+    static Batch add_segments(const Batch& a)
+    {
+        if constexpr (Segments < width)
+            return add_segments<2 * Segments>(add_halves<Segments>(a, a));
+        else
+            return a;
+    }
+
+    // Lane j is true where bit first + j of `word` is set.
+    static xsimd::batch_bool<float, Arch> lanes_set(std::uint32_t word, std::size_t first)
+    {
+        if constexpr (width == 16) // AVX-512 has masks of bits: there it is a move
+            return xsimd::batch_bool<float, Arch>::from_mask((word >> first) & 0xffffu);
+        alignas(64) std::uint32_t lane_bits[width];
+        for (std::size_t j = 0; j < width; ++j)
+            lane_bits[j] = std::uint32_t{1} << (first + j);
+        const auto lane_bit = Words::load_aligned(lane_bits);
+        return xsimd::batch_bool_cast<float>((Words(word) & lane_bit) == lane_bit);
     }
 };
 

@@ -37,16 +37,34 @@ struct KernelTable {
     // out_r = rows_r . x; each out_r has the bits of dot(rows_r, x)
     void (*gemv)(const float* rows, std::size_t n_rows, std::size_t stride, const float* x, std::size_t n, float* out);
 
+    // out_c,r = rows_r . xs_c, in rows of n_rows for each of the n_xs columns; each has the bits of dot(rows_r, xs_c)
+    void (*gemm)(const float* rows, std::size_t n_rows, std::size_t stride, const float* xs, std::size_t n_xs,
+                 std::size_t x_stride, std::size_t n, float* out);
+
     // out_i = sum_r c_r rows_r,i, added in the order of r; all 0 when n_rows is 0
     void (*gemv_transposed)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
                             float* out);
+
+    // y_i = ((y_i + c_0 rows_0,i) + c_1 rows_1,i) + ..., in place; has the bits of one axpy() after the other
+    void (*add_rows)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
+                     float* y);
 
     // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either norm is 0, NaN when either vector holds NaN or inf
     void (*cosine_many)(const float* query, const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n,
                         float* out);
 
+    // The same with norms (n_rows,) of the rows, each the square root of its squared_norm(), instead of computing them
+    void (*cosine_with_norms)(const float* query, const float* rows, const float* norms, std::size_t n_rows,
+                              std::size_t stride, std::size_t n, float* out);
+
+    // cosine_many() of one row
+    float (*cosine)(const float* a, const float* b, std::size_t n);
+
     // y += a x, in place
     void (*axpy)(float a, const float* x, float* y, std::size_t n);
+
+    // y = a y + b x, in place; has the bits of scale() and then axpy()
+    void (*scale_and_add)(float a, float b, const float* x, float* y, std::size_t n);
 
     // x *= a, in place
     void (*scale)(float a, float* x, std::size_t n);
@@ -61,13 +79,30 @@ struct KernelTable {
     void (*momentum_step)(const MomentumStep& step, const float* x, const float* fisher, const float* reference,
                           float* m, float* theta, std::size_t n);
 
+    // The same for rows whose gradients share the factor x: that of row r is (coefficient c_r) x. Rows of fisher,
+    // reference, m and theta are `stride` apart. Has the bits of one momentum_step() after the other.
+    void (*momentum_rows)(const MomentumStep& step, const float* c, std::size_t n_rows, std::size_t stride,
+                          const float* x, const float* fisher, const float* reference, float* m, float* theta,
+                          std::size_t n);
+
+    // out_i = x_i^y with the bits of numeric::power(), for normal, finite x_i > 0 and |y log x_i| <= 700; out may be x
+    void (*powers)(const double* x, double y, std::size_t n, double* out);
+
     // out_i = sum_t c_t s_t,i, where s_t,i is -1 if bit i % 32 of bits[t][i / 32] is set, else +1, added in the
     // order of t; returns the squared norm of out
     float (*combine_signs)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                            std::size_t n);
 
+    // out_i = scale * (what combine_signs() gives there)
+    void (*combine_signs_scaled)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float scale,
+                                 float* out, std::size_t n);
+
     // bit i % 64 of out[i / 64] is set where x_i < 0; bits beyond n are 0; out: (n / 64 rounded up,)
     void (*sign_bits)(const float* x, std::size_t n, std::uint64_t* out);
+
+    // bit i % 64 of out[i / 64] is set where x_i + x_(i + period) + x_(i + 2 period) + ... < 0, for each i below
+    // `period`, a multiple of 64; out: (period / 64,)
+    void (*folded_sign_bits)(const float* x, std::size_t n, std::size_t period, std::uint64_t* out);
 
     // out_r = number of bits in which rows_r (n_words,) differs from query (n_words,)
     void (*hamming_many)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,

@@ -4,27 +4,19 @@
 // and a hash over the result would then depend on the CPU.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
 #include "ruvllm/simd/block.hpp"
+#include "ruvllm/simd/dot_kernels.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
+#include "ruvllm/simd/power.hpp"
 
 namespace ruvllm::simd {
 
 template <class Arch>
-struct Kernels {
+struct Kernels : DotKernels<Arch> {
     using B = Block<Arch>;
-
-    static float dot(const float* a, const float* b, std::size_t n)
-    {
-        float out;
-        dot_rows<1>(a, 0, b, n, &out);
-        return out;
-    }
-
-    static float squared_norm(const float* a, std::size_t n) { return dot(a, a, n); }
 
     static float squared_distance(const float* a, const float* b, std::size_t n)
     {
@@ -41,49 +33,32 @@ struct Kernels {
         return sum.reduce_add();
     }
 
-    static void gemv(const float* rows, std::size_t n_rows, std::size_t stride, const float* x, std::size_t n,
-                     float* out)
-    {
-        std::size_t r = 0;
-        for (; r + B::rows_at_once <= n_rows; r += B::rows_at_once)
-            dot_rows<B::rows_at_once>(rows + r * stride, stride, x, n, out + r);
-        for (; r < n_rows; ++r)
-            dot_rows<1>(rows + r * stride, 0, x, n, out + r);
-    }
-
     static void gemv_transposed(const float* rows, std::size_t n_rows, std::size_t stride, const float* c,
                                 std::size_t n, float* out)
     {
-        const auto sum_at = [&](std::size_t i, auto load) {
-            B sum = B::zero();
-            for (std::size_t r = 0; r < n_rows; ++r)
-                sum = sum + B::broadcast(c[r]) * load(rows + r * stride + i);
-            return sum;
-        };
-        std::size_t i = 0;
-        for (; i + lanes <= n; i += lanes)
-            sum_at(i, [](const float* p) { return B::load(p); }).store(out + i);
-        if (i < n)
-            store_partial<Arch>(sum_at(i, [&](const float* p) { return load_partial<Arch>(p, n - i); }), out + i,
-                                n - i);
+        with_fixed_rows(n_rows, [&]<std::size_t Fixed>() {
+            overwrite(out, n, row_sum<Fixed>(rows, n_rows, stride, c, [](auto) { return B::zero(); }));
+        });
     }
 
-    static void cosine_many(const float* query, const float* rows, std::size_t n_rows, std::size_t stride,
-                            std::size_t n, float* out)
+    static void add_rows(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
+                         float* y)
     {
-        const float query_norm = std::sqrt(squared_norm(query, n));
-        gemv(rows, n_rows, stride, query, n, out);
-        for (std::size_t r = 0; r < n_rows; ++r) {
-            const float norms = query_norm * std::sqrt(squared_norm(rows + r * stride, n));
-            const float cosine = norms == 0.0f ? 0.0f : out[r] / norms; // NaN stays NaN
-            out[r] = cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
-        }
+        with_fixed_rows(n_rows, [&]<std::size_t Fixed>() {
+            overwrite(y, n, row_sum<Fixed>(rows, n_rows, stride, c, [y](auto load) { return load(y); }));
+        });
     }
 
     static void axpy(float a, const float* x, float* y, std::size_t n)
     {
         const B factor = B::broadcast(a);
         update(y, n, [&](const B& old, auto load) { return old + factor * load(x); });
+    }
+
+    static void scale_and_add(float a, float b, const float* x, float* y, std::size_t n)
+    {
+        const B keep = B::broadcast(a), factor = B::broadcast(b);
+        update(y, n, [&](const B& old, auto load) { return keep * old + factor * load(x); });
     }
 
     static void scale(float a, float* x, std::size_t n)
@@ -135,28 +110,49 @@ struct Kernels {
                 [&](const B& block, float* p) { store_partial<Arch>(block, p, n - i); });
     }
 
+    // One row after the other: x stays in the cache, and two at once took 1.5 times as long where their stores, a power
+    // of two apart, met in the same sets.
+    static void momentum_rows(const MomentumStep& step, const float* c, std::size_t n_rows, std::size_t stride,
+                              const float* x, const float* fisher, const float* reference, float* m, float* theta,
+                              std::size_t n)
+    {
+        const bool with_ewc = step.ewc_lambda != 0.0f; // else fisher and reference may be null
+        for (std::size_t r = 0; r < n_rows; ++r) {
+            MomentumStep own = step;
+            own.coefficient = step.coefficient * c[r];
+            const std::size_t at = r * stride;
+            momentum_step(own, x, with_ewc ? fisher + at : nullptr, with_ewc ? reference + at : nullptr, m + at,
+                          theta + at, n);
+        }
+    }
+
     static float combine_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                                std::size_t n)
     {
-        const auto sum_at = [&](std::size_t word) {
-            B sum = B::zero();
-            for (std::size_t t = 0; t < n_terms; ++t)
-                sum = sum + B::signs(c[t], bits[t][word]);
-            return sum;
-        };
         B squares = B::zero();
-        std::size_t i = 0;
-        for (; i + lanes <= n; i += lanes) {
-            const B sum = sum_at(i / lanes);
-            sum.store(out + i);
-            squares = squares + sum * sum;
-        }
-        if (i < n) {
-            store_partial<Arch>(sum_at(i / lanes), out + i, n - i);
-            const B sum = load_partial<Arch>(out + i, n - i);
-            squares = squares + sum * sum;
-        }
+        each_sum_of_signs(c, bits, n_terms, n, [&](const B& sum, std::size_t i, std::size_t count) {
+            if (count == lanes) {
+                sum.store(out + i);
+                squares = squares + sum * sum;
+            } else {
+                store_partial<Arch>(sum, out + i, count);
+                const B inside = load_partial<Arch>(out + i, count);
+                squares = squares + inside * inside;
+            }
+        });
         return squares.reduce_add();
+    }
+
+    static void combine_signs_scaled(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float scale,
+                                     float* out, std::size_t n)
+    {
+        const B factor = B::broadcast(scale);
+        each_sum_of_signs(c, bits, n_terms, n, [&](const B& sum, std::size_t i, std::size_t count) {
+            if (count == lanes)
+                (sum * factor).store(out + i);
+            else
+                store_partial<Arch>(sum * factor, out + i, count);
+        });
     }
 
     static void sign_bits(const float* x, std::size_t n, std::uint64_t* out)
@@ -171,14 +167,26 @@ struct Kernels {
         }
     }
 
+    static void folded_sign_bits(const float* x, std::size_t n, std::size_t period, std::uint64_t* out)
+    {
+        for (std::size_t begin = 0; begin < period; begin += lanes) {
+            B sum = B::zero();
+            for (std::size_t i = begin; i < n; i += period)
+                sum = sum + (n - i >= lanes ? B::load(x + i) : load_partial<Arch>(x + i, n - i));
+            const std::uint64_t bits = sum.negative_bits();
+            if (begin % 64 == 0)
+                out[begin / 64] = bits;
+            else
+                out[begin / 64] |= bits << 32;
+        }
+    }
+
     static void hamming_many(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                              std::size_t n_words, std::uint32_t* out)
     {
-        for (std::size_t r = 0; r < n_rows; ++r) {
-            std::uint32_t different = 0;
-            for (std::size_t w = 0; w < n_words; ++w)
-                different += bit_count(query[w] ^ rows[r * n_words + w]);
-            out[r] = different;
+        switch (n_words) { // the sketches of the contrastive memory: unrolled
+        case 8: return hamming_rows<8>(query, rows, n_rows, n_words, out);
+        default: return hamming_rows<0>(query, rows, n_rows, n_words, out);
         }
     }
 
@@ -196,39 +204,100 @@ private:
 #endif
     }
 
-    // R dot products with the same x in one pass over it.
-    template <std::size_t R>
-    static void dot_rows(const float* rows, std::size_t stride, const float* x, std::size_t n, float* out)
+    // Fixed: the number of words where the compiler may know it, else 0.
+    template <std::size_t Fixed>
+    static void hamming_rows(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
+                             std::size_t n_words, std::uint32_t* out)
     {
-        B sums[R];
-        for (std::size_t r = 0; r < R; ++r)
-            sums[r] = B::zero();
-        std::size_t i = 0;
-        for (; i + lanes <= n; i += lanes) {
-            const B value = B::load(x + i);
-            for (std::size_t r = 0; r < R; ++r)
-                sums[r] = sums[r] + value * B::load(rows + r * stride + i);
+        const std::size_t words = Fixed > 0 ? Fixed : n_words;
+        for (std::size_t r = 0; r < n_rows; ++r) {
+            std::uint32_t different = 0;
+            for (std::size_t w = 0; w < words; ++w)
+                different += bit_count(query[w] ^ rows[r * words + w]);
+            out[r] = different;
         }
-        if (i < n) {
-            const B value = load_partial<Arch>(x + i, n - i);
-            for (std::size_t r = 0; r < R; ++r)
-                sums[r] = sums[r] + value * load_partial<Arch>(rows + r * stride + i, n - i);
+    }
+
+    // use(block, i, count) with the block of sum_t c_t s_t that begins at element i, `count` elements of it inside n.
+    template <class Use>
+    static void each_sum_of_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, std::size_t n,
+                                  Use use)
+    {
+        switch (n_terms) { // the numbers of terms that a simulated task has: unrolled, coefficients in registers
+        case 4: return each_sum_of_fixed_signs<4>(c, bits, n_terms, n, use);
+        case 6: return each_sum_of_fixed_signs<6>(c, bits, n_terms, n, use);
+        default: return each_sum_of_fixed_signs<0>(c, bits, n_terms, n, use);
         }
-        for (std::size_t r = 0; r < R; ++r)
-            out[r] = sums[r].reduce_add();
+    }
+
+    // Fixed: the number of terms where the compiler may know it, else 0.
+    template <std::size_t Fixed, class Use>
+    static void each_sum_of_fixed_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms,
+                                        std::size_t n, Use use)
+    {
+        const std::size_t terms = Fixed > 0 ? Fixed : n_terms;
+        for (std::size_t i = 0; i < n; i += lanes) {
+            B sum = B::zero();
+            for (std::size_t t = 0; t < terms; ++t)
+                sum = sum + B::signs(c[t], bits[t][i / lanes]);
+            use(sum, i, n - i < lanes ? n - i : lanes);
+        }
+    }
+
+    // Calls f<Fixed>(): Fixed is n_rows for the ranks and numbers of candidates in use, else 0.
+    template <class F>
+    static void with_fixed_rows(std::size_t n_rows, F f)
+    {
+        switch (n_rows) {
+        case 1: return f.template operator()<1>();
+        case 2: return f.template operator()<2>();
+        case 4: return f.template operator()<4>();
+        case 8: return f.template operator()<8>();
+        default: return f.template operator()<0>();
+        }
+    }
+
+    // The function of a block that overwrite() takes: ((first(load) + c_0 rows_0) + c_1 rows_1) + ...
+    // A number of rows that the compiler knows (Fixed > 0) keeps the coefficients in registers.
+    template <std::size_t Fixed, class First>
+    static auto row_sum(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, First first)
+    {
+        if constexpr (Fixed > 0) {
+            struct Factors { B of[Fixed]; } factors;
+            for (std::size_t r = 0; r < Fixed; ++r)
+                factors.of[r] = B::broadcast(c[r]);
+            return [=](auto load) {
+                B sum = first(load);
+                for (std::size_t r = 0; r < Fixed; ++r)
+                    sum = sum + factors.of[r] * load(rows + r * stride);
+                return sum;
+            };
+        } else {
+            return [=](auto load) {
+                B sum = first(load);
+                for (std::size_t r = 0; r < n_rows; ++r)
+                    sum = sum + B::broadcast(c[r]) * load(rows + r * stride);
+                return sum;
+            };
+        }
     }
 
     // y_i = f(y_i, load): load(x) is the block of x at the same place.
     template <class F>
     static void update(float* y, std::size_t n, F f)
     {
+        overwrite(y, n, [y, &f](auto load) { return f(load(y), load); });
+    }
+
+    // y_i = f(load): load(x) is the block of x at the same place.
+    template <class F>
+    static void overwrite(float* y, std::size_t n, F f)
+    {
         std::size_t i = 0;
         for (; i + lanes <= n; i += lanes)
-            f(B::load(y + i), [i](const float* x) { return B::load(x + i); }).store(y + i);
+            f([i](const float* x) { return B::load(x + i); }).store(y + i);
         if (i < n)
-            store_partial<Arch>(f(load_partial<Arch>(y + i, n - i),
-                                  [i, n](const float* x) { return load_partial<Arch>(x + i, n - i); }),
-                                y + i, n - i);
+            store_partial<Arch>(f([i, n](const float* x) { return load_partial<Arch>(x + i, n - i); }), y + i, n - i);
     }
 };
 
@@ -236,9 +305,30 @@ template <class Arch>
 constexpr KernelTable make_kernel_table(Isa isa)
 {
     using K = Kernels<Arch>;
-    return {isa,           &K::dot,  &K::squared_norm, &K::squared_distance, &K::gemv,        &K::gemv_transposed,
-            &K::cosine_many, &K::axpy, &K::scale,        &K::ema_of_squares,   &K::add_squares, &K::momentum_step,
-            &K::combine_signs, &K::sign_bits, &K::hamming_many};
+    return {isa,
+            &K::dot,
+            &K::squared_norm,
+            &K::squared_distance,
+            &K::gemv,
+            &K::gemm,
+            &K::gemv_transposed,
+            &K::add_rows,
+            &K::cosine_many,
+            &K::cosine_with_norms,
+            &K::cosine,
+            &K::axpy,
+            &K::scale_and_add,
+            &K::scale,
+            &K::ema_of_squares,
+            &K::add_squares,
+            &K::momentum_step,
+            &K::momentum_rows,
+            &Power<Arch>::many,
+            &K::combine_signs,
+            &K::combine_signs_scaled,
+            &K::sign_bits,
+            &K::folded_sign_bits,
+            &K::hamming_many};
 }
 
 } // namespace ruvllm::simd

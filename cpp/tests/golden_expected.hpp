@@ -1,0 +1,59 @@
+// The pinned digests, as `golden_digests --print` prints them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace ruvllm::golden {
+
+struct Expected {
+    std::string_view section;
+    std::uint64_t digest;
+};
+
+inline constexpr Expected expected_digests[] = {
+    {"dot", 0x3148475fccccf40a},
+    {"squared_norm", 0xf1c5c2b5252d65b3},
+    {"squared_distance", 0x286a47160b18a127},
+    {"gemv", 0x8c38fa1f5905c6e3},
+    {"gemm", 0x1330da57b0c715cd},
+    {"gemv_transposed", 0x8e95a5cf091d7416},
+    {"add_rows", 0xb9044debba1df3bf},
+    {"cosine_many", 0x0216a36b3fd14115},
+    {"cosine_with_norms", 0x0216a36b3fd14115},
+    {"cosine", 0xafb66ca4dd6f69e0},
+    {"axpy", 0x8c4a73b47e959903},
+    {"scale_and_add", 0x5007bb5e49ce1655},
+    {"scale", 0x5b5b156ef338abfe},
+    {"ema_of_squares", 0x13b0aef75cb041a6},
+    {"add_squares", 0x068f24584ce5291b},
+    {"momentum_step", 0x90c7f2b308b364f4},
+    {"momentum_rows", 0x1a7b04b4571e2741},
+    {"powers", 0x7ab0e0bc3fb087c2},
+    {"combine_signs", 0xbbd9157aeff66284},
+    {"combine_signs_scaled", 0xfc6b73023285d810},
+    {"folded_sign_bits", 0xfd98ee72cc924aa0},
+    {"sign_bits", 0x0ab39817d7fe0a28},
+    {"hamming_many", 0x85d21af955acadb6},
+    {"random_numbers", 0xea4a5e01c9432081},
+    {"exp_and_log", 0x0e757f8d464895a2},
+    {"ngram_encoder", 0x2bcbf750ec78d6b2},
+    {"retrieval", 0xb4f20e25a188ae07},
+    {"lora_steps", 0x21e7736d4eb9d40e},
+    {"lora_sums", 0x2528c964418f8596},
+    {"fisher_and_ewc", 0x5d458009b9023fe9},
+    {"spherical_kmeans", 0xff1f26dc457ac311},
+    {"pattern_bank", 0x731753d6c90c5241},
+    {"contrastive_memory", 0xe4a2e885888c463c},
+    {"prioritized_replay", 0xe4fc3749addad183},
+    {"v1_64", 0xfa6531d3c3247303},
+    {"v2_64", 0x2f8652dd1b9dadda},
+    {"v3_64", 0xe6984207abeaaa09},
+    {"v1_1536", 0x426581a02230a5f5},
+    {"v2_1536", 0x6a96b011db79c6f9},
+    {"v3_1536", 0x9b5e21bfb5b24a80},
+    {"v3_random_gradient", 0x3c80a1b709e4606a},
+    {"v3_shuffled", 0x8c651ca1ee8c1b7a},
+};
+
+} // namespace ruvllm::golden
