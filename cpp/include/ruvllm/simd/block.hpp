@@ -97,31 +97,15 @@ struct Block {
 
     [[nodiscard]] float reduce_add() const
     {
-        Batch sums[parts];
-        for (std::size_t i = 0; i < parts; ++i)
-            sums[i] = part[i];
-        for (std::size_t half = parts / 2; half > 0; half /= 2)
-            for (std::size_t i = 0; i < half; ++i)
-                sums[i] = sums[i] + sums[i + half];
-        alignas(64) float lane[width];
-        sums[0].store_aligned(lane);
-        for (std::size_t half = width / 2; half > 0; half /= 2)
-            for (std::size_t i = 0; i < half; ++i)
-                lane[i] = lane[i] + lane[i + half];
-        return lane[0];
+        return add_segments<1>(add_parts()).get(0);
     }
 
     // reduce_add() of four blocks: their trees side by side in one vector. Every addition is one of reduce_add().
     static void reduce_add_four(const Block* blocks, float* out)
     {
         Batch sums[4];
-        for (std::size_t b = 0; b < 4; ++b) {
-            Block block = blocks[b];
-            for (std::size_t half = parts / 2; half > 0; half /= 2)
-                for (std::size_t i = 0; i < half; ++i)
-                    block.part[i] = block.part[i] + block.part[i + half];
-            sums[b] = block.part[0];
-        }
+        for (std::size_t b = 0; b < 4; ++b)
+            sums[b] = blocks[b].add_parts();
         const Batch first = add_halves<1>(sums[0], sums[1]), second = add_halves<1>(sums[2], sums[3]);
         alignas(64) float lane[width];
         add_segments<4>(add_halves<2>(first, second)).store_aligned(lane);
@@ -130,6 +114,19 @@ struct Block {
     }
 
 private:
+    // The upper levels of the tree: lanes that lie in different registers. Without a copy of the parts, which compilers
+    // make in pieces through memory.
+    [[nodiscard]] Batch add_parts() const
+    {
+        Batch sums[parts / 2];
+        for (std::size_t i = 0; i < parts / 2; ++i)
+            sums[i] = part[i] + part[i + parts / 2];
+        for (std::size_t half = parts / 4; half > 0; half /= 2)
+            for (std::size_t i = 0; i < half; ++i)
+                sums[i] = sums[i] + sums[i + half];
+        return sums[0];
+    }
+
     // A vector is `Segments` sums under way, each of width / Segments lanes; of two such vectors, those of both, each
     // of half as many lanes.
     template <std::uint32_t Segments, bool Upper>

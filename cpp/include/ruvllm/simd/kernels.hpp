@@ -223,25 +223,45 @@ private:
     static void each_sum_of_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, std::size_t n,
                                   Use use)
     {
-        switch (n_terms) { // the numbers of terms that a simulated task has: unrolled, coefficients in registers
-        case 4: return each_sum_of_fixed_signs<4>(c, bits, n_terms, n, use);
-        case 6: return each_sum_of_fixed_signs<6>(c, bits, n_terms, n, use);
-        default: return each_sum_of_fixed_signs<0>(c, bits, n_terms, n, use);
+        switch (n_terms) { // the numbers of terms that a simulated task has
+        case 4: return each_sum_of_fixed_signs<4>(c, bits, n, use);
+        case 6: return each_sum_of_fixed_signs<6>(c, bits, n, use);
+        default: return each_block(n, [&](std::size_t i, std::size_t count) {
+            B sum = B::zero();
+            for (std::size_t t = 0; t < n_terms; ++t)
+                sum = sum + B::signs(c[t], bits[t][i / lanes]);
+            use(sum, i, count);
+        });
         }
     }
 
-    // Fixed: the number of terms where the compiler may know it, else 0.
-    template <std::size_t Fixed, class Use>
-    static void each_sum_of_fixed_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms,
-                                        std::size_t n, Use use)
+    // Copies keep the coefficients in registers: what is written might be c or bits for all that the compiler knows.
+    template <std::size_t N, class Use>
+    static void each_sum_of_fixed_signs(const float* c, const std::uint32_t* const* bits, std::size_t n, Use use)
     {
-        const std::size_t terms = Fixed > 0 ? Fixed : n_terms;
-        for (std::size_t i = 0; i < n; i += lanes) {
-            B sum = B::zero();
-            for (std::size_t t = 0; t < terms; ++t)
-                sum = sum + B::signs(c[t], bits[t][i / lanes]);
-            use(sum, i, n - i < lanes ? n - i : lanes);
+        float own[N];
+        const std::uint32_t* words[N];
+        for (std::size_t t = 0; t < N; ++t) {
+            own[t] = c[t];
+            words[t] = bits[t];
         }
+        each_block(n, [&](std::size_t i, std::size_t count) {
+            B sum = B::zero();
+            for (std::size_t t = 0; t < N; ++t)
+                sum = sum + B::signs(own[t], words[t][i / lanes]);
+            use(sum, i, count);
+        });
+    }
+
+    // f(i, count) for each block: it begins at element i, `count` elements of it inside n.
+    template <class F>
+    static void each_block(std::size_t n, F f)
+    {
+        std::size_t i = 0;
+        for (; i + lanes <= n; i += lanes)
+            f(i, lanes);
+        if (i < n)
+            f(i, n - i);
     }
 
     // Calls f<Fixed>(): Fixed is n_rows for the ranks and numbers of candidates in use, else 0.
