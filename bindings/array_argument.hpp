@@ -6,8 +6,6 @@
 
 #include <cstddef>
 #include <span>
-#include <stdexcept>
-#include <string>
 
 #include "arrays.hpp"
 
@@ -23,9 +21,7 @@ struct ArrayArgument {
 template <class T>
 [[nodiscard]] std::span<const T> vector_view(const ArrayArgument<T>& array, const char* name)
 {
-    if (array.shape.size() != 1)
-        throw std::invalid_argument(std::string(name) + " must have 1 dimension, not " +
-                                    std::to_string(array.shape.size()));
+    require_dimensions(name, array.shape.size(), 1);
     return {array.data, static_cast<std::size_t>(array.shape[0])};
 }
 
@@ -34,23 +30,17 @@ template <class T>
 [[nodiscard]] std::span<const T> vector_view(const ArrayArgument<T>& array, const char* name, std::size_t n)
 {
     const auto view = vector_view(array, name);
-    if (view.size() != n)
-        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(n) + " elements, not " +
-                                    std::to_string(view.size()));
+    require_elements(name, view.size(), n);
     return view;
 }
 
 template <class T>
 [[nodiscard]] MatrixView<T> matrix_view(const ArrayArgument<T>& array, const char* name, std::size_t columns)
 {
-    if (array.shape.size() != 2)
-        throw std::invalid_argument(std::string(name) + " must have 2 dimensions, not " +
-                                    std::to_string(array.shape.size()));
+    require_dimensions(name, array.shape.size(), 2);
     const MatrixView<T> view{array.data, static_cast<std::size_t>(array.shape[0]),
                              static_cast<std::size_t>(array.shape[1])};
-    if (view.columns != columns)
-        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(columns) + " columns, not " +
-                                    std::to_string(view.columns));
+    require_columns(name, view.columns, columns);
     return view;
 }
 

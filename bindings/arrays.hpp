@@ -19,12 +19,31 @@ template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 using FloatArray = Array<float>;
 
+inline void require_dimensions(const char* name, std::size_t found, std::size_t wanted)
+{
+    if (found != wanted)
+        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(wanted) +
+                                    (wanted == 1 ? " dimension, not " : " dimensions, not ") + std::to_string(found));
+}
+
+inline void require_elements(const char* name, std::size_t found, std::size_t wanted)
+{
+    if (found != wanted)
+        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(wanted) + " elements, not " +
+                                    std::to_string(found));
+}
+
+inline void require_columns(const char* name, std::size_t found, std::size_t wanted)
+{
+    if (found != wanted)
+        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(wanted) + " columns, not " +
+                                    std::to_string(found));
+}
+
 template <class T>
 [[nodiscard]] std::span<const T> vector_view(const Array<T>& array, const char* name)
 {
-    if (array.ndim() != 1)
-        throw std::invalid_argument(std::string(name) + " must have 1 dimension, not " +
-                                    std::to_string(array.ndim()));
+    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 1);
     return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
@@ -33,18 +52,14 @@ template <class T>
 [[nodiscard]] std::span<const T> vector_view(const Array<T>& array, const char* name, std::size_t n)
 {
     const auto view = vector_view(array, name);
-    if (view.size() != n)
-        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(n) + " elements, not " +
-                                    std::to_string(view.size()));
+    require_elements(name, view.size(), n);
     return view;
 }
 
 template <class T>
 [[nodiscard]] std::span<T> mutable_vector_view(Array<T>& array, const char* name)
 {
-    if (array.ndim() != 1)
-        throw std::invalid_argument(std::string(name) + " must have 1 dimension, not " +
-                                    std::to_string(array.ndim()));
+    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 1);
     return {array.mutable_data(), static_cast<std::size_t>(array.size())};
 }
 
@@ -57,9 +72,7 @@ struct MatrixView {
 template <class T>
 [[nodiscard]] MatrixView<T> matrix_view(const Array<T>& array, const char* name)
 {
-    if (array.ndim() != 2)
-        throw std::invalid_argument(std::string(name) + " must have 2 dimensions, not " +
-                                    std::to_string(array.ndim()));
+    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 2);
     return {array.data(), static_cast<std::size_t>(array.shape(0)), static_cast<std::size_t>(array.shape(1))};
 }
 
@@ -67,9 +80,7 @@ template <class T>
 [[nodiscard]] MatrixView<T> matrix_view(const Array<T>& array, const char* name, std::size_t columns)
 {
     const auto view = matrix_view(array, name);
-    if (view.columns != columns)
-        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(columns) + " columns, not " +
-                                    std::to_string(view.columns));
+    require_columns(name, view.columns, columns);
     return view;
 }
 

@@ -10,6 +10,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include "arrays.hpp"
+
 namespace ruvllm::bindings {
 
 namespace py = pybind11;
@@ -48,21 +50,13 @@ struct NumPy {
     if (!numpy.is_float32(array->descr))
         throw py::type_error(std::string(name) + " must have dtype float32, not " +
                              std::string(py::str(py::handle(array->descr))));
-    if (array->nd != 1)
-        throw std::invalid_argument(std::string(name) + " must have 1 dimension, not " + std::to_string(array->nd));
+    require_dimensions(name, static_cast<std::size_t>(array->nd), 1);
     constexpr int layout = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
     if ((array->flags & layout) != layout)
         throw py::type_error(std::string(name) + " must be contiguous and aligned, not with a stride of " +
                              std::to_string(array->strides[0]) + " bytes");
     return {reinterpret_cast<float*>(array->data), static_cast<std::size_t>(array->dimensions[0]),
             (array->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_) != 0};
-}
-
-inline void require_length(const FastVector& vector, const char* name, std::size_t n)
-{
-    if (vector.n != n)
-        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(n) + " elements, not " +
-                                    std::to_string(vector.n));
 }
 
 // call(), or nullptr and the Python error that its exception stands for: none may leave a function that C calls.

@@ -33,7 +33,7 @@ struct Arguments {
             throw py::type_error("takes 2 positional arguments, not " + std::to_string(n_args));
         a = fast_vector(args[0], "a");
         b = fast_vector(args[1], "b");
-        require_length(b, "b", a.n);
+        require_elements("b", b.n, a.n);
         if (keywords == nullptr) {
             kernels = &simd::default_kernels();
             return;

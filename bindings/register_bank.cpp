@@ -61,7 +61,7 @@ struct QueryArguments {
 FastVector output_of(PyObject* out, const VectorBank& bank)
 {
     const FastVector results = fast_vector(out, "out");
-    require_length(results, "out", bank.size());
+    require_elements("out", results.n, bank.size());
     if (!results.writeable)
         throw std::invalid_argument("out must be writeable, not read-only");
     return results;
@@ -76,7 +76,7 @@ PyObject* each_row(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyO
         const VectorBank& bank = bank_of(self);
         const QueryArguments arguments(args, n_args, keywords);
         const FastVector query = fast_vector(arguments.query, "query");
-        require_length(query, "query", bank.dim());
+        require_elements("query", query.n, bank.dim());
         py::object out = py::reinterpret_borrow<py::object>(arguments.out);
         if (out.is_none())
             out = FloatArray(static_cast<py::ssize_t>(bank.size()));

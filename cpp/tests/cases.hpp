@@ -134,4 +134,18 @@ void for_each_case(F f)
             f(n, offset);
 }
 
+// A random vector of length 1 as floats can hold it.
+[[nodiscard]] inline std::vector<float> random_unit(Random& random, std::size_t dim)
+{
+    std::vector<float> x(dim);
+    double squares = 0.0;
+    for (float& v : x) {
+        v = random.value();
+        squares += static_cast<double>(v) * static_cast<double>(v);
+    }
+    for (float& v : x)
+        v = static_cast<float>(static_cast<double>(v) / std::sqrt(squares));
+    return x;
+}
+
 } // namespace ruvllm::testing

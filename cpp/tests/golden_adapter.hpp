@@ -26,7 +26,7 @@ public:
     FactoredGradient next(std::size_t type, Digest& digest)
     {
         const std::size_t dim = z_.size();
-        h_ = unit_vector(random_, dim);
+        h_ = testing::random_unit(random_, dim);
         const std::vector<float> candidates = unit_rows(random_, 8, dim), negatives = unit_rows(random_, 3, dim);
         lora_.forward(h_.data(), type, u_, z_.data());
         digest.add(z_);

@@ -44,13 +44,15 @@ inline void pattern_bank(const simd::KernelTable& kernels, Digest& digest)
     PatternBank bank(kernels, {150, 5, 0.05f, 1.2f, 0.2 / 0.07}, dim);
     for (std::size_t i = 0; i < 70; ++i) {
         // one after another: compilers evaluate the arguments of a call in different orders
-        const std::vector<float> query = unit_vector(random, dim), solution = unit_vector(random, dim);
+        const std::vector<float> query = testing::random_unit(random, dim);
+        const std::vector<float> solution = testing::random_unit(random, dim);
         const auto quality = static_cast<double>(random.value());
         bank.add(query.data(), solution.data(), quality, static_cast<std::uint8_t>(i % 4));
     }
     for (std::size_t i = 0; i < 30; ++i) {
         const auto type = static_cast<std::uint8_t>(i % 4);
-        const std::vector<float> query = unit_vector(random, dim), candidates = unit_rows(random, n_candidates, dim);
+        const std::vector<float> query = testing::random_unit(random, dim);
+        const std::vector<float> candidates = unit_rows(random, n_candidates, dim);
         std::vector<double> logits(n_candidates, 0.5);
         digest.add(bank.add_evidence(query.data(), type, candidates.data(), logits));
         digest.add(logits);

@@ -63,26 +63,12 @@ struct Section {
     std::function<void(const simd::KernelTable&, Digest&)> run;
 };
 
-// A random vector of length 1 as floats can hold it.
-[[nodiscard]] inline std::vector<float> unit_vector(testing::Random& random, std::size_t dim)
-{
-    std::vector<float> x(dim);
-    double squares = 0.0;
-    for (float& v : x) {
-        v = random.value();
-        squares += static_cast<double>(v) * static_cast<double>(v);
-    }
-    for (float& v : x)
-        v = static_cast<float>(static_cast<double>(v) / std::sqrt(squares));
-    return x;
-}
-
-// The same, n of them one after another: (n, dim).
+// n random vectors of length 1, one after another: (n, dim).
 [[nodiscard]] inline std::vector<float> unit_rows(testing::Random& random, std::size_t n, std::size_t dim)
 {
     std::vector<float> rows;
     for (std::size_t i = 0; i < n; ++i) {
-        const std::vector<float> row = unit_vector(random, dim);
+        const std::vector<float> row = testing::random_unit(random, dim);
         rows.insert(rows.end(), row.begin(), row.end());
     }
     return rows;

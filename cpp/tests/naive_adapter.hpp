@@ -24,20 +24,6 @@ template <class Range>
 
 [[nodiscard]] inline Doubles to_doubles(const float* values, std::size_t n) { return Doubles(values, values + n); }
 
-// A random vector of length 1 as floats can hold it.
-[[nodiscard]] inline std::vector<float> random_unit(Random& random, std::size_t dim)
-{
-    std::vector<float> x(dim);
-    double squares = 0.0;
-    for (float& v : x) {
-        v = random.value();
-        squares += static_cast<double>(v) * static_cast<double>(v);
-    }
-    for (float& v : x)
-        v = static_cast<float>(static_cast<double>(v) / std::sqrt(squares));
-    return x;
-}
-
 namespace naive {
 
 [[nodiscard]] inline double dot(std::span<const double> a, std::span<const double> b)

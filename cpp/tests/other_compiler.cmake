@@ -9,17 +9,10 @@ if(NOT compiler)
   return()
 endif()
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${ARGN} ended with ${status}")
-  endif()
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
 
 if(STEP STREQUAL "build")
-  run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BINARY}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${compiler}"
-    "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}" "-DPython_EXECUTABLE=${PYTHON}"
-    -DRUVLLM_BUILD_PYTHON=OFF -DRUVLLM_BUILD_TESTS=ON -DRUVLLM_WARNINGS_AS_ERRORS=ON)
+  configure("-DCMAKE_CXX_COMPILER=${compiler}")
   run("${CMAKE_COMMAND}" --build "${BINARY}" --target golden_digests)
 else()
   run("${CMAKE_CTEST_COMMAND}" --test-dir "${BINARY}" --verbose --no-tests=error

@@ -113,8 +113,7 @@ private:
 class LoraLearner {
 public:
     LoraLearner(const simd::KernelTable& k, const LoraProblem& problem)
-        : k_(k), p_(problem), lora_(k, {problem.dim, problem.rank}, 0), u_(problem.rank), z_(problem.dim),
-          g_(problem.dim)
+        : p_(problem), lora_(k, {problem.dim, problem.rank}, 0)
     {
         // B starts at 0, where A has no gradient: nothing of it would be compared.
         std::copy(p_.b.begin(), p_.b.end(), lora_.adapter(0).parameters().last(p_.rank * p_.dim).begin());
@@ -125,21 +124,16 @@ public:
     // The loss before the step.
     double step()
     {
-        lora_.forward(p_.h.data(), 0, u_, z_.data());
-        const InfoNceInput in{z_.data(), p_.dim, p_.rows.data(), p_.candidates, p_.right(steps_++), {}, p_.tau};
-        const double loss = info_nce(k_, in, g_);
-        const FactoredGradient gradient = lora_.gradient(u_, g_.data(), 0);
-        lora_.step(0, {&gradient, p_.h.data(), g_.data(), 1.0f, p_.momentum, p_.learning_rate, 0.0f, nullptr, nullptr});
+        const double loss = lora_.learn(
+            0, p_.h.data(), {nullptr, 0, p_.rows.data(), p_.candidates, p_.right(steps_++), {}, p_.tau},
+            {nullptr, nullptr, nullptr, 1.0f, p_.momentum, p_.learning_rate, 0.0f, nullptr, nullptr});
         keep(lora_.adapter(0).parameters().data());
         return loss;
     }
 
 private:
-    const simd::KernelTable& k_;
     const LoraProblem& p_;
     MultiHeadLoRA lora_;
-    std::vector<float> u_;
-    numeric::FloatVector z_, g_;
     std::size_t steps_ = 0;
 };
 

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ruvllm/simd/exp_log_parts.hpp"
+
 namespace ruvllm::simd {
 
 template <class Arch>
@@ -30,8 +32,7 @@ struct Power {
 
 private:
     static constexpr std::size_t at_once = 16; // two vectors of AVX-512: one computes while the other waits
-    static constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10,
-                            inverse_ln2 = 1.44269504088896338700e+00;
+    using Parts = ExpLogParts<Arch>;
 
     static void block(const double* x, double y, double* out)
     {
@@ -47,32 +48,17 @@ private:
     static double log(double x)
     {
         const auto bits = std::bit_cast<std::uint64_t>(x);
-        double m = std::bit_cast<double>((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u); // 1 <= m < 2
-        const bool above = m > 1.4142135623730951;
+        const double m = std::bit_cast<double>((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u); // 1 <= m < 2
+        const bool above = m > Parts::sqrt_2;
         const int k = static_cast<int>(bits >> 52) - 1023 + static_cast<int>(above);
-        m = above ? 0.5 * m : m;
-        const double f = m - 1.0, s = f / (2.0 + f), z = s * s, w = z * z;
-        const double even =
-            w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-        const double odd =
-            z * (6.666666666666735130e-01 +
-                 w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
-        const double half_square = 0.5 * f * f;
-        return k * ln2_high - ((half_square - (s * (half_square + even + odd) + k * ln2_low)) - f);
+        return Parts::log(above ? 0.5 * m : m, k);
     }
 
     static double exp(double x)
     {
-        const int n = static_cast<int>(x * inverse_ln2 + (x < 0 ? -0.5 : 0.5));
-        const double high = x - n * ln2_high, low = n * ln2_low;
-        const double r = high - low, t = r * r;
-        const double c =
-            r - t * (1.66666666666666019037e-01 +
-                     t * (-2.77777777770155933842e-03 +
-                          t * (6.61375632143793436117e-05 +
-                               t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08))));
-        const double result = 1.0 - ((low - r * c / (2.0 - c)) - high);
-        return result * std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
+        const int n = Parts::exponent(x);
+        return Parts::exp(x, n) *
+               std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
     }
 };
 
