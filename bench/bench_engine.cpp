@@ -1,7 +1,8 @@
 // How many tasks a second does the engine of protocol v3 generate, score and learn from?
 //
 // Simulated tasks, 8 candidates, an adapter of rank 2 with four heads, prioritized replay, patterns and contrastive
-// memory. "task" is one training task; "evaluate" generates and scores only.
+// memory. "task" is one training task; "evaluate" generates and scores only, with an engine that has learned from three
+// epochs of other tasks: its patterns and memory are full.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -19,6 +20,7 @@ using namespace ruvllm::bench;
 using measure::require_near;
 
 constexpr std::uint32_t n_tasks = 240; // an epoch
+constexpr std::uint32_t epochs_before = 3;
 constexpr float learning_rate = 0.001f;
 
 struct Run {
@@ -27,9 +29,18 @@ struct Run {
     std::vector<std::uint32_t> all = testing::numbers(0, n_tasks);
 
     Run(const simd::KernelTable& k, std::size_t dim)
-        : world(k, {dim, 1, 1.0, 0.15}, {}, 7, testing::random_tasks(n_tasks, 3)),
+        : world(k, {dim, 1, 1.0, 0.15}, {}, 7, testing::random_tasks((1 + epochs_before) * n_tasks, 3)),
           engine(k, world, testing::small_config(dim))
     {
+    }
+
+    std::vector<Outcome> epoch(std::span<const std::uint32_t> tasks)
+    {
+        auto outcomes = engine.train(tasks, learning_rate, 1.0);
+        engine.learn_patterns();
+        (void)engine.replay(n_tasks / 4, learning_rate);
+        engine.end_epoch();
+        return outcomes;
     }
 };
 
@@ -68,10 +79,7 @@ void check(const simd::KernelTable& k, std::size_t dim)
 {
     check(k, dim);
     return measure::loop_of([run = std::make_shared<Run>(k, dim)] {
-        const auto outcomes = run->engine.train(run->all, learning_rate, 1.0);
-        run->engine.learn_patterns();
-        (void)run->engine.replay(n_tasks / 4, learning_rate);
-        run->engine.end_epoch();
+        const auto outcomes = run->epoch(run->all);
         measure::keep(outcomes.data());
     });
 }
@@ -79,7 +87,10 @@ void check(const simd::KernelTable& k, std::size_t dim)
 [[nodiscard]] Loop evaluate_loop(const simd::KernelTable& k, std::size_t dim)
 {
     check(k, dim);
-    return measure::loop_of([run = std::make_shared<Run>(k, dim)] {
+    const auto run = std::make_shared<Run>(k, dim);
+    for (std::uint32_t epoch = 1; epoch <= epochs_before; ++epoch)
+        (void)run->epoch(testing::numbers(epoch * n_tasks, n_tasks));
+    return measure::loop_of([run] {
         const auto outcomes = run->engine.evaluate(run->all);
         measure::keep(outcomes.data());
     });

@@ -161,22 +161,28 @@ std::vector<Kernel> combinations()
         {"gemv_transposed", n_rows + 1,
          [](const auto& k, Data& v) { k.gemv_transposed(v.rows.data(), n_rows, v.n, v.c.data(), v.n, v.out.data()); },
          makes("gemv_transposed", &Data::out, n_rows, weighted)},
-        {"add_rows", n_rows + 2, // onto what the call before left would grow: out is y at first, then its own sum
+        {"add_rows", n_rows + 2,
          [](const auto& k, Data& v) {
-             std::copy(v.y.begin(), v.y.end(), v.out.begin());
-             k.add_rows(v.rows.data(), n_rows, v.n, v.c.data(), v.n, v.out.data());
+             std::array<const float*, n_rows> rows;
+             for (std::size_t r = 0; r < n_rows; ++r)
+                 rows[r] = v.rows.data() + r * v.n;
+             (void)k.add_rows(v.y.data(), rows.data(), v.c.data(), n_rows, v.n, v.out.data());
          },
          makes("add_rows", &Data::out, n_rows + 1.0,
                [](const Data& b, std::size_t i) { return d(b.y[i]) + weighted(b, i); })},
         {"combine_signs", 1,
          [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.bits.data(), n_terms, v.out.data(), v.n); },
          makes("combine_signs", &Data::out, n_terms, sum_of_signs)},
-        {"combine_signs_scaled", 1,
-         [](const auto& k, Data& v) {
-             k.combine_signs_scaled(v.c.data(), v.bits.data(), n_terms, 0.5f, v.out.data(), v.n);
-         },
-         makes("combine_signs_scaled", &Data::out, n_terms,
-               [](const Data& b, std::size_t i) { return 0.5 * sum_of_signs(b, i); })},
+        {"dot_signs", 1,
+         [](const auto& k, Data& v) { k.dot_signs(v.bits.data(), n_terms, v.x.data(), v.n, v.out.data()); },
+         [](const Data& b, const Data& a) {
+             for (std::size_t t = 0; t < n_terms; ++t) {
+                 double expected = 0.0;
+                 for (std::size_t i = 0; i < b.n; ++i)
+                     expected += d(testing::sign_at(b.bits[t], i)) * d(b.x[i]);
+                 measure::require_near("dot_signs", d(a.out[t]), expected, 1e-5 * static_cast<double>(b.n));
+             }
+         }},
     };
 }
 

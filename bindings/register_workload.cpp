@@ -67,9 +67,13 @@ void register_workload(py::module_& m)
                  constants.n_candidates = n_candidates;
                  constants.families = families_per_type;
                  constants.family_share = family_share;
-                 return std::make_unique<SimulatedWorld>(
-                     kernels_by_name(isa), SimulatedModel{dim, model, habit, visibility}, constants, seed,
-                     simulated_tasks({std::move(keys), std::move(difficulty), std::move(types), std::move(families)}));
+                 const auto tasks = simulated_tasks(
+                     {std::move(keys), std::move(difficulty), std::move(types), std::move(families)});
+                 const simd::KernelTable& kernels = kernels_by_name(isa);
+                 return unlocked([&] {
+                     return std::make_unique<SimulatedWorld>(
+                         kernels, SimulatedModel{dim, model, habit, visibility}, constants, seed, tasks);
+                 });
              }),
              py::kw_only(), py::arg("dim"), py::arg("model"), py::arg("habit"), py::arg("visibility"), py::arg("seed"),
              py::arg("keys").noconvert(), py::arg("difficulty").noconvert(), py::arg("types").noconvert(),
@@ -78,16 +82,18 @@ void register_workload(py::module_& m)
 
     py::class_<CorpusSource, TaskSource>(m, "CorpusSource", "Tasks over encoded texts.")
         .def(py::init([](const FloatArray& queries, const FloatArray& solutions, const Array<std::int32_t>& candidates,
-                         const Array<std::int32_t>& right, const Array<std::uint8_t>& types) {
+                         const Array<std::int32_t>& right, const Array<std::uint8_t>& types, const std::string& isa) {
                  const auto q = matrix_view(queries, "queries");
                  const auto s = matrix_view(solutions, "solutions", q.columns);
                  const auto c = matrix_view(candidates, "candidates");
                  return std::make_unique<CorpusSource>(
+                     kernels_by_name(isa),
                      CorpusTable{{q.data, q.rows * q.columns}, {s.data, s.rows * s.columns}, {c.data, c.rows * c.columns},
                                  vector_view(right, "right"), vector_view(types, "types"), q.columns, c.columns});
              }),
              py::kw_only(), py::arg("queries").noconvert(), py::arg("solutions").noconvert(),
              py::arg("candidates").noconvert(), py::arg("right").noconvert(), py::arg("types").noconvert(),
+             py::arg("isa") = "auto",
              // the source looks at the arrays, so they live as long as it does
              py::keep_alive<1, 2>(), py::keep_alive<1, 3>(), py::keep_alive<1, 4>(), py::keep_alive<1, 5>(),
              py::keep_alive<1, 6>());

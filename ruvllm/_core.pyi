@@ -407,6 +407,7 @@ class CorpusSource(TaskSource):
         candidates: npt.NDArray[np.int32],
         right: npt.NDArray[np.int32],
         types: npt.NDArray[np.uint8],
+        isa: str = "auto",
     ) -> None: ...
 
 # register_engine

@@ -33,22 +33,24 @@ class TaskOrder:
 
     def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
         """The next n tasks (n,) for an epoch."""
-        return np.array([self._next(epoch) for _ in range(n)], dtype=np.uint32)
+        wanted = self._wanted(epoch.level, n)
+        tasks = np.empty(n, dtype=np.uint32)
+        for i in range(n):
+            kind = epoch.types[self._count % len(epoch.types)]
+            cost = np.abs(self._difficulties[kind] - wanted[i])
+            cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
+            chosen = cost.argmin()
+            self._uses[kind][chosen] += 1
+            tasks[i] = self._tasks[kind][chosen]
+            self._count += 1
+        return tasks
 
-    def _next(self, epoch: EpochPlan) -> int:
-        kind = epoch.types[self._count % len(epoch.types)]
-        wanted = self._wanted(epoch.level)
-        self._count += 1
-        # a use weighs more than any difference of difficulties
-        chosen = int(np.argmin(2 * self._uses[kind] + np.abs(self._difficulties[kind] - wanted)))
-        self._uses[kind][chosen] += 1
-        return int(self._tasks[kind][chosen])
-
-    def _wanted(self, level: int | None) -> float:
+    def _wanted(self, level: int | None, n: int) -> list[float]:
+        """The difficulties that the next n tasks should have."""
         if level is None and not self._adaptive:
-            return self._count % 10 / 10
+            return [count % 10 / 10 for count in range(self._count, self._count + n)]
         low, high = (0.0, 1.0) if level is None else CURRICULUM[level]
-        draw = float(self._stream.uniform(1)[0])
+        draws = self._stream.uniform(n).tolist()
         if not self._adaptive:
-            return low + (high - low) * draw
-        return min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1)))
+            return [low + (high - low) * draw for draw in draws]
+        return [min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1))) for draw in draws]

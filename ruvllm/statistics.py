@@ -1,8 +1,10 @@
 """Summary numbers and their uncertainty. Sums are `math.fsum`: independent of order and of the CPU."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ruvllm.bootstrap import bootstrap_interval
 
@@ -91,12 +93,9 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[b
     Bin m holds confidences in ((m - 1) / n_bins, m / n_bins], the first also 0 (Guo et al., ICML 2017, eq. 3).
     Raises ValueError for no values, other lengths, or a confidence outside [0, 1].
     """
-    _check_confidences(confidences, correct)
-    edges = [m / n_bins for m in range(1, n_bins)]
-    differences: list[list[float]] = [[] for _ in range(n_bins)]
-    for confidence, right in zip(confidences, correct, strict=True):
-        differences[bisect_left(edges, confidence)].append(confidence - bool(right))
-    return math.fsum(abs(math.fsum(bin_)) for bin_ in differences) / len(confidences)
+    differences = _differences(confidences, correct)
+    bins = np.searchsorted([m / n_bins for m in range(1, n_bins)], confidences)
+    return math.fsum(abs(math.fsum(differences[bins == m].tolist())) for m in range(n_bins)) / len(confidences)
 
 
 def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
@@ -104,9 +103,13 @@ def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
 
     Raises ValueError as `expected_calibration_error` does.
     """
+    differences = _differences(confidences, correct)
+    return math.fsum((differences * differences).tolist()) / len(confidences)
+
+
+def _differences(confidences: Sequence[float], correct: Sequence[bool]) -> NDArray[np.float64]:
     _check_confidences(confidences, correct)
-    differences = (confidence - bool(right) for confidence, right in zip(confidences, correct, strict=True))
-    return math.fsum(difference * difference for difference in differences) / len(confidences)
+    return np.asarray(confidences, dtype=np.float64) - np.asarray(correct, dtype=bool)
 
 
 def _check_confidences(confidences: Sequence[float], correct: Sequence[bool]) -> None:
@@ -115,6 +118,7 @@ def _check_confidences(confidences: Sequence[float], correct: Sequence[bool]) ->
             f"calibration needs one outcome for each confidence and at least one, not {len(confidences)} "
             f"confidences and {len(correct)} outcomes"
         )
-    for confidence in confidences:
-        if not 0 <= confidence <= 1:  # NaN too
-            raise ValueError(f"a confidence must be in [0, 1], not {confidence}")
+    values = np.asarray(confidences, dtype=np.float64)
+    outside = values[~((values >= 0) & (values <= 1))]  # NaN too
+    if len(outside):
+        raise ValueError(f"a confidence must be in [0, 1], not {float(outside[0])}")

@@ -21,16 +21,16 @@ from ruvllm.version import __version__
 
 GOLDEN = {
     "v1": (
-        "b88f857f72f4909587daae2f046a8d229ee837a30c8f1a31b6fa404396b57897",
-        "8d3aeec4e52477c121608902cfbadf0d9e74942dc3ac495b66f539d9f116d9b0",
+        "39f7c0b98e5820e9f342c132e239529bd3b1d5b8e9677d5336247798397afa3c",
+        "aec6e1084c303811d33906168d30b73737f4b09cf444c123dee31ffbf84f27d2",
     ),
     "v2": (
-        "956f5cde5a398618394c6137ab954ef9c6e816baadbec30e087858343bcfa686",
-        "4428b3e373e56bde9d8538f8698f71ed1927c03fec562d37ca3d0d0bfa5df536",
+        "6cf0e3ddad37d1052a4c0adf7c0b1eebbf3127c6bf06c0ade72a4173db120cfa",
+        "56f248b8f6dd460ef71e1571c5c987a5c86be3cd0058b0e862f4421ab5edea25",
     ),
     "v3": (
-        "c9623b10ad18f3240e2066a022f0025c3d37a2f1904e2bfdb77f943d40931f6f",
-        "664ba9bde0c87cc129616125bfa45003245640a14d6ceae2beb0294e79224dfc",
+        "7d2d60b12bd3dfbcb69dddc865d0138bc2c4288976a4c0da39782c8764c248db",
+        "ac8ea40f0eb2dce9ccff10839d8d4046f5217711e11a74f76eaf84bae6c23122",
     ),
 }
 """stateHash, and runHash as it would be without a package version."""

@@ -117,9 +117,14 @@ template <class F>
                        }),
         kernel_section("add_rows",
                        [](const Table& k, KernelInputs& in, Digest& d) {
-                           k.add_rows(in.rows.data(), kernel_rows, in.rows.stride(), in.coefficients.data(), in.n,
-                                      in.x.data());
-                           d.add(in.x.values());
+                           std::vector<const float*> rows;
+                           for (std::size_t r = 0; r < kernel_rows; ++r)
+                               rows.push_back(in.rows.row(r));
+                           for (const std::size_t n_rows : {std::size_t{1}, std::size_t{4}, kernel_rows}) {
+                               d.add(k.add_rows(in.y.data(), rows.data(), in.coefficients.data(), n_rows, in.n,
+                                                in.x.data()));
+                               d.add(in.x.values());
+                           }
                        }),
         kernel_section("cosine_many",
                        [](const Table& k, const KernelInputs& in, Digest& d) {
@@ -219,13 +224,16 @@ template <class F>
                                d.add(in.x.values());
                            }
                        }),
-        kernel_section("combine_signs_scaled",
-                       [](const Table& k, KernelInputs& in, Digest& d) {
+        kernel_section("dot_signs",
+                       [](const Table& k, const KernelInputs& in, Digest& d) {
                            std::vector<const std::uint32_t*> bits;
                            for (std::size_t t = 0; t < kernel_rows; ++t)
                                bits.push_back(in.bits.data() + t * ((in.n + 31) / 32));
-                           k.combine_signs_scaled(in.coefficients.data(), bits.data(), 6, 0.7f, in.x.data(), in.n);
-                           d.add(in.x.values());
+                           std::vector<float> out(kernel_rows);
+                           for (const float* x : {in.x.data(), in.y.data(), in.rows.row(0), in.rows.row(1)}) {
+                               k.dot_signs(bits.data(), kernel_rows, x, in.n, out.data());
+                               d.add(out);
+                           }
                        }),
         kernel_section("folded_sign_bits",
                        [](const Table& k, const KernelInputs& in, Digest& d) {

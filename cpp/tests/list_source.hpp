@@ -6,6 +6,7 @@
 
 #include "naive_adapter.hpp"
 #include "ruvllm/engine/task.hpp"
+#include "ruvllm/simd/dispatch.hpp"
 
 namespace ruvllm::testing {
 
@@ -13,7 +14,7 @@ class ListSource final : public TaskSource {
 public:
     // Random unit vectors; the right candidate leans towards the query. Types 0, 1, ..., n_types - 1, 0, ...
     ListSource(std::size_t n, std::size_t dim, std::size_t n_candidates, std::size_t n_types, std::uint64_t seed)
-        : dim_(dim), n_candidates_(n_candidates)
+        : TaskSource(simd::default_kernels()), dim_(dim), n_candidates_(n_candidates)
     {
         Random random(seed);
         for (std::size_t i = 0; i < n; ++i) {

@@ -96,6 +96,9 @@ std::vector<Result> updates(const KernelTable& kernels, Inputs& in, std::size_t 
     const float norm = kernels.combine_signs(in.c.data(), bits.data(), n_rows, a, n);
     results.push_back({"combine_signs", in.a.values()});
     results.push_back({"combine_signs", {norm}});
+    std::vector<float> products(n_rows);
+    kernels.dot_signs(bits.data(), n_rows, b, n, products.data());
+    results.push_back({"dot_signs", products});
     const bool intact = in.a.guards_intact() && in.f.guards_intact() && in.m.guards_intact();
     results.push_back({"guards", {intact ? 1.0f : broken_guard}});
     return results;

@@ -4,6 +4,7 @@
 // Element-wise formulas are templates: with T = float they are the exact twin, with T = double the naive one.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -63,17 +64,31 @@ namespace naive {
 
 namespace lane_order {
 
-// 32 partial sums, lane i of elements i, i + 32, i + 64, ...; missing lanes are 0; then lanes 16, 8, 4, 2, 1 apart.
+using Lanes = std::array<float, 32>;
+
+// 32 partial sums, lane i of elements i, i + 32, i + 64, ...; missing lanes are 0.
 template <class Term>
-[[nodiscard]] float sum(std::size_t n, Term term)
+[[nodiscard]] Lanes partial_sums(std::size_t n, Term term)
 {
-    float lane[32] = {};
+    Lanes lane{};
     for (std::size_t i = 0; i < n; ++i)
         lane[i % 32] = lane[i % 32] + term(i);
+    return lane;
+}
+
+// Lanes 16, 8, 4, 2, 1 apart.
+[[nodiscard]] inline float tree(Lanes lane)
+{
     for (const std::size_t apart : {16u, 8u, 4u, 2u, 1u})
         for (std::size_t i = 0; i < apart; ++i)
             lane[i] = lane[i] + lane[i + apart];
     return lane[0];
+}
+
+template <class Term>
+[[nodiscard]] float sum(std::size_t n, Term term)
+{
+    return tree(partial_sums(n, term));
 }
 
 [[nodiscard]] inline float dot(const float* a, const float* b, std::size_t n)
@@ -94,6 +109,16 @@ template <class Term>
     const float norms = std::sqrt(dot(a, a, n)) * std::sqrt(dot(b, b, n));
     const float cosine = norms == 0.0f ? 0.0f : dot(a, b, n) / norms;
     return cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
+}
+
+// The sum of all minus twice the sum of those whose bit is set, lane by lane.
+[[nodiscard]] inline float dot_signs(const std::uint32_t* words, const float* x, std::size_t n)
+{
+    Lanes all = partial_sums(n, [&](std::size_t i) { return x[i]; });
+    const Lanes set = partial_sums(n, [&](std::size_t i) { return (words[i / 32] >> (i % 32)) & 1u ? x[i] : 0.0f; });
+    for (std::size_t i = 0; i < all.size(); ++i)
+        all[i] = all[i] - (set[i] + set[i]);
+    return tree(all);
 }
 
 } // namespace lane_order
@@ -140,6 +165,19 @@ template <class T, class Column>
     T sum{0};
     for (std::size_t r = 0; r < n_terms; ++r)
         sum = sum + static_cast<T>(c[r]) * static_cast<T>(column(r));
+    return sum;
+}
+
+// Element i of sum_t c_t s_t as the kernel has it: the sum of all c_t, minus 2 c_t for each whose bit is set.
+template <class Words>
+[[nodiscard]] float combined_signs(std::size_t n_terms, const float* c, const Words& words, std::size_t i)
+{
+    float sum = 0.0f;
+    for (std::size_t t = 0; t < n_terms; ++t)
+        sum = sum + c[t];
+    for (std::size_t t = 0; t < n_terms; ++t)
+        if ((words[t][i / 32] >> (i % 32)) & 1u)
+            sum = sum - 2.0f * c[t];
     return sum;
 }
 

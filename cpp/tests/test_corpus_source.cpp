@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ruvllm/simd/dispatch.hpp"
+
 namespace {
 
 using ruvllm::CorpusSource;
@@ -33,7 +35,7 @@ struct Tables {
 TEST(CorpusSource, LoadsTheRowsOfATask)
 {
     const Tables tables;
-    const CorpusSource source(tables.table());
+    const CorpusSource source(ruvllm::simd::default_kernels(), tables.table());
     EXPECT_EQ(source.size(), 3u);
     EXPECT_EQ(source.dim(), 5u);
     EXPECT_EQ(source.n_candidates(), 2u);
@@ -55,7 +57,7 @@ TEST(CorpusSource, LoadsTheRowsOfATask)
 TEST(CorpusSource, PartsAreThoseOfTheWholeTask)
 {
     const Tables tables;
-    const CorpusSource source(tables.table());
+    const CorpusSource source(ruvllm::simd::default_kernels(), tables.table());
     Task task(5, 2);
     for (std::size_t index = 0; index < 3; ++index) {
         source.load(index, task);
@@ -74,7 +76,7 @@ TEST(CorpusSource, PartsAreThoseOfTheWholeTask)
 TEST(CorpusSource, RefusesATaskThatIsNone)
 {
     const Tables tables;
-    const CorpusSource source(tables.table());
+    const CorpusSource source(ruvllm::simd::default_kernels(), tables.table());
     Task task(5, 2);
     std::vector<float> x(5), y(5);
     EXPECT_THROW(source.load(3, task), std::out_of_range);
@@ -91,7 +93,7 @@ void expect_refused(Change change)
     Tables tables;
     CorpusTable table = tables.table();
     change(tables, table);
-    EXPECT_THROW(CorpusSource{table}, std::invalid_argument);
+    EXPECT_THROW(CorpusSource(ruvllm::simd::default_kernels(), table), std::invalid_argument);
 }
 
 TEST(CorpusSource, RefusesTablesThatDoNotFit)

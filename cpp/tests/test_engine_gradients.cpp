@@ -77,7 +77,8 @@ TEST_P(EngineGradients, ANegativeThatEqualsTheRightSolutionIsLeftOut)
     config.learn_from = LearnFrom::successes_and_confident_failures;
     class Twins final : public TaskSource { // task 1 asks for what is wrong in task 0
     public:
-        explicit Twins(const ListSource& tasks) : first_(tasks[0]), second_(tasks[0])
+        explicit Twins(const ListSource& tasks)
+            : TaskSource(simd::default_kernels()), first_(tasks[0]), second_(tasks[0])
         {
             second_.right = 1 - first_.right;
         }

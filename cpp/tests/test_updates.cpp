@@ -63,7 +63,7 @@ TEST_P(Updates, ScaleAndAddMatchesItsTwins)
         [&](double x, double y) { return static_cast<double>(a) * y + static_cast<double>(b) * x; });
 }
 
-// Every number of rows that is unrolled and some that are not, rows apart and misaligned.
+// Every number of rows that is unrolled and some that are not, rows apart and misaligned; in place and not.
 TEST_P(Updates, AddRowsIsOneAxpyAfterTheOther)
 {
     for_each_case([&](std::size_t n, std::size_t offset) {
@@ -73,16 +73,24 @@ TEST_P(Updates, AddRowsIsOneAxpyAfterTheOther)
             Random random(n + n_rows);
             const GuardedRows rows(random, n_rows, n, n + 5, offset);
             const std::vector<float> c = random.floats(n_rows).values();
-            GuardedFloats y = random.floats(n, (offset + 3) % 8);
-            const std::vector<float> before = y.values();
-            kernels.add_rows(rows.data(), n_rows, rows.stride(), c.data(), n, y.data());
+            std::vector<const float*> pointers;
+            for (std::size_t r = 0; r < n_rows; ++r)
+                pointers.push_back(rows.row(r));
+            GuardedFloats x = random.floats(n, (offset + 3) % 8), out(n, offset);
+            const std::vector<float> before = x.values();
+            const float norm = kernels.add_rows(x.data(), pointers.data(), c.data(), n_rows, n, out.data());
             for (std::size_t i = 0; i < n; ++i) {
                 float expected = before[i];
                 for (std::size_t r = 0; r < n_rows; ++r)
                     expected = axpy_element(c[r], rows.row(r)[i], expected);
-                EXPECT_TRUE(has_bits(y[i], expected)) << i;
+                EXPECT_TRUE(has_bits(out[i], expected)) << i;
             }
-            EXPECT_TRUE(y.guards_intact());
+            EXPECT_TRUE(has_bits(norm, lane_order::dot(out.data(), out.data(), n)));
+            EXPECT_TRUE(out.guards_intact());
+            EXPECT_EQ(x.values(), before);
+            EXPECT_TRUE(has_bits(kernels.add_rows(x.data(), pointers.data(), c.data(), n_rows, n, x.data()), norm));
+            EXPECT_EQ(x.values(), out.values());
+            EXPECT_TRUE(x.guards_intact());
         }
     });
 }

@@ -4,10 +4,9 @@
 // resembles one of them: boost_j = strength * max cos(s_j, positive) where that maximum exceeds `threshold`, else 0.
 // Both halves are divided evenly among the task types, and a full ring drops its oldest entry.
 //
-// The maximum is found through sketches: the signs of 512 sums, each of every 512th coordinate
-// (SimHash, Charikar 2002, with sparse hyperplanes; sums, because single coordinates of sparse vectors are 0). Only
-// pairs that agree in at least 352 of them are compared exactly; for dense vectors with cosine 0.7, 382 are expected
-// with a standard deviation of 10, so that about 1 such pair in 1,000 is missed.
+// The maximum is found through sketches (sketch.hpp): only pairs that agree in at least 352 of their 512 bits, and in
+// 164 of the first 256, are compared exactly. For dense vectors with cosine 0.7, 382 are expected with a standard
+// deviation of 10, and 191 with one of 7, so that about 1 such pair in 1,000 is missed.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "ruvllm/components/sketch.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
@@ -51,7 +51,12 @@ public:
     // solution: (dim,) unit vector, copied.
     void add_positive(const float* solution, std::size_t type)
     {
-        positives_.at(type).add(solution, dim_, sketch_of(solution));
+        add_positive(solution, sketch_of(*k_, solution, dim_), type);
+    }
+    // The same where its sketch is known.
+    void add_positive(const float* solution, const Sketch& sketch, std::size_t type)
+    {
+        positives_.at(type).add(solution, dim_, sketch);
     }
     void add_negative(const float* solution, std::size_t type) { negatives_.at(type).add(solution, dim_, {}); }
 
@@ -65,24 +70,24 @@ public:
         return drawn;
     }
 
-    // boost of one unit candidate (dim,), in units of a logit.
-    [[nodiscard]] double boost(std::size_t type, const float* candidate) const
+    // boost of one unit candidate with this sketch, in units of a logit; make() returns where the candidate (dim,) is,
+    // and is called when one of the past resembles it.
+    template <class Make>
+    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make) const
     {
-        const float best = largest_cosine(positives_.at(type), candidate);
+        const float best = largest_cosine(positives_.at(type), sketch, make);
         return best > config_.threshold ? config_.strength * static_cast<double>(best) : 0.0;
     }
 
     // logits_j += boost_j for the unit candidate rows (m, dim). Returns how many candidates were boosted.
     std::size_t add_boost(std::size_t type, const float* candidates, std::span<double> logits) const
     {
-        const Ring& ring = positives_.at(type);
         std::size_t boosted = 0;
         for (std::size_t j = 0; j < logits.size(); ++j) {
-            const float best = largest_cosine(ring, candidates + j * dim_);
-            if (best > config_.threshold) {
-                logits[j] += config_.strength * static_cast<double>(best);
-                ++boosted;
-            }
+            const float* candidate = candidates + j * dim_;
+            const double own = boost(type, sketch_of(*k_, candidate, dim_), [=] { return candidate; });
+            logits[j] += own;
+            boosted += own != 0.0 ? 1 : 0;
         }
         return boosted;
     }
@@ -91,9 +96,9 @@ public:
     [[nodiscard]] std::size_t negative_count() const noexcept { return count(negatives_); }
 
 private:
-    static constexpr std::size_t sketch_words = 8;
-    static constexpr std::uint32_t most_different_signs = 64 * sketch_words - 352;
-    using Sketch = std::array<std::uint64_t, sketch_words>;
+    static constexpr std::size_t half = sketch_words / 2; // the words that most pairs are told apart by
+    static constexpr std::uint32_t most_different = 64 * sketch_words - 352, most_different_in_half = 64 * half - 164;
+    using HalfSketch = std::array<std::uint64_t, half>;
 
     class Ring {
     public:
@@ -101,45 +106,53 @@ private:
 
         void add(const float* vector, std::size_t dim, const Sketch& sketch)
         {
-            if (sketches_.size() < capacity_) {
-                sketches_.push_back(sketch);
-                vectors_.insert(vectors_.end(), vector, vector + dim);
+            std::size_t place = size();
+            if (place < capacity_) {
+                first_halves_.emplace_back();
+                second_halves_.emplace_back();
+                vectors_.resize(vectors_.size() + dim);
             } else {
-                sketches_[oldest_] = sketch;
-                std::copy_n(vector, dim, vectors_.begin() + static_cast<std::ptrdiff_t>(oldest_ * dim));
+                place = oldest_;
                 oldest_ = (oldest_ + 1) % capacity_;
             }
+            std::copy_n(sketch.begin(), half, first_halves_[place].begin());
+            std::copy_n(sketch.begin() + half, half, second_halves_[place].begin());
+            std::copy_n(vector, dim, vectors_.begin() + static_cast<std::ptrdiff_t>(place * dim));
         }
 
-        [[nodiscard]] std::size_t size() const noexcept { return sketches_.size(); }
-        [[nodiscard]] const std::uint64_t* sketches() const { return sketches_.data()->data(); }
+        [[nodiscard]] std::size_t size() const noexcept { return first_halves_.size(); }
+        [[nodiscard]] const std::uint64_t* first_halves(std::size_t i) const { return first_halves_[i].data(); }
+        [[nodiscard]] const std::uint64_t* second_half(std::size_t i) const { return second_halves_[i].data(); }
         [[nodiscard]] const float* vector(std::size_t i, std::size_t dim) const { return vectors_.data() + i * dim; }
 
     private:
         std::size_t capacity_, oldest_ = 0;
-        std::vector<Sketch> sketches_;
+        std::vector<HalfSketch> first_halves_, second_halves_;
         numeric::FloatVector vectors_;
     };
 
-    [[nodiscard]] Sketch sketch_of(const float* x) const
-    {
-        Sketch sketch;
-        k_->folded_sign_bits(x, dim_, 64 * sketch_words, sketch.data());
-        return sketch;
-    }
-
-    // -infinity for an empty ring.
-    [[nodiscard]] float largest_cosine(const Ring& ring, const float* candidate) const
+    // -infinity where nothing resembles the candidate.
+    template <class Make>
+    [[nodiscard]] float largest_cosine(const Ring& ring, const Sketch& sketch, Make make) const
     {
         float best = -std::numeric_limits<float>::infinity();
-        if (ring.size() == 0)
-            return best;
-        const Sketch sketch = sketch_of(candidate);
-        std::vector<std::uint32_t> different(ring.size());
-        k_->hamming_many(sketch.data(), ring.sketches(), ring.size(), sketch_words, different.data());
-        for (std::size_t i = 0; i < ring.size(); ++i)
-            if (different[i] <= most_different_signs)
-                best = std::max(best, k_->dot(ring.vector(i, dim_), candidate, dim_));
+        const float* candidate = nullptr;
+        std::array<std::uint32_t, 64> different; // many at once, without memory from the heap
+        for (std::size_t begin = 0; begin < ring.size(); begin += different.size()) {
+            const std::size_t n = std::min(different.size(), ring.size() - begin);
+            k_->hamming_many(sketch.data(), ring.first_halves(begin), n, half, different.data());
+            for (std::size_t i = 0; i < n; ++i) {
+                if (different[i] > most_different_in_half)
+                    continue;
+                std::uint32_t rest;
+                k_->hamming_many(sketch.data() + half, ring.second_half(begin + i), 1, half, &rest);
+                if (different[i] + rest > most_different)
+                    continue;
+                if (candidate == nullptr)
+                    candidate = make();
+                best = std::max(best, k_->dot(ring.vector(begin + i, dim_), candidate, dim_));
+            }
+        }
         return best;
     }
 

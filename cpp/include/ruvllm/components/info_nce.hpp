@@ -30,7 +30,12 @@ struct InfoNceInput {
 };
 
 // The loss; gradient: (dim,) gets dL/dz. Both are 0 for z = 0, where the cosine has no direction.
-inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::span<float> gradient)
+//
+// Candidates need not be rows in memory (`in.candidates` is not read): dot_all(out) gives out (n,) = s_j . z, and
+// weighted_sum(c, out) gives out (dim,) = sum_j c_j s_j.
+template <class DotAll, class WeightedSum>
+double info_nce(const simd::KernelTable& k, const InfoNceInput& in, DotAll dot_all, WeightedSum weighted_sum,
+                std::span<float> gradient)
 {
     if (in.right >= in.n)
         throw std::invalid_argument("the right candidate must be below " + std::to_string(in.n) + ", not " +
@@ -42,7 +47,7 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
     }
     const std::size_t total = in.n + in.negatives.size();
     std::vector<float> dots(total);
-    k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, dots.data());
+    dot_all(dots.data());
     for (std::size_t i = 0; i < in.negatives.size(); ++i)
         dots[in.n + i] = k.dot(in.negatives[i], in.z, in.dim);
     std::vector<double> p(total);
@@ -54,13 +59,21 @@ inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::
     const std::span<float> weights(dots); // they are no longer needed
     for (std::size_t j = 0; j < in.n; ++j)
         weights[j] = static_cast<float>(p[j] - (j == in.right ? 1.0 : 0.0)); // in double: p may be nearly 1
-    k.gemv_transposed(in.candidates, in.n, in.dim, weights.data(), in.dim, gradient.data());
+    weighted_sum(weights.data(), gradient.data());
     for (std::size_t i = 0; i < in.negatives.size(); ++i)
         k.axpy(static_cast<float>(p[in.n + i]), in.negatives[i], gradient.data(), in.dim);
     const float along = k.dot(gradient.data(), in.z, in.dim) / norm;
     const float shrink = 1.0f / (static_cast<float>(in.tau) * norm);
     k.scale_and_add(shrink, -shrink * along / norm, in.z, gradient.data(), in.dim);
     return loss;
+}
+
+// The same for rows in memory.
+inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::span<float> gradient)
+{
+    return info_nce(
+        k, in, [&](float* out) { k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, out); },
+        [&](const float* c, float* out) { k.gemv_transposed(in.candidates, in.n, in.dim, c, in.dim, out); }, gradient);
 }
 
 } // namespace ruvllm

@@ -85,11 +85,14 @@ public:
     void add_output(const simd::KernelTable& k, const float* u, float factor, float* z) const
     {
         float c[16]; // on the stack: a call must not wait for the heap
+        const float* rows[std::size(c)];
         for (std::size_t first = 0; first < rank_; first += std::size(c)) {
-            const std::size_t rows = std::min(std::size(c), rank_ - first);
-            for (std::size_t r = 0; r < rows; ++r)
+            const std::size_t n_rows = std::min(std::size(c), rank_ - first);
+            for (std::size_t r = 0; r < n_rows; ++r) {
                 c[r] = factor * u[first + r];
-            k.add_rows(b().data() + first * dim_, rows, dim_, c, dim_, z);
+                rows[r] = b().data() + (first + r) * dim_;
+            }
+            (void)k.add_rows(z, rows, c, n_rows, dim_, z);
         }
     }
 

@@ -72,20 +72,24 @@ public:
         k_->gemm(queries_.data(), size(), dim_, queries, n, dim_, dim_, cosines.data());
     }
 
-    // direction (dim,) = sum_p weight_p solution_p / sum_p weight_p over the ensemble that these cosines (size(),)
-    // choose; evidence_j = strength * cos(s_j, direction), for cosines are linear in it. Returns how many patterns
-    // speak; with 0 the direction is not written.
-    std::size_t evidence_direction(std::span<const float> cosines, std::uint8_t type, float* direction) const
+    // out (dim,) = z (dim,) + weight e, with e = sum_p weight_p solution_p / sum_p weight_p over the ensemble that these
+    // cosines (size(),) choose: evidence_j = strength * s_j . e, for cosines are linear in it. Returns how many patterns
+    // speak; with 0 nothing is written.
+    std::size_t add_direction(std::span<const float> cosines, std::uint8_t type, float weight, const float* z,
+                              float* out) const
     {
         const auto matches = choose(cosines, type);
-        if (matches.empty())
-            return 0;
         float total = 0.0f;
         for (const PatternMatch& m : matches)
             total += m.weight;
-        std::fill_n(direction, dim_, 0.0f);
-        for (const PatternMatch& m : matches)
-            k_->axpy(m.weight / total, solutions_.data() + m.pattern * dim_, direction, dim_);
+        std::vector<const float*> rows;
+        std::vector<float> factors;
+        for (const PatternMatch& m : matches) {
+            rows.push_back(solutions_.data() + m.pattern * dim_);
+            factors.push_back(weight * (m.weight / total));
+        }
+        if (!matches.empty())
+            (void)k_->add_rows(z, rows.data(), factors.data(), rows.size(), dim_, out);
         return matches.size();
     }
 
@@ -97,8 +101,8 @@ public:
     {
         std::vector<float> to_patterns(size());
         compare(query, 1, to_patterns);
-        numeric::FloatVector direction(dim_);
-        const std::size_t speak = evidence_direction(to_patterns, type, direction.data());
+        numeric::FloatVector direction(dim_, 0.0f);
+        const std::size_t speak = add_direction(to_patterns, type, 1.0f, direction.data(), direction.data());
         if (speak == 0)
             return 0;
         std::vector<float> cosines(logits.size());

@@ -25,7 +25,7 @@ struct CorpusTable {
 // Looks at memory that somebody else keeps alive.
 class CorpusSource final : public TaskSource {
 public:
-    explicit CorpusSource(const CorpusTable& table) : t_(table)
+    CorpusSource(const simd::KernelTable& kernels, const CorpusTable& table) : TaskSource(kernels), t_(table)
     {
         const std::size_t n = t_.right.size();
         if (t_.dim == 0 || t_.n_candidates < 2 || t_.queries.size() != n * t_.dim ||

@@ -3,12 +3,14 @@
 // with z the adapted query. Each of the three may be switched off in EngineConfig.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "ruvllm/components/combined_adapter.hpp"
 #include "ruvllm/components/contrastive_memory.hpp"
 #include "ruvllm/components/multi_head_lora.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
@@ -23,43 +25,63 @@ public:
     LearnedModel(const simd::KernelTable& kernels, const EngineConfig& config, std::size_t n_candidates)
         : k_(&kernels), dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
-          patterns_(kernels, config.patterns, dim_), memory_(kernels, config.contrastive, dim_),
-          logits_(n_candidates), u_(config.lora.rank), z_and_direction_(2 * dim_), queries_(together * dim_),
-          candidate_(dim_), projections_(together * config.lora.rank),
+          combined_(kernels, config.lora), patterns_(kernels, config.patterns, dim_), memory_(kernels, config.contrastive, dim_),
+          logits_(n_candidates), dots_(n_candidates), u_(config.lora.rank), z_(dim_), directed_(dim_),
+          candidate_(dim_), queries_(together * dim_), projections_(together * config.lora.rank),
           to_patterns_(together * config.patterns.capacity)
     {
     }
 
-    [[nodiscard]] MultiHeadLoRA& lora() noexcept { return lora_; }
     [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return lora_; }
+    // The adapters, to be changed: what was combined of them is forgotten.
+    [[nodiscard]] MultiHeadLoRA& change_lora() noexcept
+    {
+        combined_.forget();
+        return lora_;
+    }
     [[nodiscard]] PatternBank& patterns() noexcept { return patterns_; }
     [[nodiscard]] const PatternBank& patterns() const noexcept { return patterns_; }
     [[nodiscard]] ContrastiveMemory& memory() noexcept { return memory_; }
     [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return memory_; }
 
-    // Of the task scored last: logits (n_candidates,), projections A . h (rank,) and the adapted query (dim,). After
-    // score_each() only the logits are meant.
+    // Of the task scored last: logits (n_candidates,) and the adapted query (dim,). After score_each() only the logits
+    // are meant.
     [[nodiscard]] const std::vector<double>& logits() const noexcept { return logits_; }
-    [[nodiscard]] std::span<const float> u() const noexcept { return u_; }
-    [[nodiscard]] const float* z() const noexcept { return z_and_direction_.data(); }
+    [[nodiscard]] const float* z() const noexcept { return z_.data(); }
+
+    // out (n_candidates,) = s_j . z of the task scored last, without what patterns and memory say.
+    void dot_candidates(const TaskSource& source, std::size_t index, float* out) const
+    {
+        if (patterns_spoke_)
+            source.dot_candidates(index, z_.data(), out);
+        else
+            std::ranges::copy(dots_, out);
+    }
 
     // z = adapted query (dim,) of any query h (dim,).
     void adapt(const float* h, std::size_t type, float* z) { lora_.forward(h, type, u_, z); }
 
-    void score(const Task& task)
+    // Of a loss with this gradient g (dim,) at the adapted query of the task scored last.
+    [[nodiscard]] FactoredGradient gradient(const float* g, std::size_t type) const
     {
+        return lora_.gradient(u_, g, type);
+    }
+
+    // One task between two learning steps. query: (dim,), that of task `index`.
+    void score(const TaskSource& source, std::size_t index, const float* query)
+    {
+        const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
-        lora_.project(task.query.data(), 1, task.type, u_);
+        lora_.forward(query, type, u_, z_.data());
         if (use_patterns_)
-            patterns_.compare(task.query.data(), 1, to_patterns);
-        score_query(task.query.data(), task.type, u_, to_patterns);
-        for (std::size_t j = 0; j < logits_.size(); ++j)
-            score_candidate(j, task.type, task.candidates.data() + j * dim_);
+            patterns_.compare(query, 1, to_patterns);
+        score_candidates(source, index, k_->squared_norm(z_.data(), dim_), to_patterns);
     }
 
     // use(i) when logits() are those of tasks[i], in any order of i. Queries of one type are taken several at once, so
-    // that the adapters and patterns, which are larger than the fastest caches, are read once for all of them; a
-    // candidate is used up while it is in them. The logits have the bits that score() gives.
+    // that adapters and patterns, which are larger than the fastest caches, are read once for all of them; shared
+    // adapter and head are added first, so that their products with the queries may differ from score()'s in the last
+    // bits.
     template <class Use>
     void score_each(const TaskSource& source, std::span<const std::uint32_t> tasks, Use use)
     {
@@ -91,41 +113,44 @@ private:
         for (std::size_t q = 0; q < n; ++q)
             source.load_query(tasks[positions[q]], queries_.data() + q * dim_);
         const std::span<float> us(projections_.data(), n * rank), to_patterns(to_patterns_.data(), n * n_patterns);
-        lora_.project(queries_.data(), n, source.type(tasks[positions[0]]), us);
+        const std::uint8_t type = source.type(tasks[positions[0]]); // where it matters, of all
+        combined_.project(lora_, queries_.data(), n, type, us.data());
         if (use_patterns_)
             patterns_.compare(queries_.data(), n, to_patterns);
         for (std::size_t q = 0; q < n; ++q) {
-            const std::uint32_t index = tasks[positions[q]];
-            const std::uint8_t type = source.type(index);
-            score_query(queries_.data() + q * dim_, type, us.subspan(q * rank, rank),
-                        to_patterns.subspan(q * n_patterns, n_patterns));
-            for (std::size_t j = 0; j < logits_.size(); ++j)
-                score_candidate(j, type, source.candidate(index, j, candidate_.data()));
+            const float squared_norm =
+                combined_.adapt(lora_, queries_.data() + q * dim_, us.data() + q * rank, type, z_.data());
+            score_candidates(source, tasks[positions[q]], squared_norm,
+                             to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
         }
     }
 
-    // The adapted query and what else the candidates' scores are made of, from a query's projections u (rank,) and its
-    // cosines with the patterns.
-    void score_query(const float* query, std::uint8_t type, std::span<const float> u,
-                     std::span<const float> to_patterns)
+    // From the squared norm of the adapted query z and the query's cosines with the patterns. Adapter and patterns both
+    // speak through a product with the candidate, so that one direction holds both:
+    //   logit_j = scale (z + strength / scale e) . s_j + boost_j,   scale = 1 / (|z| tau)
+    // with e the patterns' direction.
+    void score_candidates(const TaskSource& source, std::size_t index, float squared_norm,
+                          std::span<const float> to_patterns)
     {
-        float* const z = z_and_direction_.data();
-        lora_.adapt(query, u, type, z);
-        const float norm = std::sqrt(k_->squared_norm(z, dim_));
-        scale_ = norm > 0.0f ? 1.0 / (static_cast<double>(norm) * tau_) : 0.0;
-        patterns_speak_ = use_patterns_ && patterns_.evidence_direction(to_patterns, type, z + dim_) > 0;
-    }
-
-    void score_candidate(std::size_t j, std::uint8_t type, const float* candidate)
-    {
-        float dots[2]; // with z and with the patterns' direction, which lie one after the other
-        k_->gemv(z(), patterns_speak_ ? 2 : 1, dim_, candidate, dim_, dots);
-        logits_[j] = static_cast<double>(dots[0]) * scale_;
-        if (patterns_speak_)
-            logits_[j] += patterns_.strength() * static_cast<double>(dots[1]);
+        const std::uint8_t type = source.type(index);
+        const float norm = std::sqrt(squared_norm);
+        const double scale = norm > 0.0f ? 1.0 / (static_cast<double>(norm) * tau_) : 0.0;
+        double factor = scale;
+        patterns_spoke_ = false;
+        if (use_patterns_) {
+            if (scale == 0.0)
+                factor = patterns_.strength();
+            const auto weight = static_cast<float>(patterns_.strength() / factor);
+            patterns_spoke_ = patterns_.add_direction(to_patterns, type, weight, z_.data(), directed_.data()) > 0;
+        }
+        source.dot_candidates(index, patterns_spoke_ ? directed_.data() : z_.data(), dots_.data());
+        for (std::size_t j = 0; j < logits_.size(); ++j)
+            logits_[j] = factor * static_cast<double>(dots_[j]);
         if (use_contrastive_)
-            logits_[j] += memory_.boost(type, candidate);
+            for (std::size_t j = 0; j < logits_.size(); ++j)
+                logits_[j] += memory_.boost(type, source.sketch(index, j),
+                                            [&] { return source.candidate(index, j, candidate_.data()); });
     }
 
     const simd::KernelTable* k_;
@@ -133,15 +158,15 @@ private:
     double tau_;
     bool use_patterns_, use_contrastive_;
     MultiHeadLoRA lora_;
+    CombinedAdapter combined_;
     PatternBank patterns_;
     ContrastiveMemory memory_;
 
     std::vector<double> logits_;
-    double scale_ = 0.0; // 1 / (|z| tau)
-    bool patterns_speak_ = false;
-    std::vector<float> u_;
-    numeric::FloatVector z_and_direction_, queries_, candidate_; // (2, dim), (together, dim), (dim,)
-    std::vector<float> projections_, to_patterns_;               // (together, rank), (together, patterns)
+    bool patterns_spoke_ = false;                            // of the task scored last
+    std::vector<float> dots_, u_;                            // (n_candidates,), (rank,)
+    numeric::FloatVector z_, directed_, candidate_, queries_; // (dim,) each, (together, dim)
+    std::vector<float> projections_, to_patterns_;           // (together, rank), (together, patterns)
 };
 
 } // namespace ruvllm

@@ -27,7 +27,7 @@ public:
     LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
         : k_(&kernels), source_(&source), c_(config), model_(kernels, config, source.n_candidates()),
           ewc_(config.ewc, model_.lora().parameter_count()), material_(config.lora.dim), buffer_(config.replay),
-          quality_means_(config.contrastive.types, 0.5), task_(source.dim(), source.n_candidates()), g_(source.dim()),
+          quality_means_(config.contrastive.types, 0.5), query_(source.dim()), right_(source.dim()), g_(source.dim()),
           probabilities_(source.n_candidates())
     {
         if (config.accumulate)
@@ -98,9 +98,9 @@ public:
             return;
         const float norm = std::sqrt(k_->squared_norm(accumulated_.data(), accumulated_.size()));
         if (norm > 0.0f)
-            model_.lora().step_along({nullptr, nullptr, nullptr, 1.0f / norm, c_.momentum, length, ewc_.active_lambda(),
-                              ewc_.fisher().data(), ewc_.reference().data()},
-                             accumulated_);
+            model_.change_lora().step_along({nullptr, nullptr, nullptr, 1.0f / norm, c_.momentum, length,
+                                             ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()},
+                                            accumulated_);
         std::fill(accumulated_.begin(), accumulated_.end(), 0.0f);
     }
 
@@ -122,7 +122,7 @@ public:
         pattern_members_ = cluster_into_bank(
             *k_, material_, c_.pattern_clusters, stream, model_.patterns(), [&](std::size_t i, float* sum) {
                 const std::uint32_t task = buffer_[chosen[i]].task;
-                const float* solution = source_->candidate(task, feedback(task), task_.candidates.data());
+                const float* solution = source_->candidate(task, feedback(task), right_.data());
                 k_->axpy(1.0f, solution, sum, c_.lora.dim);
             });
         for (auto& members : pattern_members_)
@@ -198,11 +198,17 @@ private:
         return static_cast<std::size_t>(stream.below(n_candidates()));
     }
 
+    // How the candidates stand at this temperature.
+    void score(std::uint32_t index, double temperature)
+    {
+        source_->load_query(index, query_.data());
+        model_.score(*source_, index, query_.data());
+        numeric::softmax(model_.logits(), temperature, probabilities_);
+    }
+
     Outcome attempt(std::uint32_t index, float learning_rate, double temperature)
     {
-        source_->load(index, task_);
-        model_.score(task_);
-        numeric::softmax(model_.logits(), temperature, probabilities_);
+        score(index, temperature);
         const std::size_t right = feedback(index);
         Outcome outcome = answer(sampled_choice(index), right);
         Trajectory trajectory = trajectory_of(index, outcome);
@@ -210,9 +216,9 @@ private:
             if (learns_from(c_, outcome.resolved, outcome.confidence))
                 outcome.loss = learn(index, right, 1.0f, learning_rate, false);
             if (c_.use_contrastive)
-                remember(outcome, right);
+                remember(index, outcome, right);
         }
-        double& mean = quality_means_[task_.type];
+        double& mean = quality_means_[trajectory.type];
         mean += c_.quality_memory * (trajectory.quality - mean);
         if (buffer_.add(trajectory))
             pattern_members_.clear(); // their positions mean other trajectories now
@@ -222,53 +228,57 @@ private:
     [[nodiscard]] Trajectory trajectory_of(std::uint32_t index, const Outcome& outcome) const
     {
         const double quality = outcome.confidence * (outcome.resolved ? 1.0 : c_.failure_quality);
-        return {index,   task_.type, outcome.resolved, outcome.confidence, quality,
-                quality - quality_means_[task_.type]};
+        const std::uint8_t type = source_->type(index);
+        return {index, type, outcome.resolved, outcome.confidence, quality, quality - quality_means_[type]};
     }
 
-    void remember(const Outcome& outcome, std::size_t right)
+    void remember(std::uint32_t index, const Outcome& outcome, std::size_t right)
     {
-        const std::size_t dim = c_.lora.dim;
+        const std::uint8_t type = source_->type(index);
         if (outcome.resolved || c_.learn_from == LearnFrom::everything)
-            model_.memory().add_positive(task_.candidates.data() + right * dim, task_.type);
+            model_.memory().add_positive(source_->candidate(index, right, right_.data()),
+                                         source_->sketch(index, right), type);
         if (!outcome.resolved)
-            model_.memory().add_negative(task_.candidates.data() + outcome.chosen * dim, task_.type);
+            model_.memory().add_negative(source_->candidate(index, outcome.chosen, right_.data()), type);
     }
 
-    // One step on task_, which the model has just scored. Returns the loss.
+    // One step on the task that the model has just scored. Returns the loss.
     double learn(std::uint32_t index, std::size_t right, float weight, float learning_rate, bool into_fisher)
     {
-        const std::size_t dim = c_.lora.dim;
+        const std::uint8_t type = source_->type(index);
+        const float *const h = query_.data(), *const g = g_.data();
         const std::uint64_t step = steps_++;
-        const double loss = info_nce(*k_,
-                                     {model_.z(), dim, task_.candidates.data(), n_candidates(), right,
-                                      memory_negatives(right, step), c_.tau},
-                                     g_);
-        const FactoredGradient gradient = model_.lora().gradient(model_.u(), g_.data(), task_.type);
-        const float norm = model_.lora().gradient_norm(gradient, task_.query.data(), g_.data());
+        const double loss = info_nce(
+            *k_,
+            {model_.z(), c_.lora.dim, nullptr, n_candidates(), right, memory_negatives(index, right, step), c_.tau},
+            [&](float* out) { model_.dot_candidates(*source_, index, out); },
+            [&](const float* c, float* out) { source_->sum_candidates(index, c, out); }, g_);
+        const FactoredGradient gradient = model_.gradient(g, type);
+        const float norm = model_.lora().gradient_norm(gradient, h, g);
         const float clip = norm > c_.gradient_clip ? c_.gradient_clip / norm : 1.0f;
         if (c_.control == Control::random_gradient)
             randomise_factors(index, step);
         if (into_fisher) {
-            model_.lora().add_squared_gradient(task_.type, gradient, task_.query.data(), g_.data(), ewc_.squares());
+            model_.lora().add_squared_gradient(type, gradient, h, g, ewc_.squares());
             ewc_.example_added();
         }
-        if (c_.accumulate) {
-            model_.lora().add_gradient(task_.type, gradient, task_.query.data(), g_.data(), weight * clip, accumulated_);
-            return loss;
-        }
-        model_.lora().step(task_.type, {&gradient, task_.query.data(), g_.data(), weight * clip, c_.momentum, learning_rate,
-                                ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()});
+        if (c_.accumulate)
+            model_.lora().add_gradient(type, gradient, h, g, weight * clip, accumulated_);
+        else
+            model_.change_lora().step(type, {&gradient, h, g, weight * clip, c_.momentum, learning_rate,
+                                             ewc_.active_lambda(), ewc_.fisher().data(), ewc_.reference().data()});
         return loss;
     }
 
-    [[nodiscard]] std::vector<const float*> memory_negatives(std::size_t right, std::uint64_t step) const
+    [[nodiscard]] std::vector<const float*> memory_negatives(std::uint32_t index, std::size_t right, std::uint64_t step)
     {
         if (!c_.use_contrastive)
             return {};
         numeric::RandomStream stream(c_.seed, numeric::Purpose::memory_negatives, step);
-        auto negatives = model_.memory().sample_negatives(task_.type, stream);
-        const float* solution = task_.candidates.data() + right * c_.lora.dim;
+        auto negatives = model_.memory().sample_negatives(source_->type(index), stream);
+        if (negatives.empty())
+            return negatives;
+        const float* solution = source_->candidate(index, right, right_.data());
         // In a corpus the wrong answer of one task can be the right one of another.
         std::erase_if(negatives, [&](const float* x) { return k_->dot(x, solution, c_.lora.dim) > 0.99f; });
         return negatives;
@@ -281,7 +291,7 @@ private:
         std::vector<std::uint32_t> bits((dim + 31) / 32);
         const std::uint32_t* pointer = bits.data();
         numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 1 + step, index);
-        for (numeric::FloatVector* factor : {&task_.query, &g_}) {
+        for (numeric::FloatVector* factor : {&query_, &g_}) {
             stream.fill_bits(bits);
             const float element = std::sqrt(k_->squared_norm(factor->data(), dim) / static_cast<float>(dim));
             k_->combine_signs(&element, &pointer, 1, factor->data(), dim);
@@ -317,9 +327,7 @@ private:
     double replay_one(const ReplaySample& sample, float learning_rate)
     {
         const std::uint32_t index = buffer_[sample.item].task;
-        source_->load(index, task_);
-        model_.score(task_);
-        numeric::softmax(model_.logits(), 1.0, probabilities_);
+        score(index, 1.0);
         const std::size_t right = feedback(index);
         const Outcome outcome = answer(best_choice(), right);
         buffer_.update(sample.item, trajectory_of(index, outcome));
@@ -352,8 +360,8 @@ private:
     std::vector<std::vector<std::size_t>> pattern_members_; // of each pattern: positions in the buffer when it was made
     std::uint64_t epoch_ = 0, steps_ = 0;
     numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
-    Task task_;                         // the task at hand
-    numeric::FloatVector g_;           // the loss's gradient at its adapted query
+    numeric::FloatVector query_, right_; // of the task at hand: its query, room for a candidate
+    numeric::FloatVector g_;             // the loss's gradient at its adapted query
     std::vector<double> probabilities_;
 };
 

@@ -8,12 +8,12 @@
 // 1 / sqrt(dim) cancels in normalize() and is left out.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -54,19 +54,22 @@ public:
     // `seed` names the code base: its families. The model's own directions do not depend on it.
     SimulatedWorld(const simd::KernelTable& kernels, const SimulatedModel& model, const SimulatedConstants& constants,
                    std::uint64_t seed, const std::vector<SimulatedTask>& tasks)
-        : k_(&kernels), model_(model), c_(constants), words_(model.dim / 32)
+        : TaskSource(kernels), model_(model), c_(constants), words_(model.dim / 32)
     {
         check(tasks);
         draw_model_directions();
         family_bits_.resize(task_types * c_.families * words_);
         for (std::size_t f = 0; f < task_types * c_.families; ++f)
             numeric::RandomStream(seed, numeric::Purpose::family, model.model, f).fill_bits(bits_of(family_bits_, f));
-        scales_ = std::make_unique<std::atomic<float>[]>(tasks.size() * (1 + c_.n_candidates));
         tasks_.reserve(tasks.size());
         bits_.resize(tasks.size() * vectors_per_task() * words_);
+        numeric::FloatVector scratch(model.dim);
         for (const SimulatedTask& spec : tasks)
-            draw_task(spec);
+            draw_task(spec, scratch.data());
     }
+
+    SimulatedWorld(const SimulatedWorld&) = delete; // its tasks point into its bits
+    SimulatedWorld& operator=(const SimulatedWorld&) = delete;
 
     [[nodiscard]] std::size_t size() const noexcept override { return tasks_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept override { return model_.dim; }
@@ -78,30 +81,61 @@ public:
     {
         const Drawn& task = tasks_.at(index);
         const std::array bits{vector_bits(index, 0),
-                              word(family_bits_, task.candidates[task.right].family),
+                              word(family_bits_, task.families[task.candidates[task.right].family]),
                               vector_bits(index, 2 + task.right),
                               word(direction_bits_, task.type % 2u),
                               word(direction_bits_, 2u + task.type),
                               vector_bits(index, 1)};
-        combine(task.query, bits, scales_[index * (1 + c_.n_candidates)], query);
+        kernels().combine_signs(task.query.data(), bits.data(), bits.size(), query, dim());
     }
 
     [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float* scratch) const override
     {
-        const Drawn& task = tasks_.at(index);
-        const Candidate& own = task.candidates.at(j);
-        const std::array bits{vector_bits(index, 0), word(family_bits_, own.family), vector_bits(index, 2 + j),
-                              word(direction_bits_, task.type % 2u)};
-        combine(own.coefficients, bits, scales_[index * (1 + c_.n_candidates) + 1 + j], scratch);
+        (void)make_candidate(index, j, tasks_.at(index).candidates.at(j).coefficients, scratch);
         return scratch;
+    }
+
+    // Candidates are sums of few sign vectors, and share most of them.
+    void dot_candidates(std::size_t index, const float* x, float* out) const override
+    {
+        const Drawn& task = tasks_.at(index);
+        StackOfFloats memory;
+        std::pmr::vector<float> dots(task.parts.size(), &memory.pool);
+        kernels().dot_signs(task.parts.data(), task.parts.size(), x, dim(), dots.data());
+        const float *const families = dots.data() + 2, *const own = families + task.families.size();
+        for (std::size_t j = 0; j < c_.n_candidates; ++j) {
+            const auto& [family, c] = task.candidates[j];
+            out[j] = c[0] * dots[0] + c[1] * families[family] + c[2] * own[j] + c[3] * dots[1];
+        }
+    }
+
+    void sum_candidates(std::size_t index, const float* weights, float* out) const override
+    {
+        const Drawn& task = tasks_.at(index);
+        StackOfFloats memory;
+        std::pmr::vector<float> sums(task.parts.size(), 0.0f, &memory.pool);
+        float *const families = sums.data() + 2, *const own = families + task.families.size();
+        for (std::size_t j = 0; j < c_.n_candidates; ++j) {
+            const auto& [family, c] = task.candidates[j];
+            sums[0] += weights[j] * c[0];
+            families[family] += weights[j] * c[1];
+            own[j] = weights[j] * c[2];
+            sums[1] += weights[j] * c[3];
+        }
+        (void)kernels().combine_signs(sums.data(), task.parts.data(), task.parts.size(), out, dim());
+    }
+
+    [[nodiscard]] Sketch sketch(std::size_t index, std::size_t j) const override
+    {
+        return tasks_.at(index).sketches.at(j);
     }
 
 private:
     using Bits = std::vector<std::uint32_t>;
 
     struct Candidate {
-        std::size_t family; // over all types
-        std::array<float, 4> coefficients;
+        std::size_t family;                // among the task's families
+        std::array<float, 4> coefficients; // of x, family, own part and surface direction, for a sum of length 1
     };
 
     // What is random about a task, but for its sign vectors: x, eps, then the candidates' own parts. All of it is
@@ -109,8 +143,18 @@ private:
     struct Drawn {
         std::uint8_t type;
         std::size_t right;
-        std::array<float, 6> query;
+        std::array<float, 6> query; // coefficients for a sum of length 1
+        std::vector<std::size_t> families; // those that the candidates come from, numbered over all types
         std::vector<Candidate> candidates;
+        std::vector<Sketch> sketches; // of the candidates
+        // What the candidates are made of: x, the surface direction, the families, then the own part of each.
+        std::vector<const std::uint32_t*> parts;
+    };
+
+    // Room for the numbers of a task's parts, without memory from the heap where they are few.
+    struct StackOfFloats {
+        std::array<std::byte, 64 * sizeof(float)> room;
+        std::pmr::monotonic_buffer_resource pool{room.data(), room.size()};
     };
 
     void check(const std::vector<SimulatedTask>& tasks) const
@@ -143,10 +187,12 @@ private:
                 direction_bits_[d * words_ + w] = base[w] ^ walsh[d];
     }
 
-    void draw_task(const SimulatedTask& spec)
+    // `scratch`: (dim,)
+    void draw_task(const SimulatedTask& spec, float* scratch)
     {
+        const std::size_t index = tasks_.size();
         numeric::RandomStream scalars(spec.key, numeric::Purpose::task);
-        Drawn task{spec.type, static_cast<std::size_t>(scalars.below(c_.n_candidates)), {}, {}};
+        Drawn task{spec.type, static_cast<std::size_t>(scalars.below(c_.n_candidates)), {}, {}, {}, {}, {}};
         const double zeta = scalars.normal();
         task.query = query_coefficients(spec, zeta);
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
@@ -155,14 +201,58 @@ private:
             double surface = scalars.normal();
             if (j == task.right)
                 surface += c_.shift * (1.0 - 0.4 * difficulty(spec)) * c_.convention[spec.type];
-            task.candidates.push_back({spec.type * c_.families + (j == task.right ? spec.family : other),
-                                       solution_coefficients(spec, surface)});
+            const std::size_t family = spec.type * c_.families + (j == task.right ? spec.family : other);
+            task.candidates.push_back({number_among(task.families, family), solution_coefficients(spec, surface)});
         }
-        const std::size_t index = tasks_.size();
         for (std::size_t v = 0; v < vectors_per_task(); ++v)
             numeric::RandomStream(spec.key, numeric::Purpose::task_vectors, v)
                 .fill_bits(bits_of(bits_, index * vectors_per_task() + v));
+        task.parts = {vector_bits(index, 0), word(direction_bits_, task.type % 2u)};
+        for (const std::size_t family : task.families)
+            task.parts.push_back(word(family_bits_, family));
+        for (std::size_t j = 0; j < c_.n_candidates; ++j)
+            task.parts.push_back(vector_bits(index, 2 + j));
         tasks_.push_back(std::move(task));
+        normalise(index, scratch);
+    }
+
+    // Coefficients become those of sums of length 1, and the candidates' sketches are taken.
+    void normalise(std::size_t index, float* scratch)
+    {
+        Drawn& task = tasks_[index];
+        load_query(index, scratch);
+        divide(task.query, std::sqrt(kernels().squared_norm(scratch, dim())));
+        for (std::size_t j = 0; j < c_.n_candidates; ++j) {
+            auto& coefficients = task.candidates[j].coefficients;
+            divide(coefficients, std::sqrt(make_candidate(index, j, coefficients, scratch)));
+            task.sketches.push_back(sketch_of(kernels(), scratch, dim())); // signs know no length
+        }
+    }
+
+    // Returns the squared norm.
+    float make_candidate(std::size_t index, std::size_t j, const std::array<float, 4>& coefficients, float* out) const
+    {
+        const Drawn& task = tasks_[index];
+        const std::array bits{vector_bits(index, 0), word(family_bits_, task.families[task.candidates[j].family]),
+                              vector_bits(index, 2 + j), word(direction_bits_, task.type % 2u)};
+        return kernels().combine_signs(coefficients.data(), bits.data(), bits.size(), out, dim());
+    }
+
+    // The place of `value`, which is put at the end where it is new.
+    [[nodiscard]] static std::size_t number_among(std::vector<std::size_t>& values, std::size_t value)
+    {
+        const auto found = std::ranges::find(values, value);
+        const auto number = static_cast<std::size_t>(found - values.begin());
+        if (found == values.end())
+            values.push_back(value);
+        return number;
+    }
+
+    template <std::size_t N>
+    static void divide(std::array<float, N>& values, float length)
+    {
+        for (float& v : values)
+            v /= length;
     }
 
     [[nodiscard]] std::array<float, 4> solution_coefficients(const SimulatedTask& spec, double surface) const
@@ -189,22 +279,6 @@ private:
         return out;
     }
 
-    // The normalised sum. Its scale is found at the first time and kept: a function of the task alone, so that it does
-    // not matter which of two threads writes it first.
-    template <std::size_t N>
-    void combine(const std::array<float, N>& c, const std::array<const std::uint32_t*, N>& bits,
-                 std::atomic<float>& scale, float* out) const
-    {
-        const float known = scale.load(std::memory_order_relaxed);
-        if (known > 0.0f) {
-            k_->combine_signs_scaled(c.data(), bits.data(), N, known, out, model_.dim);
-            return;
-        }
-        const float found = 1.0f / std::sqrt(k_->combine_signs(c.data(), bits.data(), N, out, model_.dim));
-        k_->scale(found, out, model_.dim);
-        scale.store(found, std::memory_order_relaxed);
-    }
-
     [[nodiscard]] static double difficulty(const SimulatedTask& spec) { return static_cast<double>(spec.difficulty); }
     [[nodiscard]] static double common_share(const SimulatedTask& spec) { return 0.2 + 0.4 * difficulty(spec); }
     [[nodiscard]] std::size_t vectors_per_task() const noexcept { return 2 + c_.n_candidates; }
@@ -221,15 +295,13 @@ private:
         return std::span(bits).subspan(vector * words_, words_);
     }
 
-    const simd::KernelTable* k_;
     SimulatedModel model_;
     SimulatedConstants c_;
     std::size_t words_;
     Bits direction_bits_; // b_0, b_1, m_0 ... m_3
     Bits family_bits_;
     std::vector<Drawn> tasks_;
-    Bits bits_;                                    // (tasks, 2 + candidates, words)
-    std::unique_ptr<std::atomic<float>[]> scales_; // (tasks, 1 + candidates): query, candidates; 0 where not yet known
+    Bits bits_; // (tasks, 2 + candidates, words)
 };
 
 } // namespace ruvllm

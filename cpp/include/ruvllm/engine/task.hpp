@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ruvllm/components/sketch.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/simd/kernel_table.hpp"
 
 namespace ruvllm {
 
@@ -22,6 +24,8 @@ struct Task {
 // throw std::out_of_range.
 class TaskSource {
 public:
+    // `kernels` must outlive the source.
+    explicit TaskSource(const simd::KernelTable& kernels) : k_(&kernels) {}
     virtual ~TaskSource() = default;
 
     [[nodiscard]] virtual std::size_t size() const noexcept = 0;
@@ -37,6 +41,28 @@ public:
     // Where candidate j (dim,) is, a unit vector: in the source's own memory, or in `scratch` (dim,), which is then
     // filled with it.
     [[nodiscard]] virtual const float* candidate(std::size_t index, std::size_t j, float* scratch) const = 0;
+
+    // What is asked of all candidates s_j at once, so that a source that makes them from parts need not make them.
+    // out (n_candidates,) = s_j . x for x (dim,)
+    virtual void dot_candidates(std::size_t index, const float* x, float* out) const
+    {
+        numeric::FloatVector scratch(dim());
+        for (std::size_t j = 0; j < n_candidates(); ++j)
+            out[j] = k_->dot(candidate(index, j, scratch.data()), x, dim());
+    }
+    // out (dim,) = sum_j c_j s_j
+    virtual void sum_candidates(std::size_t index, const float* c, float* out) const
+    {
+        numeric::FloatVector scratch(dim());
+        std::fill_n(out, dim(), 0.0f);
+        for (std::size_t j = 0; j < n_candidates(); ++j)
+            k_->axpy(c[j], candidate(index, j, scratch.data()), out, dim());
+    }
+    [[nodiscard]] virtual Sketch sketch(std::size_t index, std::size_t j) const
+    {
+        numeric::FloatVector scratch(dim());
+        return sketch_of(*k_, candidate(index, j, scratch.data()), dim());
+    }
 
     void load_candidate(std::size_t index, std::size_t j, float* out) const
     {
@@ -54,6 +80,12 @@ public:
         for (std::size_t j = 0; j < n_candidates(); ++j)
             load_candidate(index, j, task.candidates.data() + j * dim());
     }
+
+protected:
+    [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *k_; }
+
+private:
+    const simd::KernelTable* k_;
 };
 
 } // namespace ruvllm

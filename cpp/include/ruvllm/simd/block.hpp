@@ -25,6 +25,8 @@ struct Block {
     static constexpr std::size_t parts = lanes / width;
     // Rows of a matrix that a dot product takes at once, so that their sums fit the registers.
     static constexpr std::size_t rows_at_once = width >= 16 ? 4 : width >= 8 ? 3 : 2;
+    // The same for sign vectors, which take no registers of their own.
+    static constexpr std::size_t signs_at_once = width >= 16 ? 8 : width >= 8 ? 2 : 1;
 
     Batch part[parts];
 
@@ -52,14 +54,25 @@ struct Block {
             part[i].store_unaligned(p + i * width);
     }
 
-    // Lane i is +value where bit i of `word` is 0 and -value where it is 1.
-    static Block signs(float value, std::uint32_t word)
+    // Lane i becomes lane i + value's where bit i of `word` is set. With a mask that is one instruction; elsewhere +0 is
+    // added to the others, which changes no sum that began at +0.
+    void add_where(std::uint32_t word, const Block& value)
     {
-        Block block;
-        const Batch plus(value), minus(-value);
         for (std::size_t i = 0; i < parts; ++i)
-            block.part[i] = xsimd::select(lanes_set(word, i * width), minus, plus);
-        return block;
+            if constexpr (masks_are_bits)
+                part[i] = xsimd::select(lanes_set(word, i * width), part[i] + value.part[i], part[i]);
+            else
+                part[i] = part[i] + only(word, i * width, value.part[i]);
+    }
+
+    // The same with a minus: where nothing is subtracted, +0 is, which changes nothing.
+    void subtract_where(std::uint32_t word, const Block& value)
+    {
+        for (std::size_t i = 0; i < parts; ++i)
+            if constexpr (masks_are_bits)
+                part[i] = xsimd::select(lanes_set(word, i * width), part[i] - value.part[i], part[i]);
+            else
+                part[i] = part[i] - only(word, i * width, value.part[i]);
     }
 
     // Bit i is set where lane i is below 0.
@@ -155,22 +168,30 @@ private:
             return a;
     }
 
-    // Lane j is true where bit first + j of `word` is set.
+    static constexpr bool masks_are_bits = width == 16; // AVX-512
+
+    // Lane j is true where bit first + j of `word` is set: a move.
     static xsimd::batch_bool<float, Arch> lanes_set(std::uint32_t word, std::size_t first)
+        requires masks_are_bits
     {
-        if constexpr (width == 16) // AVX-512 has masks of bits: there it is a move
-            return xsimd::batch_bool<float, Arch>::from_mask((word >> first) & 0xffffu);
+        return xsimd::batch_bool<float, Arch>::from_mask((word >> first) & 0xffffu);
+    }
+
+    // Lane j is value's where bit first + j of `word` is set, else +0.
+    static Batch only(std::uint32_t word, std::size_t first, const Batch& value)
+    {
         alignas(64) std::uint32_t lane_bits[width];
         for (std::size_t j = 0; j < width; ++j)
             lane_bits[j] = std::uint32_t{1} << (first + j);
         const auto lane_bit = Words::load_aligned(lane_bits);
-        return xsimd::batch_bool_cast<float>((Words(word) & lane_bit) == lane_bit);
+        const Words all_ones_where_set(((Words(word) & lane_bit) == lane_bit).data);
+        return xsimd::bitwise_cast<float>(all_ones_where_set & xsimd::bitwise_cast<std::uint32_t>(value));
     }
 };
 
 template <>
 struct Block<ScalarArch> {
-    static constexpr std::size_t rows_at_once = 1;
+    static constexpr std::size_t rows_at_once = 1, signs_at_once = 1;
 
     float lane[lanes];
 
@@ -198,12 +219,16 @@ struct Block<ScalarArch> {
             p[i] = lane[i];
     }
 
-    static Block signs(float value, std::uint32_t word)
+    void add_where(std::uint32_t word, const Block& value)
     {
-        Block block;
         for (std::size_t i = 0; i < lanes; ++i)
-            block.lane[i] = (word >> i) & 1u ? -value : value;
-        return block;
+            lane[i] = lane[i] + ((word >> i) & 1u ? value.lane[i] : 0.0f);
+    }
+
+    void subtract_where(std::uint32_t word, const Block& value)
+    {
+        for (std::size_t i = 0; i < lanes; ++i)
+            lane[i] = lane[i] - ((word >> i) & 1u ? value.lane[i] : 0.0f);
     }
 
     [[nodiscard]] std::uint32_t negative_bits() const

@@ -45,9 +45,10 @@ struct KernelTable {
     void (*gemv_transposed)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
                             float* out);
 
-    // y_i = ((y_i + c_0 rows_0,i) + c_1 rows_1,i) + ..., in place; has the bits of one axpy() after the other
-    void (*add_rows)(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
-                     float* y);
+    // out_i = ((x_i + c_0 rows_0,i) + c_1 rows_1,i) + ..., the bits of one axpy() after the other; out may be x; returns
+    // the squared norm of out
+    float (*add_rows)(const float* x, const float* const* rows, const float* c, std::size_t n_rows, std::size_t n,
+                      float* out);
 
     // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either norm is 0, NaN when either vector holds NaN or inf
     void (*cosine_many)(const float* query, const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n,
@@ -88,14 +89,15 @@ struct KernelTable {
     // out_i = x_i^y with the bits of numeric::power(), for normal, finite x_i > 0 and |y log x_i| <= 700; out may be x
     void (*powers)(const double* x, double y, std::size_t n, double* out);
 
-    // out_i = sum_t c_t s_t,i, where s_t,i is -1 if bit i % 32 of bits[t][i / 32] is set, else +1, added in the
-    // order of t; returns the squared norm of out
+    // Sign vectors s_t, as bits: element i is -1 if bit i % 32 of bits[t][i / 32] is set, else +1.
+
+    // out_i = sum_t c_t s_t,i, computed as (sum_t c_t) - 2 c_t for each t in turn whose bit is set; returns the squared
+    // norm of out
     float (*combine_signs)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                            std::size_t n);
 
-    // out_i = scale * (what combine_signs() gives there)
-    void (*combine_signs_scaled)(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float scale,
-                                 float* out, std::size_t n);
+    // out_t = sum_i s_t,i x_i, computed as the sum of all x_i minus twice the sum of those whose bit is set
+    void (*dot_signs)(const std::uint32_t* const* bits, std::size_t n_terms, const float* x, std::size_t n, float* out);
 
     // bit i % 64 of out[i / 64] is set where x_i < 0; bits beyond n are 0; out: (n / 64 rounded up,)
     void (*sign_bits)(const float* x, std::size_t n, std::uint64_t* out);

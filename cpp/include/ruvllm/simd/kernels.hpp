@@ -11,6 +11,7 @@
 #include "ruvllm/simd/dot_kernels.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 #include "ruvllm/simd/power.hpp"
+#include "ruvllm/simd/sign_kernels.hpp"
 
 namespace ruvllm::simd {
 
@@ -37,16 +38,23 @@ struct Kernels : DotKernels<Arch> {
                                 std::size_t n, float* out)
     {
         with_fixed_rows(n_rows, [&]<std::size_t Fixed>() {
-            overwrite(out, n, row_sum<Fixed>(rows, n_rows, stride, c, [](auto) { return B::zero(); }));
+            overwrite(out, n, weighted_rows<Fixed>(rows, n_rows, stride, c));
         });
     }
 
-    static void add_rows(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, std::size_t n,
-                         float* y)
+    static float add_rows(const float* x, const float* const* rows, const float* c, std::size_t n_rows, std::size_t n,
+                          float* out)
     {
-        with_fixed_rows(n_rows, [&]<std::size_t Fixed>() {
-            overwrite(y, n, row_sum<Fixed>(rows, n_rows, stride, c, [y](auto load) { return load(y); }));
+        switch (n_rows) { // the ranks and numbers of patterns in use
+        case 1: return add_fixed_rows<1>(x, rows, c, n, out);
+        case 2: return add_fixed_rows<2>(x, rows, c, n, out);
+        case 4: return add_fixed_rows<4>(x, rows, c, n, out);
+        case 5: return add_fixed_rows<5>(x, rows, c, n, out);
+        default: return add_blocks(x, n, out, [=](B& sum, auto load) {
+            for (std::size_t r = 0; r < n_rows; ++r)
+                sum = sum + B::broadcast(c[r]) * load(rows[r]);
         });
+        }
     }
 
     static void axpy(float a, const float* x, float* y, std::size_t n)
@@ -126,35 +134,6 @@ struct Kernels : DotKernels<Arch> {
         }
     }
 
-    static float combine_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
-                               std::size_t n)
-    {
-        B squares = B::zero();
-        each_sum_of_signs(c, bits, n_terms, n, [&](const B& sum, std::size_t i, std::size_t count) {
-            if (count == lanes) {
-                sum.store(out + i);
-                squares = squares + sum * sum;
-            } else {
-                store_partial<Arch>(sum, out + i, count);
-                const B inside = load_partial<Arch>(out + i, count);
-                squares = squares + inside * inside;
-            }
-        });
-        return squares.reduce_add();
-    }
-
-    static void combine_signs_scaled(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float scale,
-                                     float* out, std::size_t n)
-    {
-        const B factor = B::broadcast(scale);
-        each_sum_of_signs(c, bits, n_terms, n, [&](const B& sum, std::size_t i, std::size_t count) {
-            if (count == lanes)
-                (sum * factor).store(out + i);
-            else
-                store_partial<Arch>(sum * factor, out + i, count);
-        });
-    }
-
     static void sign_bits(const float* x, std::size_t n, std::uint64_t* out)
     {
         for (std::size_t i = 0; i < n; i += lanes) {
@@ -184,8 +163,8 @@ struct Kernels : DotKernels<Arch> {
     static void hamming_many(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                              std::size_t n_words, std::uint32_t* out)
     {
-        switch (n_words) { // the sketches of the contrastive memory: unrolled
-        case 8: return hamming_rows<8>(query, rows, n_rows, n_words, out);
+        switch (n_words) { // half a sketch of the contrastive memory: unrolled
+        case 4: return hamming_rows<4>(query, rows, n_rows, n_words, out);
         default: return hamming_rows<0>(query, rows, n_rows, n_words, out);
         }
     }
@@ -218,52 +197,6 @@ private:
         }
     }
 
-    // use(block, i, count) with the block of sum_t c_t s_t that begins at element i, `count` elements of it inside n.
-    template <class Use>
-    static void each_sum_of_signs(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, std::size_t n,
-                                  Use use)
-    {
-        switch (n_terms) { // the numbers of terms that a simulated task has
-        case 4: return each_sum_of_fixed_signs<4>(c, bits, n, use);
-        case 6: return each_sum_of_fixed_signs<6>(c, bits, n, use);
-        default: return each_block(n, [&](std::size_t i, std::size_t count) {
-            B sum = B::zero();
-            for (std::size_t t = 0; t < n_terms; ++t)
-                sum = sum + B::signs(c[t], bits[t][i / lanes]);
-            use(sum, i, count);
-        });
-        }
-    }
-
-    // Copies keep the coefficients in registers: what is written might be c or bits for all that the compiler knows.
-    template <std::size_t N, class Use>
-    static void each_sum_of_fixed_signs(const float* c, const std::uint32_t* const* bits, std::size_t n, Use use)
-    {
-        float own[N];
-        const std::uint32_t* words[N];
-        for (std::size_t t = 0; t < N; ++t) {
-            own[t] = c[t];
-            words[t] = bits[t];
-        }
-        each_block(n, [&](std::size_t i, std::size_t count) {
-            B sum = B::zero();
-            for (std::size_t t = 0; t < N; ++t)
-                sum = sum + B::signs(own[t], words[t][i / lanes]);
-            use(sum, i, count);
-        });
-    }
-
-    // f(i, count) for each block: it begins at element i, `count` elements of it inside n.
-    template <class F>
-    static void each_block(std::size_t n, F f)
-    {
-        std::size_t i = 0;
-        for (; i + lanes <= n; i += lanes)
-            f(i, lanes);
-        if (i < n)
-            f(i, n - i);
-    }
-
     // Calls f<Fixed>(): Fixed is n_rows for the ranks and numbers of candidates in use, else 0.
     template <class F>
     static void with_fixed_rows(std::size_t n_rows, F f)
@@ -277,29 +210,65 @@ private:
         }
     }
 
-    // The function of a block that overwrite() takes: ((first(load) + c_0 rows_0) + c_1 rows_1) + ...
+    // The function of a block that overwrite() takes: (c_0 rows_0 + c_1 rows_1) + ...
     // A number of rows that the compiler knows (Fixed > 0) keeps the coefficients in registers.
-    template <std::size_t Fixed, class First>
-    static auto row_sum(const float* rows, std::size_t n_rows, std::size_t stride, const float* c, First first)
+    template <std::size_t Fixed>
+    static auto weighted_rows(const float* rows, std::size_t n_rows, std::size_t stride, const float* c)
     {
         if constexpr (Fixed > 0) {
             struct Factors { B of[Fixed]; } factors;
             for (std::size_t r = 0; r < Fixed; ++r)
                 factors.of[r] = B::broadcast(c[r]);
             return [=](auto load) {
-                B sum = first(load);
+                B sum = B::zero();
                 for (std::size_t r = 0; r < Fixed; ++r)
                     sum = sum + factors.of[r] * load(rows + r * stride);
                 return sum;
             };
         } else {
             return [=](auto load) {
-                B sum = first(load);
+                B sum = B::zero();
                 for (std::size_t r = 0; r < n_rows; ++r)
                     sum = sum + B::broadcast(c[r]) * load(rows + r * stride);
                 return sum;
             };
         }
+    }
+
+    template <std::size_t N>
+    static float add_fixed_rows(const float* x, const float* const* rows, const float* c, std::size_t n, float* out)
+    {
+        struct Terms { B factor[N]; const float* row[N]; } terms;
+        for (std::size_t r = 0; r < N; ++r) {
+            terms.factor[r] = B::broadcast(c[r]);
+            terms.row[r] = rows[r];
+        }
+        return add_blocks(x, n, out, [=](B& sum, auto load) {
+            for (std::size_t r = 0; r < N; ++r)
+                sum = sum + terms.factor[r] * load(terms.row[r]);
+        });
+    }
+
+    // out = x after add(block, load) on each of its blocks; returns the squared norm of out.
+    template <class Add>
+    static float add_blocks(const float* x, std::size_t n, float* out, Add add)
+    {
+        B squares = B::zero();
+        std::size_t i = 0;
+        for (; i + lanes <= n; i += lanes) {
+            B sum = B::load(x + i);
+            add(sum, [i](const float* row) { return B::load(row + i); });
+            sum.store(out + i);
+            squares = squares + sum * sum;
+        }
+        if (i < n) {
+            B sum = load_partial<Arch>(x + i, n - i);
+            add(sum, [i, n](const float* row) { return load_partial<Arch>(row + i, n - i); });
+            store_partial<Arch>(sum, out + i, n - i);
+            const B inside = load_partial<Arch>(out + i, n - i);
+            squares = squares + inside * inside;
+        }
+        return squares.reduce_add();
     }
 
     // y_i = f(y_i, load): load(x) is the block of x at the same place.
@@ -344,8 +313,8 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &K::momentum_step,
             &K::momentum_rows,
             &Power<Arch>::many,
-            &K::combine_signs,
-            &K::combine_signs_scaled,
+            &SignKernels<Arch>::combine,
+            &SignKernels<Arch>::dot,
             &K::sign_bits,
             &K::folded_sign_bits,
             &K::hamming_many};
