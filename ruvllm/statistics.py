@@ -109,7 +109,8 @@ def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
 
 def _differences(confidences: Sequence[float], correct: Sequence[bool]) -> NDArray[np.float64]:
     _check_confidences(confidences, correct)
-    return np.asarray(confidences, dtype=np.float64) - np.asarray(correct, dtype=bool)
+    differences: NDArray[np.float64] = np.asarray(confidences, dtype=np.float64) - np.asarray(correct, dtype=bool)
+    return differences
 
 
 def _check_confidences(confidences: Sequence[float], correct: Sequence[bool]) -> None:

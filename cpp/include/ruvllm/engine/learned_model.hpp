@@ -25,10 +25,10 @@ public:
     LearnedModel(const simd::KernelTable& kernels, const EngineConfig& config, std::size_t n_candidates)
         : k_(&kernels), dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
-          combined_(kernels, config.lora), patterns_(kernels, config.patterns, dim_), memory_(kernels, config.contrastive, dim_),
-          logits_(n_candidates), dots_(n_candidates), u_(config.lora.rank), z_(dim_), directed_(dim_),
-          candidate_(dim_), queries_(together * dim_), projections_(together * config.lora.rank),
-          to_patterns_(together * config.patterns.capacity)
+          combined_(kernels, config.lora), patterns_(kernels, config.patterns, dim_),
+          memory_(kernels, config.contrastive, dim_), logits_(n_candidates), dots_(n_candidates),
+          u_(config.lora.rank), z_(dim_), directed_(dim_), candidate_(dim_), queries_(together * dim_),
+          projections_(together * config.lora.rank), to_patterns_(together * config.patterns.capacity)
     {
     }
 
