@@ -21,16 +21,16 @@ from ruvllm.version import __version__
 
 GOLDEN = {
     "v1": (
-        "39f7c0b98e5820e9f342c132e239529bd3b1d5b8e9677d5336247798397afa3c",
-        "aec6e1084c303811d33906168d30b73737f4b09cf444c123dee31ffbf84f27d2",
+        "7f40bb5afbfb315ee4a48d98d9ed991c2a6928baba0d8455bd71ef40755e7244",
+        "a75b9e95c35118c0960da9d986de9269fa5c26c1cf72b4d5ec2141ee0439604d",
     ),
     "v2": (
-        "6cf0e3ddad37d1052a4c0adf7c0b1eebbf3127c6bf06c0ade72a4173db120cfa",
-        "56f248b8f6dd460ef71e1571c5c987a5c86be3cd0058b0e862f4421ab5edea25",
+        "13fde764162512a00945768905ad82e0b61a9b821bf97868ebd5242a743ac885",
+        "dd4e2ed44e69037479289ba2b52d49b8f6977a9cf893ebfee10597e37c93a25c",
     ),
     "v3": (
-        "7d2d60b12bd3dfbcb69dddc865d0138bc2c4288976a4c0da39782c8764c248db",
-        "ac8ea40f0eb2dce9ccff10839d8d4046f5217711e11a74f76eaf84bae6c23122",
+        "5904960a2d385585619275d2b99357e900fceac208b052d69150c8dfd365f07d",
+        "a770a5be315b06958b768ace5d38a3427375f6497f7a93446e44c1234af9b419",
     ),
 }
 """stateHash, and runHash as it would be without a package version."""

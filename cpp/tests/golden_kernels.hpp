@@ -155,11 +155,6 @@ template <class F>
                            k.axpy(0.3f, in.x.data(), in.theta.data(), in.n);
                            d.add(in.theta.values());
                        }),
-        kernel_section("scale_and_add",
-                       [](const Table& k, KernelInputs& in, Digest& d) {
-                           k.scale_and_add(-1.7f, 0.3f, in.x.data(), in.theta.data(), in.n);
-                           d.add(in.theta.values());
-                       }),
         kernel_section("scale",
                        [](const Table& k, KernelInputs& in, Digest& d) {
                            k.scale(-1.7f, in.x.data(), in.n);

@@ -54,15 +54,6 @@ TEST_P(Updates, ScaleMatchesItsTwins)
         [&](float, float y) { return a * y; }, [&](double, double y) { return static_cast<double>(a) * y; });
 }
 
-TEST_P(Updates, ScaleAndAddMatchesItsTwins)
-{
-    const float a = 1.7f, b = 0.3f;
-    check(
-        3, [&](const float* x, float* y, std::size_t n) { kernels.scale_and_add(a, b, x, y, n); },
-        [&](float x, float y) { return a * y + b * x; },
-        [&](double x, double y) { return static_cast<double>(a) * y + static_cast<double>(b) * x; });
-}
-
 // Every number of rows that is unrolled and some that are not, rows apart and misaligned; in place and not.
 TEST_P(Updates, AddRowsIsOneAxpyAfterTheOther)
 {

@@ -58,16 +58,32 @@ public:
     {
         positives_.at(type).add(solution, dim_, sketch);
     }
-    void add_negative(const float* solution, std::size_t type) { negatives_.at(type).add(solution, dim_, {}); }
+    void add_negative(const float* solution, std::size_t type)
+    {
+        add_negative(solution, sketch_of(*k_, solution, dim_), type);
+    }
+    void add_negative(const float* solution, const Sketch& sketch, std::size_t type)
+    {
+        negatives_.at(type).add(solution, dim_, sketch);
+    }
 
     // Up to sampled_negatives wrong solutions of this type, drawn with replacement; valid until the next add.
     [[nodiscard]] std::vector<const float*> sample_negatives(std::size_t type, numeric::RandomStream& stream) const
     {
-        std::vector<const float*> drawn;
+        return sample(negatives_.at(type), stream, [](std::size_t) { return true; });
+    }
+
+    // The same without those that equal the right solution (cosine above 0.99): in a corpus the wrong answer of one task
+    // can be the right one of another. make() returns where that solution (dim,) is, and is called when one resembles
+    // it.
+    template <class Make>
+    [[nodiscard]] std::vector<const float*> sample_negatives(std::size_t type, numeric::RandomStream& stream,
+                                                             const Sketch& right, Make make) const
+    {
         const Ring& ring = negatives_.at(type);
-        for (std::size_t i = 0; i < config_.sampled_negatives && ring.size() > 0; ++i)
-            drawn.push_back(ring.vector(static_cast<std::size_t>(stream.below(ring.size())), dim_));
-        return drawn;
+        return sample(ring, stream, [&](std::size_t i) {
+            return !resembles(ring, i, right) || k_->dot(ring.vector(i, dim_), make(), dim_) <= 0.99f;
+        });
     }
 
     // boost of one unit candidate with this sketch, in units of a logit; make() returns where the candidate (dim,) is,
@@ -130,6 +146,23 @@ private:
         std::vector<HalfSketch> first_halves_, second_halves_;
         numeric::FloatVector vectors_;
     };
+
+    template <class Keep>
+    [[nodiscard]] std::vector<const float*> sample(const Ring& ring, numeric::RandomStream& stream, Keep keep) const
+    {
+        std::vector<const float*> drawn;
+        for (std::size_t i = 0; i < config_.sampled_negatives && ring.size() > 0; ++i)
+            if (const auto place = static_cast<std::size_t>(stream.below(ring.size())); keep(place))
+                drawn.push_back(ring.vector(place, dim_));
+        return drawn;
+    }
+
+    [[nodiscard]] bool resembles(const Ring& ring, std::size_t i, const Sketch& sketch) const
+    {
+        std::uint32_t different;
+        k_->hamming_many(sketch.data(), ring.first_halves(i), 1, half, &different);
+        return different <= most_different_in_half;
+    }
 
     // -infinity where nothing resembles the candidate.
     template <class Make>

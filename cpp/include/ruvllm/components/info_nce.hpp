@@ -32,15 +32,15 @@ struct InfoNceInput {
 // The loss; gradient: (dim,) gets dL/dz. Both are 0 for z = 0, where the cosine has no direction.
 //
 // Candidates need not be rows in memory (`in.candidates` is not read): dot_all(out) gives out (n,) = s_j . z, and
-// weighted_sum(c, out) gives out (dim,) = sum_j c_j s_j.
+// weighted_sum(c, out) gives out (dim,) = sum_j c_j s_j. squared_norm: that of z.
 template <class DotAll, class WeightedSum>
-double info_nce(const simd::KernelTable& k, const InfoNceInput& in, DotAll dot_all, WeightedSum weighted_sum,
-                std::span<float> gradient)
+double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float squared_norm, DotAll dot_all,
+                WeightedSum weighted_sum, std::span<float> gradient)
 {
     if (in.right >= in.n)
         throw std::invalid_argument("the right candidate must be below " + std::to_string(in.n) + ", not " +
                                     std::to_string(in.right));
-    const float norm = std::sqrt(k.squared_norm(in.z, in.dim));
+    const float norm = std::sqrt(squared_norm);
     if (!(norm > 0.0f)) {
         std::fill(gradient.begin(), gradient.end(), 0.0f);
         return 0.0;
@@ -56,24 +56,36 @@ double info_nce(const simd::KernelTable& k, const InfoNceInput& in, DotAll dot_a
     numeric::softmax(p, 1.0, p);
     const double loss = -numeric::log(std::max(p[in.right], 1e-300));
 
-    const std::span<float> weights(dots); // they are no longer needed
-    for (std::size_t j = 0; j < in.n; ++j)
-        weights[j] = static_cast<float>(p[j] - (j == in.right ? 1.0 : 0.0)); // in double: p may be nearly 1
+    // v and zhat's share of it in one sum, for zhat . v follows from products that are known.
+    const double shrink = 1.0 / (in.tau * static_cast<double>(norm));
+    double along = 0.0; // z . v
+    std::vector<float> weights(total + 1);
+    for (std::size_t j = 0; j < total; ++j) {
+        const double weight = p[j] - (j == in.right ? 1.0 : 0.0); // in double: p may be nearly 1
+        along += weight * static_cast<double>(dots[j]);
+        weights[j] = static_cast<float>(shrink * weight);
+    }
+    weights[total] = static_cast<float>(-shrink * along / static_cast<double>(squared_norm));
     weighted_sum(weights.data(), gradient.data());
-    for (std::size_t i = 0; i < in.negatives.size(); ++i)
-        k.axpy(static_cast<float>(p[in.n + i]), in.negatives[i], gradient.data(), in.dim);
-    const float along = k.dot(gradient.data(), in.z, in.dim) / norm;
-    const float shrink = 1.0f / (static_cast<float>(in.tau) * norm);
-    k.scale_and_add(shrink, -shrink * along / norm, in.z, gradient.data(), in.dim);
+    std::vector<const float*> rows(in.negatives);
+    rows.push_back(in.z);
+    (void)k.add_rows(gradient.data(), rows.data(), weights.data() + in.n, rows.size(), in.dim, gradient.data());
     return loss;
 }
 
 // The same for rows in memory.
-inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::span<float> gradient)
+inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float squared_norm,
+                       std::span<float> gradient)
 {
     return info_nce(
-        k, in, [&](float* out) { k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, out); },
+        k, in, squared_norm, [&](float* out) { k.gemv(in.candidates, in.n, in.dim, in.z, in.dim, out); },
         [&](const float* c, float* out) { k.gemv_transposed(in.candidates, in.n, in.dim, c, in.dim, out); }, gradient);
+}
+
+// The same where the norm of z is not known.
+inline double info_nce(const simd::KernelTable& k, const InfoNceInput& in, std::span<float> gradient)
+{
+    return info_nce(k, in, k.squared_norm(in.z, in.dim), gradient);
 }
 
 } // namespace ruvllm

@@ -81,10 +81,10 @@ public:
         k.gemv(b().data(), rank_, dim_, g, dim_, v);
     }
 
-    // z += factor * sum_r u_r B_r
-    void add_output(const simd::KernelTable& k, const float* u, float factor, float* z) const
+    // z = x + factor * sum_r u_r B_r; z may be x. Returns the squared norm of z.
+    float add_output(const simd::KernelTable& k, const float* x, const float* u, float factor, float* z) const
     {
-        float c[16]; // on the stack: a call must not wait for the heap
+        float squared_norm = 0.0f, c[16]; // on the stack: a call must not wait for the heap
         const float* rows[std::size(c)];
         for (std::size_t first = 0; first < rank_; first += std::size(c)) {
             const std::size_t n_rows = std::min(std::size(c), rank_ - first);
@@ -92,8 +92,9 @@ public:
                 c[r] = factor * u[first + r];
                 rows[r] = b().data() + (first + r) * dim_;
             }
-            (void)k.add_rows(z, rows, c, n_rows, dim_, z);
+            squared_norm = k.add_rows(first == 0 ? x : z, rows, c, n_rows, dim_, z);
         }
+        return squared_norm;
     }
 
     // One momentum step on A and B.

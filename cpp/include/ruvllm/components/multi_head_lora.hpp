@@ -46,11 +46,11 @@ public:
     [[nodiscard]] const MicroLoRA& adapter(std::size_t i) const { return adapters_.at(i); }
     [[nodiscard]] MicroLoRA& adapter(std::size_t i) { return adapters_.at(i); }
 
-    // u: (rank,) gets a_r . h, which gradient() needs again; z: (dim,) gets the adapted vector.
-    void forward(const float* h, std::size_t type, std::span<float> u, float* z) const
+    // u: (rank,) gets a_r . h, which gradient() needs again; z: (dim,) gets the adapted vector. Returns its squared norm.
+    float forward(const float* h, std::size_t type, std::span<float> u, float* z) const
     {
         project(h, 1, type, u);
-        adapt(h, u, type, z);
+        return adapt(h, u, type, z);
     }
 
     // u_i,r = a_r . h_i of queries h (n, dim) of one type; u: (n, rank). Many at once read the adapters once.
@@ -66,14 +66,16 @@ public:
         }
     }
 
-    // z (dim,) = the adapted vector of h (dim,), whose projections are u (rank,).
-    void adapt(const float* h, std::span<const float> u, std::size_t type, float* z) const
+    // z (dim,) = the adapted vector of h (dim,), whose projections are u (rank,). Returns its squared norm.
+    float adapt(const float* h, std::span<const float> u, std::size_t type, float* z) const
     {
         scratch_check(u.size(), 1);
-        std::copy_n(h, config_.dim, z);
-        if (const MicroLoRA* head = head_of(type))
-            head->add_output(*kernels_, u.data(), config_.scaling * config_.head_weight, z);
-        adapters_[0].add_output(*kernels_, u.data(), config_.scaling, z);
+        const float* from = h;
+        if (const MicroLoRA* head = head_of(type)) {
+            (void)head->add_output(*kernels_, h, u.data(), config_.scaling * config_.head_weight, z);
+            from = z;
+        }
+        return adapters_[0].add_output(*kernels_, from, u.data(), config_.scaling, z);
     }
 
     // The gradient with respect to (a, b), from u of forward() and g = dL/dz (dim,).
@@ -139,10 +141,10 @@ public:
         g_.resize(config_.dim);
         gradient_.a.resize(config_.rank);
         gradient_.b.resize(config_.rank);
-        forward(h, type, u_, z_.data());
+        const float squared_norm = forward(h, type, u_, z_.data());
         example.z = z_.data();
         example.dim = config_.dim;
-        const double loss = info_nce(*kernels_, example, g_);
+        const double loss = info_nce(*kernels_, example, squared_norm, g_);
         gradient(u_, g_.data(), type, gradient_);
         step.gradient = &gradient_;
         step.h = h;

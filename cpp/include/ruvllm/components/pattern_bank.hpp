@@ -69,7 +69,10 @@ public:
     // cosines (n, size()) of unit queries (n, dim) with the patterns' queries.
     void compare(const float* queries, std::size_t n, std::span<float> cosines) const
     {
-        k_->gemm(queries_.data(), size(), dim_, queries, n, dim_, dim_, cosines.data());
+        if (n == 1) // the same bits, sooner
+            k_->gemv(queries_.data(), size(), dim_, queries, dim_, cosines.data());
+        else
+            k_->gemm(queries_.data(), size(), dim_, queries, n, dim_, dim_, cosines.data());
     }
 
     // out (dim,) = z (dim,) + weight e, with e = sum_p weight_p solution_p / sum_p weight_p over the ensemble that these

@@ -23,7 +23,7 @@ namespace ruvllm {
 class LearnedModel {
 public:
     LearnedModel(const simd::KernelTable& kernels, const EngineConfig& config, std::size_t n_candidates)
-        : k_(&kernels), dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
+        : dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
           combined_(kernels, config.lora), patterns_(kernels, config.patterns, dim_),
           memory_(kernels, config.contrastive, dim_), logits_(n_candidates), dots_(n_candidates),
@@ -48,6 +48,7 @@ public:
     // are meant.
     [[nodiscard]] const std::vector<double>& logits() const noexcept { return logits_; }
     [[nodiscard]] const float* z() const noexcept { return z_.data(); }
+    [[nodiscard]] float squared_norm() const noexcept { return squared_norm_; } // of z
 
     // out (n_candidates,) = s_j . z of the task scored last, without what patterns and memory say.
     void dot_candidates(const TaskSource& source, std::size_t index, float* out) const
@@ -59,7 +60,7 @@ public:
     }
 
     // z = adapted query (dim,) of any query h (dim,).
-    void adapt(const float* h, std::size_t type, float* z) { lora_.forward(h, type, u_, z); }
+    void adapt(const float* h, std::size_t type, float* z) { (void)lora_.forward(h, type, u_, z); }
 
     // Of a loss with this gradient g (dim,) at the adapted query of the task scored last.
     [[nodiscard]] FactoredGradient gradient(const float* g, std::size_t type) const
@@ -72,10 +73,10 @@ public:
     {
         const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
-        lora_.forward(query, type, u_, z_.data());
+        squared_norm_ = lora_.forward(query, type, u_, z_.data());
         if (use_patterns_)
             patterns_.compare(query, 1, to_patterns);
-        score_candidates(source, index, k_->squared_norm(z_.data(), dim_), to_patterns);
+        score_candidates(source, index, to_patterns);
     }
 
     // use(i) when logits() are those of tasks[i], in any order of i. Queries of one type are taken several at once, so
@@ -118,23 +119,20 @@ private:
         if (use_patterns_)
             patterns_.compare(queries_.data(), n, to_patterns);
         for (std::size_t q = 0; q < n; ++q) {
-            const float squared_norm =
-                combined_.adapt(lora_, queries_.data() + q * dim_, us.data() + q * rank, type, z_.data());
-            score_candidates(source, tasks[positions[q]], squared_norm,
-                             to_patterns.subspan(q * n_patterns, n_patterns));
+            squared_norm_ = combined_.adapt(lora_, queries_.data() + q * dim_, us.data() + q * rank, type, z_.data());
+            score_candidates(source, tasks[positions[q]], to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
         }
     }
 
-    // From the squared norm of the adapted query z and the query's cosines with the patterns. Adapter and patterns both
-    // speak through a product with the candidate, so that one direction holds both:
+    // From the adapted query z and the query's cosines with the patterns. Adapter and patterns both speak through a
+    // product with the candidate, so that one direction holds both:
     //   logit_j = scale (z + strength / scale e) . s_j + boost_j,   scale = 1 / (|z| tau)
     // with e the patterns' direction.
-    void score_candidates(const TaskSource& source, std::size_t index, float squared_norm,
-                          std::span<const float> to_patterns)
+    void score_candidates(const TaskSource& source, std::size_t index, std::span<const float> to_patterns)
     {
         const std::uint8_t type = source.type(index);
-        const float norm = std::sqrt(squared_norm);
+        const float norm = std::sqrt(squared_norm_);
         const double scale = norm > 0.0f ? 1.0 / (static_cast<double>(norm) * tau_) : 0.0;
         double factor = scale;
         patterns_spoke_ = false;
@@ -153,7 +151,6 @@ private:
                                             [&] { return source.candidate(index, j, candidate_.data()); });
     }
 
-    const simd::KernelTable* k_;
     std::size_t dim_;
     double tau_;
     bool use_patterns_, use_contrastive_;
@@ -164,6 +161,7 @@ private:
 
     std::vector<double> logits_;
     bool patterns_spoke_ = false;                            // of the task scored last
+    float squared_norm_ = 0.0f;                              // the same: |z|^2
     std::vector<float> dots_, u_;                            // (n_candidates,), (rank,)
     numeric::FloatVector z_, directed_, candidate_, queries_; // (dim,) each, (together, dim)
     std::vector<float> projections_, to_patterns_;           // (together, rank), (together, patterns)

@@ -239,7 +239,8 @@ private:
             model_.memory().add_positive(source_->candidate(index, right, right_.data()),
                                          source_->sketch(index, right), type);
         if (!outcome.resolved)
-            model_.memory().add_negative(source_->candidate(index, outcome.chosen, right_.data()), type);
+            model_.memory().add_negative(source_->candidate(index, outcome.chosen, right_.data()),
+                                         source_->sketch(index, outcome.chosen), type);
     }
 
     // One step on the task that the model has just scored. Returns the loss.
@@ -251,7 +252,7 @@ private:
         const double loss = info_nce(
             *k_,
             {model_.z(), c_.lora.dim, nullptr, n_candidates(), right, memory_negatives(index, right, step), c_.tau},
-            [&](float* out) { model_.dot_candidates(*source_, index, out); },
+            model_.squared_norm(), [&](float* out) { model_.dot_candidates(*source_, index, out); },
             [&](const float* c, float* out) { source_->sum_candidates(index, c, out); }, g_);
         const FactoredGradient gradient = model_.gradient(g, type);
         const float norm = model_.lora().gradient_norm(gradient, h, g);
@@ -275,13 +276,8 @@ private:
         if (!c_.use_contrastive)
             return {};
         numeric::RandomStream stream(c_.seed, numeric::Purpose::memory_negatives, step);
-        auto negatives = model_.memory().sample_negatives(source_->type(index), stream);
-        if (negatives.empty())
-            return negatives;
-        const float* solution = source_->candidate(index, right, right_.data());
-        // In a corpus the wrong answer of one task can be the right one of another.
-        std::erase_if(negatives, [&](const float* x) { return k_->dot(x, solution, c_.lora.dim) > 0.99f; });
-        return negatives;
+        return model_.memory().sample_negatives(source_->type(index), stream, source_->sketch(index, right),
+                                                [&] { return source_->candidate(index, right, right_.data()); });
     }
 
     // Puts random vectors of the same length in place of h and g: every row of the gradient keeps its norm.

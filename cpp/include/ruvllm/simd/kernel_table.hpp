@@ -64,9 +64,6 @@ struct KernelTable {
     // y += a x, in place
     void (*axpy)(float a, const float* x, float* y, std::size_t n);
 
-    // y = a y + b x, in place; has the bits of scale() and then axpy()
-    void (*scale_and_add)(float a, float b, const float* x, float* y, std::size_t n);
-
     // x *= a, in place
     void (*scale)(float a, float* x, std::size_t n);
 

@@ -63,12 +63,6 @@ struct Kernels : DotKernels<Arch> {
         update(y, n, [&](const B& old, auto load) { return old + factor * load(x); });
     }
 
-    static void scale_and_add(float a, float b, const float* x, float* y, std::size_t n)
-    {
-        const B keep = B::broadcast(a), factor = B::broadcast(b);
-        update(y, n, [&](const B& old, auto load) { return keep * old + factor * load(x); });
-    }
-
     static void scale(float a, float* x, std::size_t n)
     {
         const B factor = B::broadcast(a);
@@ -306,7 +300,6 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &K::cosine_with_norms,
             &K::cosine,
             &K::axpy,
-            &K::scale_and_add,
             &K::scale,
             &K::ema_of_squares,
             &K::add_squares,
