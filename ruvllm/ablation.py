@@ -87,7 +87,7 @@ def run_ablation(options: Options, corpus: Corpus | None, jobs: int, reporter: R
         reporter.finish(label, f"{label}: {record['resolveRate']:.1%} of the test tasks")
         return record
 
-    reporter.start([_label(cell, without) for without, cell in runs])
+    reporter.start([_label(cell, without) for without, cell in runs], [cell.model.name for _, cell in runs])
     return run_side_by_side(runs, run, jobs)
 
 

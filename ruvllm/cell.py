@@ -18,7 +18,7 @@ from ruvllm.anti_overfitting import anti_overfitting
 from ruvllm.canonical import canonical_json
 from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
 from ruvllm.folds import ORDINARY, Fold
-from ruvllm.metrics import answer
+from ruvllm.metrics import answer, transitions
 from ruvllm.models import ModelProfile
 from ruvllm.protocols import Protocol
 from ruvllm.retrieval import Ranks, mean_reciprocal_rank, recall_at_1, reciprocal_ranks, retrieval_ranks
@@ -82,6 +82,7 @@ def run_cell(
         "patterns": run.engine.pattern_count,
         "efficiency": metrics["final"]["resolveRate"] / cell.model.params_b,
         "seconds": run.seconds,
+        "transitions": transitions(run.initial, run.final),
         "history": run.history,
         "answers": _answers(workload, run, ranks),
         "stateHash": written.state_hash,

@@ -240,7 +240,8 @@ def _reporter(console: Console, quiet: bool) -> QuietReporter:
 
     if quiet:
         return QuietReporter()
-    return BarReporter(console) if console.is_terminal else LineReporter(console)
+    screen = console.is_terminal and not console.is_dumb_terminal and not os.environ.get("CI")
+    return BarReporter(console) if screen else LineReporter(console)
 
 
 def _save(text: str, document: dict[str, Any], out: Path) -> Path:

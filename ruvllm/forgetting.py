@@ -63,7 +63,7 @@ def run_blocked(options: Options, jobs: int, reporter: Reporter) -> list[dict[st
         reporter.finish(label, f"{label}: final {record['finalAccuracy']:.1%}, forgetting {record['forgetting']:+.1%}")
         return record
 
-    reporter.start([_label(*item) for item in runs])
+    reporter.start([_label(*item) for item in runs], [cell.model.name for _, _, cell in runs])
     return run_side_by_side(runs, run, jobs)
 
 

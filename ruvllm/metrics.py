@@ -13,7 +13,7 @@ from ruvllm.calibration import ReliabilityBin, fit_temperature, reliability, sca
 from ruvllm.statistics import brier_score, expected_calibration_error, mean, wilson_interval
 from ruvllm.workload import TASK_TYPES, Workload
 
-__all__ = ["Answers", "Scores", "answer", "calibrated_summary", "score"]
+__all__ = ["Answers", "Scores", "answer", "calibrated_summary", "score", "transitions"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +85,23 @@ def score(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32])
 def answer(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
     """The frozen engine's answers to tasks (n,): best-ranked candidate, temperature 1, nothing learned."""
     return score(engine, workload, tasks).answers()
+
+
+def transitions(before: Answers, after: Answers) -> dict[str, dict[str, int]]:
+    """For each task type that occurs, how many of the same tasks were resolved before and after (kept), only after
+    (gained), only before (lost) and never.
+    """
+    outcomes = {
+        "kept": before.resolved & after.resolved,
+        "gained": ~before.resolved & after.resolved,
+        "lost": before.resolved & ~after.resolved,
+        "never": ~before.resolved & ~after.resolved,
+    }
+    return {
+        kind: {name: int(np.count_nonzero(which & (after.types == i))) for name, which in outcomes.items()}
+        for i, kind in enumerate(TASK_TYPES)
+        if np.any(after.types == i)
+    }
 
 
 def calibrated_summary(valid: Scores, test: Scores) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The command ruvllm-report: arguments, output and exit codes only; compare.py does the work.
+"""The command ruvllm-report: arguments, output and exit codes only; report/ and compare.py do the work.
 
 Imports beyond click come where they are used, so that --help and usage errors answer at once.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,18 +36,105 @@ class NotMeasurable(click.ClickException):
     exit_code = CANNOT_MEASURE
 
 
-@click.group(context_settings=SETTINGS, no_args_is_help=False)  # a missing command is wrong usage: one line
+class _Commands(click.Group):
+    """Words that do not begin with the name of a command are results files and options for `show`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "-h", "--help", "--version"):
+            args = [SHOW, *args]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["RESULTS...", "[OPTIONS]"]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Those of `show`, which is what this command does, then the other commands."""
+        self.commands[SHOW].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+SHOW = "show"
+
+
+@click.group(cls=_Commands, context_settings=SETTINGS, no_args_is_help=False)  # without words: wrong usage, one line
 @click.version_option(__version__, prog_name=PROGRAM)
 def command() -> None:
     """What do the results of ruvllm-bench say?
 
+    RESULTS are results files, or folders with results files in them. Without an option the main tables are printed; the
+    options write the whole report: tables, curves with intervals, reliability, task types, ablation, forgetting,
+    instruction sets, and where every number comes from.
+
     \b
     Examples:
-      ruvllm-report compare old.json new.json   is the new run worse, better, or is it chance?
-      ruvllm-report compare --help              all about it
+      ruvllm-report results --html report.html         one page, to be opened in a browser or sent to someone
+      ruvllm-report results --markdown docs/README.md  the leaderboard, and small-model-comparison.md beside it
+      ruvllm-report a.json b.json --plots plots        every figure as PNG and SVG
+      ruvllm-report results --csv results.csv          every number of every run, one to a row
+      ruvllm-report results                            the main tables, here
+      ruvllm-report compare old.json new.json          is the new run worse, better, or is it chance?
+      ruvllm-report compare --help                     all about it
+
+    A file that is broken, empty or of another format is left out, and one line says why. --html and --plots need the
+    report extra: pip install 'ruvllm[report]'.
 
     Exit codes: 0 done, 1 a file cannot be read or is broken, 2 wrong usage, 3 measured and worse, 4 could not measure.
     """
+
+
+@command.command(SHOW, hidden=True, context_settings=SETTINGS)
+@click.argument("results", metavar="RESULTS...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write one self-contained page: no network, no script, light and dark, phone and desk.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the leaderboard, and small-model-comparison.md beside it; with --plots, with pictures.")
+@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write every figure as PNG and SVG.")
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write every number of every run as one long table.")
+@click.option("--trim", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write smaller copies of the results files, without single answers: their report is the same.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
+def show_command(results: tuple[Path, ...], quiet: bool, **paths: Path | None) -> int:
+    """The default command: its help is that of ruvllm-report."""
+    from rich.console import Console
+
+    from ruvllm.report.contents import make_report
+    from ruvllm.report.output import Targets, missing_packages, print_report, write_report
+    from ruvllm.report.sources import read_sources
+
+    if not results:
+        raise click.UsageError("name results files, or folders with results files in them")
+    targets = Targets(**paths)
+    missing = missing_packages(targets)
+    if missing:
+        raise Failure(f"needs {' and '.join(missing)}: pip install 'ruvllm[report]'")
+    with _busy("Reading results", quiet) as told:
+        collection = read_sources(results, told)
+    for line in (*collection.broken, *([] if quiet else collection.others)):
+        click.echo(f"{PROGRAM}: {line}", err=True)
+    if not collection.sources:
+        if not collection.broken:
+            raise Failure("no results to report")
+        return FAILED
+    report = make_report(collection)
+    lines: list[str] = []
+    if targets.any:
+        try:
+            with _busy("Writing", quiet) as told:
+                lines = write_report(report, collection, targets, told)
+        except OSError as error:
+            why = f"cannot write {error.filename}: {error.strerror}" if error.strerror else str(error)
+            raise Failure(why) from error
+    if not quiet:
+        try:
+            console = Console()
+            if not targets.any:
+                print_report(console, report)
+            for line in lines:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        except (BrokenPipeError, SystemExit):
+            discard_output()
+    return FAILED if collection.broken else 0
 
 
 @command.command("compare", context_settings=SETTINGS)
@@ -113,13 +200,18 @@ def _finite(value: float | None) -> float | None:
     return value
 
 
-def _busy(what: str) -> AbstractContextManager[object]:
-    """A sign of life on a terminal: many seeds take a while."""
+@contextmanager
+def _busy(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A sign of life on a terminal: many seeds or files take a while. What it gives takes the thing at hand."""
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(stderr=True)
-    return console.status(escape(what)) if console.is_terminal else nullcontext()
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(escape(what)) as status:
+        yield lambda thing: status.update(escape(f"{what}: {thing}"))
 
 
 def _read(path: Path) -> ResultsFile:

@@ -16,7 +16,15 @@ from ruvllm.report_figures import REPORT
 from ruvllm.statistics import mean
 from ruvllm.version import __version__
 
-__all__ = ["Summary", "make_document", "make_header", "summarise"]
+__all__ = [
+    "Summary",
+    "beside_the_report",
+    "make_document",
+    "make_header",
+    "rankings",
+    "recommendations",
+    "summarise",
+]
 
 SCHEMA = 1
 BOOTSTRAP_SEED = 0
@@ -54,8 +62,8 @@ def make_document(results: Sequence[Entry], command: Sequence[str], isa: str) ->
         "results": list(results),
         "summaries": summaries,
         "besideTheReport": beside_the_report(summaries),
-        "rankings": _rankings(summaries),
-        "recommendations": _recommendations(summaries),
+        "rankings": rankings(summaries),
+        "recommendations": recommendations(summaries),
     }
 
 
@@ -169,7 +177,7 @@ def _dig(entry: Entry, path: Sequence[str]) -> float:
     return float(value)
 
 
-def _rankings(summaries: Sequence[Summary]) -> dict[str, list[str]]:
+def rankings(summaries: Sequence[Summary]) -> dict[str, list[str]]:
     """Names of the models, best first; confidence decides between equals."""
 
     def ranked(key: str) -> list[str]:
@@ -183,7 +191,7 @@ def _rankings(summaries: Sequence[Summary]) -> dict[str, list[str]]:
     }
 
 
-def _recommendations(summaries: Sequence[Summary]) -> dict[str, str | None]:
+def recommendations(summaries: Sequence[Summary]) -> dict[str, str | None]:
     """The report's four: the surest model, the most per parameter, the same below 2B, the surest of 2B to 5B.
 
     The surest: highest confidence among those within 2 points of the best resolve rate.

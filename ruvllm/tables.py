@@ -111,7 +111,24 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
     if beside and all(key in beside[0] for key, _ in REPORT_COLUMNS):
         _print_beside_the_report(console, beside)
         notes.append(BESIDE_EXPLAINED)
+    _print_ranking(console, document["rankings"])
     print_notes(console, [_recommended(document["recommendations"]), *notes])
+
+
+def _print_ranking(console: Console, ranked: Mapping[str, Sequence[str]]) -> None:
+    """The models by three measures, where there are several."""
+    names = {"byResolveRate": "By resolve rate", "byImprovement": "By improvement", "byEfficiency": "By efficiency"}
+    rows = [
+        {"place": place + 1, **dict(zip(names, models, strict=True))}
+        for place, models in enumerate(zip(*(ranked[key] for key in names), strict=True))
+    ]
+    if len(rows) > 1:
+        columns = [[(name, partial(_named, key))] for key, name in names.items()]
+        print_table(console, "Ranking", ("Place", lambda row: str(row["place"])), columns, rows)
+
+
+def _named(key: str, row: Mapping[str, Any]) -> str:
+    return str(row[key])
 
 
 def _recommended(models: Mapping[str, str | None]) -> str:

@@ -25,8 +25,8 @@ __all__ = ["Cancelled", "Progress", "RunPlan", "TrainedRun", "train"]
 CHUNK = 10
 """Tasks between two looks of the difficulty adjustment."""
 
-Progress = Callable[[int, int, float | None], None]
-"""Called after each epoch with (epochs done, epochs, test resolve rate where it was measured)."""
+Progress = Callable[[int, int, float | None, float | None], None]
+"""Called after each epoch with (epochs done, epochs, test resolve rate and confidence where they were measured)."""
 
 
 class Cancelled(Exception):
@@ -93,8 +93,8 @@ def train(
     for epoch in range(len(run.stream)):
         run.epoch(epoch)
         if progress is not None:
-            rate = run.history[-1]["test"]["resolveRate"] if run.history else None
-            progress(epoch + 1, len(run.stream), rate)
+            test = run.history[-1]["test"] if run.history else {}
+            progress(epoch + 1, len(run.stream), test.get("resolveRate"), test.get("confidence"))
     final = run.scores("test").answers()
     return TrainedRun(
         engine=run.engine,

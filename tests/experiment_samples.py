@@ -25,12 +25,16 @@ class Listener:
         self.started: list[str] = []
         self.epochs: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.finished: dict[str, str] = {}
+        self.bars: Sequence[str] | None = None
 
-    def start(self, labels: Sequence[str]) -> None:
+    def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None:
         self.started += labels
+        self.bars = bars
 
-    def epoch(self, label: str, done: int, total: int, test_resolve_rate: float | None) -> None:
-        assert test_resolve_rate is not None
+    def epoch(
+        self, label: str, done: int, total: int, test_resolve_rate: float | None, confidence: float | None
+    ) -> None:
+        assert test_resolve_rate is not None and confidence is not None
         self.epochs[label].append((done, total))
 
     def finish(self, label: str, line: str) -> None:

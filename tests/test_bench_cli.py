@@ -174,7 +174,7 @@ def test_on_a_terminal_there_are_colours_and_bars(tmp_path: Path) -> None:
             shown += chunk
         out = process.stdout.read()
     assert process.returncode == 0
-    assert b"all runs" in shown
+    assert b"Resolved" in shown and b"Confidence" in shown and b"Time left" in shown
     assert b"\x1b[?25h" in shown  # the cursor is back
     assert f"{SMALL_MODEL.name} v3 seed 0:".encode() in shown
     assert json.loads(out)["schema"] == 1

@@ -26,7 +26,7 @@ from ruvllm.workload import TASK_TYPES, Workload
 ENTRY_KEYS = {
     "protocol", "workload", "model", "paramsB", "loraRank", "seed", "epochs", "tasksPerEpoch", "taskSet", "initial",
     "final", "calibrated", "reliability", "taskTypeAccuracy", "train", "holdout", "controls", "antiOverfitting",
-    "patterns", "efficiency", "seconds", "history", "answers", "stateHash", "runHash", "checkpoint",
+    "patterns", "efficiency", "seconds", "transitions", "history", "answers", "stateHash", "runHash", "checkpoint",
 }  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def test_an_error_in_one_cell_stops_the_others_soon(tmp_path: Path) -> None:
     class Breaking(QuietReporter):
         told = 0
 
-        def epoch(self, label: str, done: int, total: int, test_resolve_rate: float | None) -> None:
+        def epoch(self, label: str, done: int, total: int, *measured: float | None) -> None:
             self.told += total == 2000
 
         def finish(self, label: str, line: str) -> None:

@@ -221,8 +221,8 @@ def test_files_too_big_for_memory_are_one_line(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Missing command."),
-        (["tell"], "No such command 'tell'."),
+        (["--json"], "No such option: --json"),
+        ([], "name results files, or folders with results files in them"),
         (["compare"], "Missing argument 'A'."),
         (["compare", "a"], "Missing argument 'B'."),
         (["compare", "a", "b", "c"], "unexpected extra argument (c)"),

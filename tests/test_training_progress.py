@@ -5,7 +5,7 @@ from simulated_samples import run_plan, small_workload
 
 from ruvllm._core import Control
 from ruvllm.protocols import PROTOCOLS, Size
-from ruvllm.training import Cancelled, train
+from ruvllm.training import Cancelled, TrainedRun, train
 from ruvllm.workload import Workload
 
 
@@ -15,17 +15,22 @@ def workload() -> Workload:
 
 
 def test_progress_is_told_after_each_epoch(workload: Workload) -> None:
-    calls: list[tuple[int, int, float | None]] = []
+    calls: list[tuple[int, int, float | None, float | None]] = []
+
+    def told(run: TrainedRun, epochs: int) -> list[tuple[int, int, float, float]]:
+        tests = [(entry["epoch"], entry["test"]) for entry in run.history]
+        return [(epoch, epochs, test["resolveRate"], test["confidence"]) for epoch, test in tests]
+
     run = train(run_plan(), workload, progress=lambda *call: calls.append(call))
-    assert calls == [(entry["epoch"], 3, entry["test"]["resolveRate"]) for entry in run.history]
+    assert calls == told(run, 3)
     assert len(calls) == 3
     calls.clear()
     run = train(run_plan(stream="blocked"), workload, progress=lambda *call: calls.append(call))
-    assert calls == [(entry["epoch"], 4, entry["test"]["resolveRate"]) for entry in run.history]
+    assert calls == told(run, 4)
     assert len(calls) == 4  # one for each type
     calls.clear()
     train(run_plan(control=Control.SHUFFLED), workload, progress=lambda *call: calls.append(call))
-    assert calls == [(1, 3, None), (2, 3, None), (3, 3, None)]
+    assert calls == [(epoch, 3, None, None) for epoch in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("control", [Control.NONE, Control.FROZEN, Control.SHUFFLED])

@@ -1,0 +1,66 @@
+"""A report as one HTML page: nothing is loaded from anywhere, no script, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from ruvllm.report.parts import Report, Series, Table, slug
+from ruvllm.report.pictures import drawing_on_page, panel_svg, swatch_svg
+from ruvllm.report.style import DARK, LIGHT, Theme, variables
+from ruvllm.version import __version__
+
+__all__ = ["make_page"]
+
+LONG = 26
+"""Letters from which on a text may be broken into lines."""
+
+
+def make_page(report: Report, n_files: int) -> str:
+    """The HTML. Needs jinja2 and matplotlib."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup, escape
+
+    here = files("ruvllm.report")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.tests["table"] = lambda block: isinstance(block, Table)
+
+    def swatch(series: Series) -> Markup:
+        return Markup(swatch_svg(series))
+
+    def code(text: str) -> Markup:
+        """What stands between backticks, as code."""
+        return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+    environment.filters.update(swatch=swatch, code=code, slug=slug, kinds=_kinds)
+    with drawing_on_page():
+        pictures = {
+            figure.name: [
+                Markup(panel_svg(panel, figure.height, f"{figure.name}-{i}")) for i, panel in enumerate(figure.panels)
+            ]
+            for figure in report.figures
+        }
+    css = (here / "page.css").read_text(encoding="utf-8")
+    css = css.replace("{{light}}", _declared(LIGHT)).replace("{{dark}}", _declared(DARK))
+    template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
+    page = template.render(
+        report=report, css=Markup(css), pictures=pictures, version=__version__, files=n_files
+    )
+    return page + "\n"
+
+
+def _declared(theme: Theme) -> str:
+    return " ".join(f"--{name}: {color};" for name, color in variables(theme).items())
+
+
+def _kinds(table: Table) -> list[str]:
+    """For each column the class of its cells: numbers stand at the right, words at the left."""
+    kinds = []
+    for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True) if table.rows else ():
+        if name == "report":
+            kinds.append("theirs")
+        elif all(re.match(r"[-+]?\d|$", cell) for cell in column) and max(map(len, column)) <= LONG:
+            kinds.append("number")
+        else:
+            kinds.append("words long" if max(map(len, column)) > LONG else "words")
+    return kinds or ["words"] * len(table.columns)

@@ -1,0 +1,136 @@
+"""Benchmark files put together: the models and protocols that were measured in the same setting, each from the file
+that knows most of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruvllm.protocols import PROTOCOLS
+from ruvllm.report.sources import Source
+
+__all__ = ["Measured", "Setting", "find_settings", "option_of"]
+
+Entry = dict[str, Any]
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One protocol and model: its summary and its runs."""
+
+    source: Source
+    summary: Summary
+    entries: list[Entry]
+
+    @property
+    def runs(self) -> int:
+        return len(self.entries)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What must be equal for numbers to stand in one table."""
+
+    workload: str
+    split: str
+    """Of the code workload, else empty."""
+    size: str
+    """The profile's name, or epochs x tasks where it is none."""
+    folds: int | None
+    version: str
+    measured: dict[tuple[str, str], Measured] = field(default_factory=dict)
+    """By protocol and model."""
+
+    @property
+    def title(self) -> str:
+        split = f", split by {self.split}" if self.split else ""
+        folds = f", {self.folds}-fold cross-validation" if self.folds else ""
+        return f"{self.workload.capitalize()} workload{split}, {self.size}{folds}"
+
+    @property
+    def protocols(self) -> list[str]:
+        return sorted({protocol for protocol, _ in self.measured})
+
+    @property
+    def models(self) -> list[str]:
+        """The most confident first, after the last protocol that ran it."""
+        confidence = {model: self.measured[protocol, model].summary["confidence"]
+                      for protocol in self.protocols for model in self._of(protocol)}  # fmt: skip
+        return sorted(confidence, key=lambda model: -confidence[model])
+
+    def _of(self, protocol: str) -> list[str]:
+        return [model for its_protocol, model in self.measured if its_protocol == protocol]
+
+    def rows(self, protocol: str) -> list[Measured]:
+        """The models of a protocol, the most confident first."""
+        return [self.measured[protocol, model] for model in self.models if (protocol, model) in self.measured]
+
+    def seeds(self, protocol: str) -> str:
+        """In words; of the first model."""
+        rows = self.rows(protocol)
+        seeds = [int(seed) for seed in rows[0].summary["seeds"]]
+        if len(seeds) == 1:
+            return f"seed {seeds[0]}"
+        if seeds == list(range(seeds[0], seeds[0] + len(seeds))):
+            return f"seeds {seeds[0]} to {seeds[-1]}"
+        return f"seeds {', '.join(map(str, seeds[:6]))}{' and more' if len(seeds) > 6 else ''}"
+
+
+def find_settings(sources: Sequence[Source]) -> list[Setting]:
+    """The settings in the order in which they come; of each protocol and model the file with the most runs counts, the
+    newest where several have as many.
+    """
+    settings: dict[tuple[object, ...], Setting] = {}
+    for source in sources:
+        entries: dict[tuple[str, str], list[Entry]] = {}
+        for entry in source.document["results"]:
+            entries.setdefault((entry["protocol"], entry["model"]), []).append(entry)
+        split = _split(source)
+        for summary in source.document["summaries"]:
+            key = (summary["protocol"], summary["model"])
+            found = Measured(source, summary, entries.get(key, []))
+            if not found.entries:
+                continue
+            folds = None if summary.get("folds") is None else int(summary["folds"])
+            setting = Setting(summary["workload"], split, _size(found.entries[0]), folds, source.version)
+            place = (setting.workload, setting.split, setting.size, setting.folds, setting.version)
+            known = settings.setdefault(place, setting).measured
+            if key not in known or _rank(found) > _rank(known[key]):
+                known[key] = found
+    return list(settings.values())
+
+
+def _rank(measured: Measured) -> tuple[int, str]:
+    return measured.runs, measured.source.created
+
+
+def _size(entry: Entry) -> str:
+    epochs, tasks = int(entry["epochs"]), int(entry["tasksPerEpoch"])
+    if entry["protocol"] in PROTOCOLS:
+        for name in ("quick", "standard", "full"):
+            size = PROTOCOLS[entry["protocol"]].size(name)
+            if (size.epochs, size.tasks_per_epoch) == (epochs, tasks):
+                return f"profile {name}"
+    return f"{epochs} x {tasks} tasks"
+
+
+def _split(source: Source) -> str:
+    """From the command: entries do not name it."""
+    first = source.document["results"][0] if source.document["results"] else {}
+    if not str(first.get("workload", "")).startswith("code"):
+        return ""
+    return option_of(source.document["command"], "--split", "file")
+
+
+def option_of(command: Sequence[str], name: str, default: str) -> str:
+    """The value that a command line gives to an option."""
+    value = default
+    for place, word in enumerate(command):
+        if word == name and place + 1 < len(command):
+            value = command[place + 1]
+        elif word.startswith(f"{name}="):
+            value = word.partition("=")[2]
+    return value

@@ -1,0 +1,64 @@
+"""Numbers and names as a report writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
+
+NAMES = {
+    "recallAt1": "recall@1",
+    "recallAt5": "recall@5",
+    "recallAt10": "recall@10",
+    "mrr": "MRR",
+    "ece": "ECE",
+    "frozen": "frozen",
+    "learned": "adapter",
+    "adapter": "adapter",
+    "meanRemoval": "mean removal",
+    "allButTheTop": "All-but-the-Top",
+    "ridge": "ridge regression",
+    "randomGradient": "random gradient",
+    "shuffled": "shuffled answers",
+    "code_completion": "code completion",
+    "bug_fix": "bug fix",
+    "refactor": "refactor",
+    "test_gen": "test generation",
+}
+
+
+def words(key: str) -> str:
+    """A key of a results file in words: `allButTheTop` is All-but-the-Top, `someNewKey` some new key."""
+    if key in NAMES:
+        return NAMES[key]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).replace("_", " ").lower()
+
+
+def short(key: str) -> str:
+    """The same for a narrow column: two lines of few letters."""
+    known = {"code_completion": "com-\nplete", "refactor": "refac-\ntor", "test_gen": "test\ngen."}
+    return known.get(key, words(key).replace(" ", "\n"))
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def percent_with(value: float, interval: Sequence[float]) -> str:
+    return f"{100 * value:.1f}% [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+
+
+def points_with(value: float, interval: Sequence[float], digits: int = 1, factor: float = 100) -> str:
+    """A difference with its interval, signed: in points where the factor is 100."""
+    low, high = interval
+    return f"{factor * value:+.{digits}f} [{factor * low:+.{digits}f}, {factor * high:+.{digits}f}]"
+
+
+def model_size(billions: float) -> str:
+    return f"{billions:g}B"
+
+
+def listed(names: Sequence[str]) -> str:
+    """In a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
