@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
-from functools import partial
-from typing import Any
+from operator import itemgetter
 
 from rich.console import Console
 
 from ruvllm.protocols import PROTOCOLS, Protocol, Size
-from ruvllm.table_layout import Columns, print_table
+from ruvllm.table_layout import print_table
 
-__all__ = ["print_protocols"]
+__all__ = ["print_protocols", "protocol_rows"]
 
 
 def print_protocols(console: Console) -> None:
     """A row per constant, a column per protocol."""
-    rows = [
-        {"constant": field.name.replace("_", " "), **{name: _shown(p, field.name) for name, p in PROTOCOLS.items()}}
-        for field in fields(Protocol)
-        if field.name != "name"
-    ]
-    columns: list[Columns] = [[(name, partial(_field, name))] for name in PROTOCOLS]
-    print_table(console, "Protocols", ("Constant", partial(_field, "constant")), columns, rows)
+    headings, table = protocol_rows()
+    key, *others = [(heading, itemgetter(heading)) for heading in headings]
+    rows = [dict(zip(headings, row, strict=True)) for row in table]
+    print_table(console, "Protocols", key, [[column] for column in others], rows)
 
 
-def _field(key: str, row: Mapping[str, Any]) -> str:
-    return str(row[key])
+def protocol_rows() -> tuple[list[str], list[list[str]]]:
+    """The headings, and the cells of each row."""
+    constants = [field.name for field in fields(Protocol) if field.name != "name"]
+    rows = [[name.replace("_", " "), *(_shown(p, name) for p in PROTOCOLS.values())] for name in constants]
+    return ["Constant", *PROTOCOLS], rows
 
 
 def _shown(protocol: Protocol, name: str) -> str:

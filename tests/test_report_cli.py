@@ -221,7 +221,7 @@ def test_files_too_big_for_memory_are_one_line(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--json"], "No such option: --json"),
+        (["--json"], "No such option"),
         ([], "name results files, or folders with results files in them"),
         (["compare"], "Missing argument 'A'."),
         (["compare", "a"], "Missing argument 'B'."),

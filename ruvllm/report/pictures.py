@@ -16,7 +16,7 @@ from ruvllm.report.style import LIGHT, RC, STYLES, Theme, as_variables, colors
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["PANEL_WIDTH", "drawing_on_page", "panel_svg", "save_figure", "swatch_svg"]
+__all__ = ["PANEL_WIDTH", "drawing_on_page", "panel_svg", "save_figure", "save_svg", "swatch_svg"]
 
 PANEL_WIDTH = 3.4
 MAX_COLUMNS = 3
@@ -93,7 +93,7 @@ def _mark(marker: str, color: str) -> str:
     return f'{shapes[marker]} fill="{color}"/>'
 
 
-def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT, ending: str = "") -> list[Path]:
+def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT) -> list[Path]:
     """Writes NAME.png and NAME.svg, with all panels, the title and the legend. Raises OSError."""
     import matplotlib
 
@@ -104,10 +104,22 @@ def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT, ending: str 
         canvas = _whole(figure, theme)
         raw = io.BytesIO()
         canvas.savefig(raw, format="png", metadata={"Software": None})
-        paths = [folder / f"{figure.name}{ending}.png", folder / f"{figure.name}{ending}.svg"]
+        paths = [folder / f"{figure.name}.png", folder / f"{figure.name}.svg"]
         write_atomically(paths[0], raw.getvalue())
         write_atomically(paths[1], _svg(canvas).encode())
     return paths
+
+
+def save_svg(figure: Figure, path: Path, theme: Theme, description: str) -> None:
+    """Writes the whole figure as SVG, with a description of where it comes from. Raises OSError."""
+    import matplotlib
+
+    from ruvllm.files import write_atomically
+
+    settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "path"}
+    with matplotlib.rc_context(settings):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, _svg(_whole(figure, theme), description=description).encode())
 
 
 def _whole(figure: Figure, theme: Theme) -> Canvas:
@@ -178,10 +190,11 @@ def _fit(canvas: Canvas, axes: Any, box: tuple[float, float, float, float]) -> N
     ))  # fmt: skip
 
 
-def _svg(canvas: Canvas, *, transparent: bool = False) -> str:
+def _svg(canvas: Canvas, *, transparent: bool = False, description: str | None = None) -> str:
     raw = io.StringIO()
-    canvas.savefig(raw, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})
-    return raw.getvalue()
+    metadata = {"Date": None, "Creator": None, **({} if description is None else {"Description": description})}
+    canvas.savefig(raw, format="svg", transparent=transparent, metadata=metadata)
+    return re.sub(r"[ \t]+$", "", raw.getvalue(), flags=re.MULTILINE)
 
 
 def _attribute(text: str) -> str:

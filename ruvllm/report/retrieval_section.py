@@ -11,7 +11,7 @@ from ruvllm.report.parts import Block, Figure, Panel, Series, Table, slug
 from ruvllm.report.settings import Setting
 from ruvllm.report.wording import percent, points_with, words
 
-__all__ = ["retrieval_blocks"]
+__all__ = ["measures_of", "retrieval_blocks"]
 
 INTERVAL = "CI95"
 GAIN = "gain"
@@ -28,7 +28,7 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
     blocks: list[Block] = []
     for protocol in setting.protocols:
         found = {
-            row.summary["model"]: dict(_measures(row.summary["retrieval"]))
+            row.summary["model"]: dict(measures_of(row.summary["retrieval"]))
             for row in setting.rows(protocol)
             if isinstance(row.summary.get("retrieval"), dict)
         }
@@ -43,14 +43,14 @@ Path = tuple[str, ...]
 Values = dict[str, Any]
 
 
-def _measures(node: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Values]]:
+def measures_of(node: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Values]]:
     """Every object below that holds numbers of several methods, with its place in words."""
     numbers = {key: value for key, value in node.items() if _is_number(value) or key.endswith(INTERVAL)}
     if path and sum(_is_number(value) for value in numbers.values()) > 1:
         yield path, numbers
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from _measures(value, path if key in GROUPS else (*path, words(key)))
+            yield from measures_of(value, path if key in GROUPS else (*path, words(key)))
 
 
 def _is_number(value: object) -> bool:
