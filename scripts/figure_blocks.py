@@ -93,16 +93,18 @@ def _span(values: Sequence[float]) -> str:
 def _controls_in_words(setting: Setting) -> str:
     rows = [row.summary for row in setting.rows("v3")]
     start = [s["initialResolveRate"] for s in rows]
-    changes = {name: [100 * (s["controls"][name] - s["initialResolveRate"]) for s in rows] for name in rows[0]["controls"]}
+    changes = {
+        name: [100 * (s["controls"][name] - s["initialResolveRate"]) for s in rows] for name in rows[0]["controls"]
+    }
     exact = all(change == 0 for change in changes["frozen"])
     highest = max(rows, key=lambda s: s["controls"]["shuffled"])
     return (
         f"After v3 the six models resolve {_span([s['resolveRate'] for s in rows])} of the test tasks, from "
         f"{_span(start)} before. Beside each run stand three controls on the same tasks and seeds. *Frozen*, learning "
-        f"off: the change is {'exactly 0' if exact else 'NOT 0'}. *Random gradient*, each gradient replaced by a random "
-        f"one of the same norm: at most {max(map(abs, changes['randomGradient'])):.1f} points of change. *Shuffled "
-        f"answers*, told a random candidate instead of the right one: from {min(changes['shuffled']):+.1f} to "
-        f"{max(changes['shuffled']):+.1f} points, up to {percent(highest['controls']['shuffled'])} "
+        f"off: the change is {'exactly 0' if exact else 'NOT 0'}. *Random gradient*, each gradient replaced by a "
+        f"random one of the same norm: at most {max(map(abs, changes['randomGradient'])):.1f} points of change. "
+        f"*Shuffled answers*, told a random candidate instead of the right one: from {min(changes['shuffled']):+.1f} "
+        f"to {max(changes['shuffled']):+.1f} points, up to {percent(highest['controls']['shuffled'])} "
         f"({highest['model']}), because to flatten a harmful habit helps a little even without true feedback."
     )
 
@@ -113,8 +115,8 @@ def _calibration_in_words(setting: Setting) -> str:
     scaled = [s["calibration"]["final"]["scaledEce"] for s in rows]
     return (
         f"The report asks for a confidence far below the resolve rate, so raw confidence is underconfident by design: "
-        f"its calibration error (ECE) after v3 is {min(raw):.3f} to {max(raw):.3f}. After temperature scaling fitted on "
-        f"the validation split it is at most {max(scaled):.3f}."
+        f"its calibration error (ECE) after v3 is {min(raw):.3f} to {max(raw):.3f}. After temperature scaling fitted "
+        f"on the validation split it is at most {max(scaled):.3f}."
     )
 
 
@@ -140,8 +142,8 @@ def _temperature_in_v2(document: Document) -> str:
     effect = found["overall"]["resolveRate"]
     low, high = (100 * end for end in effect["ci95"])
     return (
-        f"In v2, where what is learned depends on what was tried, a temperature that stays at 1 changes the resolve rate "
-        f"by {100 * effect['difference']:+.1f} points [{low:+.1f}, {high:+.1f}]."
+        f"In v2, where what is learned depends on what was tried, a temperature that stays at 1 changes the resolve "
+        f"rate by {100 * effect['difference']:+.1f} points [{low:+.1f}, {high:+.1f}]."
     )
 
 

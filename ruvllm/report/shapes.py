@@ -13,7 +13,7 @@ from typing import Any
 
 from ruvllm.json_file import InvalidFileError, json_type, shown
 
-__all__ = ["INTERVAL", "SHAPES", "Map", "Maybe", "check"]
+__all__ = ["INTERVAL", "SHAPES", "Map", "Maybe", "check", "check_results"]
 
 Shape = Any
 INTERVAL = (float, float)
@@ -75,6 +75,24 @@ def _below(path: str, key: str) -> str:
 def _require(holds: bool, path: str, rule: str, value: object) -> None:
     if not holds:
         raise InvalidFileError(f"{path or 'the file'} must be {rule}, not {json_type(value)}")
+
+
+def check_results(kind: str, document: dict[str, Any]) -> None:
+    """Raises InvalidFileError where a results file of this kind cannot be shown."""
+    check(document, SHAPES[kind])
+    needed = {"benchmark": ("results", "summaries"), "ablation": ("components", "models", "seeds"),
+              "stream": ("runs", "summaries"), "simd": ("measurements",)}  # fmt: skip
+    for key in needed[kind]:
+        if not document[key]:
+            raise InvalidFileError(f"{key} must not be empty")
+    for i, summary in enumerate(document["summaries"] if kind == "benchmark" else ()):
+        if not summary["seeds"]:
+            raise InvalidFileError(f"summaries[{i}].seeds must not be empty")
+    for i, run in enumerate(document["runs"] if kind == "stream" else ()):
+        n = len(run["types"])
+        for key, rows in (("before", [run["before"]]), ("rates", run["rates"])):
+            if any(len(row) != n for row in rows) or (key == "rates" and len(rows) != n):
+                raise InvalidFileError(f"runs[{i}].{key} must have a number for each of the {n} types")
 
 
 SCORES = {"resolveRate": float, "confidence": float, "ece": float, "brier": float}

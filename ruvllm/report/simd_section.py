@@ -64,7 +64,7 @@ def _figure(measurements: Sequence[dict[str, Any]]) -> Figure:
         names = [m["isa"] for m in own]
         speedups = [m["speedup"] for m in own]
         said = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, speedups, strict=True))
-        short = f"dot, n = {own[0]['sizes']['n']:g}" if own[0]["work"] == "dot" else own[0]["work"]
+        short = work if own[0]["work"] == "dot" else own[0]["work"]
         panels.append(Panel(short, f"{work}, times {own[0]['speedupOver']}: {said}.",
                             partial(_draw, names=names, values=speedups, over=own[0]["speedupOver"])))  # fmt: skip
     height = 0.75 + 0.24 * max(len({m["isa"] for m in measurements}), 1)

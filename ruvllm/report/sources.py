@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruvllm.json_file import DEFAULT_LIMITS, InvalidFileError, parse_json_object, read_regular_file, shown
-from ruvllm.report.shapes import SHAPES, check
+from ruvllm.report.shapes import SHAPES, check_results
 
 __all__ = ["Collection", "Source", "read_sources"]
 
@@ -68,7 +68,7 @@ def read_sources(paths: Sequence[Path], told: Callable[[str], None] = lambda _: 
             if kind in OTHERS:
                 others.append(f"{name}: is {OTHERS[kind]}, not a results file: left out")
                 continue
-            check(document, SHAPES[kind])
+            check_results(kind, document)
         except InvalidFileError as error:
             broken.append(f"{name}: {error}")
         except OSError as error:
