@@ -28,6 +28,9 @@ def print_table(console: Console, title: str, key: Column, groups: Sequence[Colu
         table = _table(key, left[:n], rows)
         if not _fits(console, table):
             table.padding = 0  # a single space between the columns is left
+        if not _fits(console, table):
+            for column in table.columns[1:]:  # words go on in the next line rather than being cut off
+                column.no_wrap, column.overflow = False, "fold"
         console.print(table)
         console.print()
         left = left[n:]

@@ -74,8 +74,11 @@ def test_a_wide_group_stands_alone_and_the_ones_after_it_begin_anew() -> None:
     assert tables(screen(groups, 50)) == [["f1"], ["g1"], ["h1", "i1"]]
 
 
-def test_what_cannot_fit_at_all_is_cut_off_visibly() -> None:
-    assert "…" in screen([group("g", 30)], 20)
+def test_what_cannot_fit_at_all_goes_on_in_the_next_line() -> None:
+    text = screen([group("g", 30)], 20)
+    assert "…" not in text and max(map(len, text.splitlines())) <= 20
+    cells = [line.removeprefix("rowA").split() for line in text.splitlines()[3:5]]
+    assert "".join(word for words in cells for word in words) == "g1rowA".ljust(30, ".")
 
 
 def expected_tables(widths: Sequence[Sequence[int]], width: int) -> list[list[str]]:
