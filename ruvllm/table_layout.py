@@ -28,6 +28,9 @@ def print_table(console: Console, title: str, key: Column, groups: Sequence[Colu
         table = _table(key, left[:n], rows)
         if not _fits(console, table):
             table.padding = 0  # a single space between the columns is left
+        if not _fits(console, table) and len(left[0]) > 1:
+            left[:1] = _split(console, key, left[0], rows)
+            continue
         if not _fits(console, table):
             for column in table.columns[1:]:  # words go on in the next line rather than being cut off
                 column.no_wrap, column.overflow = False, "fold"
@@ -48,6 +51,13 @@ def in_points(value: float, interval: Sequence[float]) -> str:
 
 def _fits(console: Console, table: Table) -> bool:
     return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
+
+
+def _split(console: Console, key: Column, group: Columns, rows: Sequence[Row]) -> list[Columns]:
+    """A group that is too wide, in two: as many of its columns as fit, at least one, and the others."""
+    fitting = (n for n in range(len(group) - 1, 1, -1) if _fits(console, _table(key, [group[:n]], rows)))
+    n = next(fitting, 1)
+    return [group[:n], group[n:]]
 
 
 def _table(key: Column, groups: Sequence[Columns], rows: Sequence[Row]) -> Table:

@@ -105,6 +105,7 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], *, x_label: str) -> None:
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
+    axes.locator_params(axis="x", nbins=4)
     axes.set_xlabel(x_label)
 
 
