@@ -177,7 +177,13 @@ def ablate(**arguments: Any) -> int:
 
 @command.command("protocols")
 def protocols() -> int:
-    """All constants of v1, v2 and v3 side by side."""
+    """All constants of v1, v2 and v3 side by side.
+
+    \b
+    Examples:
+      ruvllm-bench protocols
+      ruvllm-bench protocols > protocols.txt
+    """
     from rich.console import Console
 
     from ruvllm.protocol_table import print_protocols

@@ -33,6 +33,11 @@ def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     For each FILE a summary, what each hash covers and what none does. A file that does not verify is one line on
     standard error; the others are verified all the same.
 
+    \b
+    Examples:
+      ruvllm-verify results/checkpoints/*.json   all checkpoints of the runs so far
+      ruvllm-verify --json FILE                  for other programs
+
     Exit codes: 0 all files verify, 1 at least one does not, 2 wrong usage.
     """
     from ruvllm.json_file import shown

@@ -28,7 +28,8 @@ install_packages() {
     apt-get update -qq >/dev/null 2>&1 || true # an old list may still do
     apt_updated=yes
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Acquire::Retries=1 \
+    -o Acquire::http::Timeout=60 "$@" >/dev/null 2>&1 </dev/null
 }
 
 require_header() { # header, package
@@ -53,6 +54,14 @@ case "$("$compiler" --version)" in
 esac
 command -v "$other" >/dev/null || install_packages "$package" ||
   echo "no $other: the digests of its build will be skipped"
+# The report's page is opened in a real browser. It is large, so it comes while the rest is built.
+has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+browser_install=
+if ! has_browser && can_install; then
+  install_packages chromium fonts-dejavu-core &
+  browser_install=$!
+  trap 'wait' EXIT # apt-get is not left behind half done
+fi
 
 stage "virtual environment $venv"
 if [ ! -x "$venv/bin/python" ]; then
@@ -89,5 +98,10 @@ cmake --build "$build" --parallel "$jobs"
 stage "C++ tests"
 ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$jobs"
 
+if [ -n "$browser_install" ]; then
+  stage "browser"
+  wait "$browser_install" || true
+fi
+has_browser || echo "no Chromium: the report's page will not be opened in a browser"
 stage "Python tests"
 python -m pytest
