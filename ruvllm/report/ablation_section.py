@@ -15,8 +15,8 @@ __all__ = ["ablation_section", "ablation_table"]
 
 MEASURES: tuple[tuple[str, str, float], ...] = (
     ("resolveRate", "Resolve rate, points", 100.0),
-    ("tasksTo90", "Training tasks to 90% resolved", 1.0),
-    ("ece", "Calibration error (ECE), points", 100.0),
+    ("tasksTo90", "Training tasks to 90%", 1.0),
+    ("ece", "ECE, points", 100.0),
 )
 NAMES = {"resolveRate": "resolve rate", "tasksTo90": "tasks to 90%", "ece": "ECE"}
 EXPLAINED = (
