@@ -8,7 +8,7 @@ import pytest
 from bench_samples import SMALL_MODEL, small_plan
 
 from ruvllm._core import LearningEngine
-from ruvllm.metrics import Answers, answer, calibrated_summary, score
+from ruvllm.metrics import Answers, answer, calibrated_summary, score, transitions
 from ruvllm.protocols import PROTOCOLS, engine_config
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.workload import TASK_TYPES, Workload
@@ -131,3 +131,14 @@ def test_the_scaling_is_fitted_on_the_validation_part_alone(workload: Workload, 
     engine.train(parts.train[:100], learning_rate=0.004, temperature=1.0)
     own, other = calibrated(engine, workload), calibrated(engine, test_only)
     assert own["temperature"] != other["temperature"]
+
+
+def test_transitions_count_what_became_of_each_types_tasks() -> None:
+    types = np.array([0, 0, 0, 0, 2, 2], dtype=np.uint8)
+    sure = np.full(6, 0.5)
+    before = Answers(np.array([1, 1, 0, 0, 0, 1], dtype=bool), sure, types)
+    after = Answers(np.array([1, 0, 1, 0, 1, 1], dtype=bool), sure, types)
+    assert transitions(before, after) == {
+        "code_completion": {"kept": 1, "gained": 1, "lost": 1, "never": 1},
+        "refactor": {"kept": 1, "gained": 1, "lost": 0, "never": 0},
+    }

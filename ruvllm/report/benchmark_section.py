@@ -28,6 +28,10 @@ SIMULATED = (
     "The models are simulated stand-ins: their frozen start and their final v3 confidence were calibrated to the "
     "report's figures (scripts/calibrate.py); everything else is an outcome."
 )
+ENCODER = (
+    "Real input. The frozen encoder is hashed character n-grams unless the run's command names another one: of the "
+    "models only the size and the embedding dimension enter."
+)
 CONTROLS = (
     "The same tasks and seeds under three controls. Frozen: learning off, the change must be exactly 0. Random "
     "gradient: each gradient replaced by a random one of the same norm, memories off. Shuffled answers: told a random "
@@ -47,6 +51,8 @@ def benchmark_section(setting: Setting) -> Section:
     if setting.workload == "simulated":
         blocks.insert(0, SIMULATED)
         blocks += _evolution(setting)
+    elif setting.workload == "code":
+        blocks.insert(0, ENCODER)
     blocks += learning_figures(setting)
     blocks += [_final_table(setting, protocol) for protocol in setting.protocols if protocol != last]
     blocks += retrieval_blocks(setting)
@@ -221,6 +227,7 @@ def lead_of(setting: Setting) -> str:
     start = sorted(row.summary["initialResolveRate"] for row in rows)
     end = sorted(row.summary["resolveRate"] for row in rows)
     sure = [row.summary["model"] for row in rows if row.summary["gainCI95"][0] > 0]
+    split = f", split by {setting.split}" if setting.split else ""
     models = "1 model" if len(rows) == 1 else f"{len(rows)} models"
     if not sure:
         beyond = "no gain is beyond chance"
@@ -229,11 +236,11 @@ def lead_of(setting: Setting) -> str:
     else:
         beyond = f"the gain is beyond chance for {listed(sure)}"
     return (
-        f"{setting.workload.capitalize()} workload, {protocol}, {models}: from {_range(start)} of the test tasks "
-        f"resolved to {_range(end)}; {beyond}."
+        f"{setting.workload.capitalize()} workload{split}, {protocol}, {models}: from {_range(start)} of the test "
+        f"tasks resolved to {_range(end)}; {beyond}."
     )
 
 
 def _range(values: Sequence[float]) -> str:
     low, high = percent(values[0]), percent(values[-1])
-    return high if low == high else f"{low.removesuffix('%')} - {high}"
+    return high if low == high else f"{low.removesuffix('%')} to {high}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def make_comparison(report: Report, sources: Sequence[Source], pictures: Path | 
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A GitHub table; numbers to the right."""
-    lines = [_line(columns), "| --- |" + " ---: |" * (len(columns) - 1)]
+    """A GitHub table; columns of numbers to the right."""
+    numbers = [all(re.match(r"\**[-+]?\d|$", row[i]) for row in rows) for i in range(len(columns))]
+    lines = [_line(columns), "|" + "".join(" ---: |" if number else " --- |" for number in numbers)]
     return "\n".join([*lines, *map(_line, rows)])
 
 
