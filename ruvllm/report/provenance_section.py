@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ruvllm.report.parts import Block, Section, Table
 from ruvllm.report.sources import Source
@@ -23,17 +24,24 @@ COVERED = (
 
 
 def provenance_section(sources: Sequence[Source]) -> Section:
-    blocks: list[Block] = [REPLAY, _files(sources)]
-    hashes = _hashes(sources)
+    names = _short_names(sources)
+    blocks: list[Block] = [REPLAY, _files(sources, names)]
+    hashes = _hashes(sources, names)
     if hashes.rows:
         blocks.append(hashes)
     return Section("Provenance", tuple(blocks))
 
 
-def _files(sources: Sequence[Source]) -> Table:
+def _short_names(sources: Sequence[Source]) -> dict[str, str]:
+    """Of the files, without their folders where no two are alike: a page is read elsewhere."""
+    short = {source.name: Path(source.name).name for source in sources}
+    return short if len(set(short.values())) == len(short) else {name: name for name in short}
+
+
+def _files(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
     rows = tuple(
         (
-            source.name,
+            names[source.name],
             source.kind,
             source.version,
             source.created,
@@ -50,7 +58,7 @@ def _files(sources: Sequence[Source]) -> Table:
     return Table("Files", columns, rows, "The last column has the first 16 of 64 digits.")
 
 
-def _hashes(sources: Sequence[Source]) -> Table:
+def _hashes(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
     rows = []
     for source in sources:
         if source.kind != "benchmark":
@@ -64,7 +72,7 @@ def _hashes(sources: Sequence[Source]) -> Table:
                 f"{entry['seed']:.0f}{fold}",
                 entry.get("stateHash", "")[:16],
                 entry["runHash"][:16],
-                source.name,
+                names[source.name],
             ))  # fmt: skip
     return Table("Hashes of the runs", ("Run", "Seed", "stateHash", "runHash", "File"), tuple(rows), COVERED,
                  folded=True)  # fmt: skip
