@@ -124,16 +124,19 @@ def _metrics(
 
 
 def _retrieve(question: Retrieval | None, engine: LearningEngine, isa: str) -> tuple[Ranks, Ranks] | None:
-    """Ranks among all test solutions, of the frozen queries and of the adapted ones."""
+    """Ranks among all solutions of a query's group, of the frozen queries and of the adapted ones."""
     if question is None:
         return None
-    n = len(question.queries)
-    right = np.arange(n, dtype=np.int32)
-    adapted = engine.adapt(question.queries, np.zeros(n, dtype=np.uint8))
-    return (
-        retrieval_ranks(question.queries, question.solutions, right, isa=isa),
-        retrieval_ranks(adapted, question.solutions, right, isa=isa),
-    )
+    adapted = engine.adapt(question.queries, question.types)
+    return _ranks(question, question.queries, isa), _ranks(question, adapted, isa)
+
+
+def _ranks(question: Retrieval, queries: NDArray[np.float32], isa: str) -> Ranks:
+    ranks = np.empty(len(queries), dtype=np.int32)
+    for block in question.blocks():
+        rows = np.ascontiguousarray(queries[block.members])
+        ranks[block.members] = retrieval_ranks(rows, block.solutions, block.right, isa=isa)
+    return ranks
 
 
 def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def build_code_tasks(corpus: Corpus, *, dim: int, seed: int, split: str, fold: F
         parts,
         digest=code.digest,
         details=details,
-        retrieval=Retrieval(code.queries[parts.test], code.solutions[parts.test]),
+        retrieval=Retrieval.by_type(code.queries[parts.test], code.solutions[parts.test], types[parts.test]),
     )
 
 

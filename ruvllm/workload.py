@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from ruvllm._core import TaskSource
 
-__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "Workload"]
+__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Workload"]
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
 
+FloatRows = NDArray[np.float32]
 Numbers = NDArray[np.uint32]
 
 
@@ -30,12 +32,49 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retrieval:
-    """The retrieval question of a corpus: which of all solutions of the test part belongs to each query?"""
+    """The retrieval question of a corpus: which of many solutions belongs to each query?
 
-    queries: NDArray[np.float32]
+    A query's candidates are the solutions of its group: by default those of all queries of its type.
+    """
+
+    queries: FloatRows
     """(n, d) unit rows."""
-    solutions: NDArray[np.float32]
-    """(n, d) unit rows; solution i is the right one of query i."""
+    solutions: FloatRows
+    """(m, d) unit rows."""
+    types: NDArray[np.uint8]
+    """(n,) indices into TASK_TYPES."""
+    right: NDArray[np.int32]
+    """(n,): the row of the right solution, which is of the query's group."""
+    groups: NDArray[np.int32]
+    """(n,): the group of each query."""
+    solution_groups: NDArray[np.int32]
+    """(m,): the group of each solution."""
+
+    @classmethod
+    def by_type(cls, queries: FloatRows, solutions: FloatRows, types: NDArray[np.uint8]) -> Retrieval:
+        """Solution i is the right one of query i; both are (n, d)."""
+        groups = types.astype(np.int32)
+        return cls(queries, solutions, types, np.arange(len(queries), dtype=np.int32), groups, groups)
+
+    def blocks(self) -> Iterator[RetrievalBlock]:
+        """The question of each group by itself, in the order of the groups; every query is in one."""
+        for group in np.unique(self.groups):
+            members = np.flatnonzero(self.groups == group)
+            candidates = np.flatnonzero(self.solution_groups == group)
+            right = np.searchsorted(candidates, self.right[members]).astype(np.int32)
+            yield RetrievalBlock(members, self.solutions[candidates], right)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalBlock:
+    """Queries with the same candidates."""
+
+    members: NDArray[np.int64]
+    """(k,): numbers of the queries."""
+    solutions: FloatRows
+    """(j, d): their candidates."""
+    right: NDArray[np.int32]
+    """(k,): the row of each query's right one among them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,3 +95,6 @@ class Workload:
     details: dict[str, Any] = field(default_factory=dict)
     """Arguments that made the workload, for the `run` block of a checkpoint."""
     retrieval: Retrieval | None = None
+    """Of the test part."""
+    transfer: Retrieval | None = None
+    """Of other input, of which training has seen nothing."""
