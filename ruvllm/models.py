@@ -14,7 +14,7 @@ class ModelProfile:
 
     name: str
     params_b: float
-    """Parameters, in billions."""
+    """Parameters, in billions; 0 where nobody has said (an encoder of a user's)."""
     context: int
     """Context window, in tokens."""
     embedding_dim: int
@@ -34,6 +34,10 @@ class ModelProfile:
     def number(self) -> int:
         """Position in MODELS, which names the model's random streams."""
         return [model.name for model in MODELS].index(self.name)
+
+    def efficiency(self, resolve_rate: float) -> float:
+        """Resolve rate per billion parameters; 0 where their number is not known."""
+        return resolve_rate / self.params_b if self.params_b else 0.0
 
 
 # habit and visibility: found by scripts/calibrate.py on seeds 100 to 102, before the present v1 and v2;
