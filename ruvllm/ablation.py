@@ -10,9 +10,9 @@ from typing import Any
 from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.benchmark import Options, Reporter, make_cell
 from ruvllm.cell import Cell
-from ruvllm.corpus import Corpus
 from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import PROTOCOLS, Protocol
+from ruvllm.real_input import RealInput
 from ruvllm.training import TrainedRun, train
 
 __all__ = ["COMPONENTS", "GOAL", "Component", "components_of", "run_ablation", "tasks_to_goal"]
@@ -63,7 +63,7 @@ def components_of(protocol: Protocol) -> list[Component]:
     return [c for c in COMPONENTS if all(getattr(protocol, field) != value for field, value in c.changes.items())]
 
 
-def run_ablation(options: Options, corpus: Corpus | None, jobs: int, reporter: Reporter) -> list[dict[str, Any]]:
+def run_ablation(options: Options, given: RealInput | None, jobs: int, reporter: Reporter) -> list[dict[str, Any]]:
     """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
 
     Options must name one protocol. No controls and no checkpoints.
@@ -73,7 +73,7 @@ def run_ablation(options: Options, corpus: Corpus | None, jobs: int, reporter: R
     variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
     variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
     runs = [
-        (without, make_cell(options, changed, model, seed, corpus))
+        (without, make_cell(options, changed, model, seed, given))
         for model in options.models
         for seed in options.seeds
         for without, changed in variants

@@ -10,17 +10,17 @@ from typing import Protocol as Interface
 
 from ruvllm import code_tasks
 from ruvllm.cell import Cell, Entry, run_cell
-from ruvllm.corpus import Corpus
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import MODELS, ModelProfile
 from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import PROTOCOLS, Protocol, Size, lora_rank
+from ruvllm.real_input import RealInput
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.training import RunPlan
 from ruvllm.workload import Workload
 
 __all__ = [
-    "CODE_MODELS",
+    "REAL_MODELS",
     "Options",
     "Reporter",
     "dataset_size",
@@ -31,20 +31,20 @@ __all__ = [
     "run_cells",
 ]
 
-CODE_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
-"""The code workload has no encoder of its own per model, only its dimension: d = 1536 and d = 4096."""
+REAL_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
+"""Real input has no encoder of its own per model, only its dimension: d = 1536 and d = 4096."""
 QUICK_MODELS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything that decides the result, but for the corpus."""
+    """Everything that decides the result, but for what files hold."""
 
     protocols: tuple[str, ...] = ("v3",)
     profile: str = "full"
     models: tuple[ModelProfile, ...] = MODELS
     workload: str = "simulated"
-    """"simulated" or "code"."""
+    """"simulated", "code" or "jsonl"."""
     split: str = "file"
     """Of the code workload: "file" or "function"."""
     seeds: tuple[int, ...] = (0,)
@@ -54,7 +54,7 @@ class Options:
     controls: bool = True
     """Each run once more under each control: nothing learned, random gradients, shuffled answers."""
     rank: int | None = None
-    """None: the protocol's own; 16 on the code workload."""
+    """None: the protocol's own; 16 on real input."""
     isa: str = "auto"
 
 
@@ -73,15 +73,15 @@ class Reporter(Interface):
 
 def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
     """The models that run when none are named."""
-    if workload == "code":
-        return tuple(model for model in MODELS if model.name in CODE_MODELS)
+    if workload != "simulated":
+        return tuple(model for model in MODELS if model.name in REAL_MODELS)
     return MODELS[:QUICK_MODELS] if profile == "quick" else MODELS
 
 
-def make_cells(options: Options, corpus: Corpus | None = None) -> list[Cell]:
-    """One cell per protocol, model, seed and fold, in this order. The code workload needs its corpus."""
+def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
+    """One cell per protocol, model, seed and fold, in this order. `given`: None for the simulated workload."""
     return [
-        make_cell(options, PROTOCOLS[name], model, seed, corpus, fold)
+        make_cell(options, PROTOCOLS[name], model, seed, given, fold)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
@@ -94,7 +94,7 @@ def make_cell(
     protocol: Protocol,
     model: ModelProfile,
     seed: int,
-    corpus: Corpus | None = None,
+    given: RealInput | None = None,
     fold: Fold | None = None,
 ) -> Cell:
     """One cell of a protocol, which may be a changed one."""
@@ -102,13 +102,11 @@ def make_cell(
     parts = ORDINARY if fold is None else fold
     rank, rate = lora_rank(protocol, model.params_b), None
     build: Callable[[], Workload]
-    if corpus is None:
+    if given is None:
         build = partial(build_simulated_workload, model, dataset_size(options.profile), seed, options.isa, parts)
     else:
-        rank, rate = code_tasks.RANK, code_tasks.base_rate(protocol)
-        build = partial(
-            code_tasks.build_code_tasks, corpus, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts
-        )
+        rank, rate = code_tasks.RANK, given.base_rate(protocol)
+        build = partial(given.build, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts)
     plan = RunPlan(protocol, size, options.rank or rank, seed, base_rate=rate, stream=options.stream, isa=options.isa)
     return Cell(model, plan, options.profile, build, fold, options.controls)
 

@@ -72,7 +72,10 @@ def run_cell(
     wanted = CONTROLS.items() if cell.controls else ()
     controls = {name: _control(cell, workload, control, cancelled) for name, control in wanted}
     ranks = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
+    elsewhere = _retrieve(workload.transfer, run.engine, cell.plan.isa)
     metrics = _metrics(workload, run, controls, ranks)
+    if elsewhere is not None:
+        metrics["transfer"] = _figures(elsewhere)
     written = _save(cell, workload, run, metrics, folder)
     return {
         **_identity(cell, workload),
@@ -80,11 +83,12 @@ def run_cell(
         **metrics,
         "antiOverfitting": anti_overfitting(cell.plan, workload, run, metrics["holdout"], cell.fold),
         "patterns": run.engine.pattern_count,
-        "efficiency": metrics["final"]["resolveRate"] / cell.model.params_b,
+        "efficiency": cell.model.efficiency(metrics["final"]["resolveRate"]),
         "seconds": run.seconds,
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
         "answers": _answers(workload, run, ranks),
+        **({} if elsewhere is None else {"transferAnswers": _transfer_answers(workload, elsewhere)}),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
         "checkpoint": str(written.path),
@@ -114,13 +118,17 @@ def _metrics(
         "controls": controls,
     }
     if ranks is not None:
-        frozen, learned = ranks
-        metrics["retrieval"] = {
-            "queries": len(frozen),
-            "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
-            "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
-        }
+        metrics["retrieval"] = _figures(ranks)
     return metrics
+
+
+def _figures(ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
+    frozen, learned = ranks
+    return {
+        "queries": len(frozen),
+        "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
+        "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
+    }
 
 
 def _retrieve(question: Retrieval | None, engine: LearningEngine, isa: str) -> tuple[Ranks, Ranks] | None:
@@ -148,9 +156,19 @@ def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | N
         "confidence": run.final.confidence.tolist(),
     }
     if ranks is not None:
+        answers["types"] = workload.types[workload.parts.test].tolist()
         answers["reciprocalRankInitially"] = reciprocal_ranks(ranks[0]).tolist()
         answers["reciprocalRank"] = reciprocal_ranks(ranks[1]).tolist()
     return answers
+
+
+def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
+    assert workload.transfer is not None
+    return {
+        "types": workload.transfer.types.tolist(),
+        "reciprocalRankInitially": reciprocal_ranks(ranks[0]).tolist(),
+        "reciprocalRank": reciprocal_ranks(ranks[1]).tolist(),
+    }
 
 
 def _identity(cell: Cell, workload: Workload) -> dict[str, Any]:

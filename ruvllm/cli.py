@@ -49,7 +49,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @run_options(
-    seeds_help="Run N seeds from --seed on; means and intervals over them.  [default: 1; code: 3; blocked: 5]",
+    seeds_help="Run N seeds from --seed on; means and intervals over them.  [default: 1; real input: 3; blocked: 5]",
     several_protocols=True,
 )
 @click.option("--folds", type=click.IntRange(3, 20), metavar="K",
@@ -75,7 +75,9 @@ def command(**arguments: Any) -> int:
       ruvllm-bench ablate                             what each component brings
       ruvllm-bench protocols                          all constants of v1, v2 and v3
       ruvllm-bench simd                               how fast the kernels are on this machine
-      ruvllm-bench --workload code --split function   docstring to code, on the standard library
+      ruvllm-bench --workload code                    the four task types, made from the standard library
+      ruvllm-bench --workload code --tasks docstring  which function does a docstring describe?
+      ruvllm-bench --workload jsonl:my-tasks.jsonl    your own tasks
       ruvllm-bench --models Phi-3-mini-4k --json      for other programs
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (its gain's 95%
@@ -87,8 +89,8 @@ def command(**arguments: Any) -> int:
         return 0
     if arguments["stream"] == "blocked":
         return _blocked(arguments)
-    code = arguments["workload"].startswith("code")
-    return _benchmark(start(arguments, default_seeds=3 if code else 1, checkpoints=True))
+    real = arguments["workload"] != "simulated"
+    return _benchmark(start(arguments, default_seeds=3 if real else 1, checkpoints=True))
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -117,7 +119,7 @@ def _benchmark(run: Run) -> int:
 
     try:
         with run.reporter:
-            cells = make_cells(run.options, run.corpus)
+            cells = make_cells(run.options, run.given)
             results = run_cells(cells, run.out / "checkpoints", run.jobs, run.reporter)
     except (CheckpointConflictError, ValueError, OSError) as error:
         raise Failure(str(error)) from error
@@ -168,7 +170,7 @@ def ablate(**arguments: Any) -> int:
     run = start(arguments, default_seeds=10, least_seeds=FEWEST_SEEDS)
     try:
         with run.reporter:
-            runs = run_ablation(run.options, run.corpus, run.jobs, run.reporter)
+            runs = run_ablation(run.options, run.given, run.jobs, run.reporter)
     except ValueError as error:
         raise Failure(str(error)) from error
     give_out(run, make_ablation_document(runs, run.options, run.command), print_ablation)

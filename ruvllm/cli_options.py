@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ruvllm.benchmark import Options
-    from ruvllm.corpus import Corpus
+    from ruvllm.encoders import Encoder
     from ruvllm.progress import QuietReporter
+    from ruvllm.real_input import RealInput
 
 __all__ = [
     "ISAS",
@@ -38,6 +39,7 @@ __all__ = [
 PROGRAM = "ruvllm-bench"
 MAX_SEED = 2**53 - 1
 PROTOCOLS = ("v1", "v2", "v3")
+CODE_TASKS = ("all", "docstring", "code_completion", "bug_fix", "refactor", "test_gen")
 ISAS = "scalar|sse4.1|avx2|avx512|neon"
 """For the help, which does not load the core to ask what this CPU has; check_isas() does."""
 
@@ -61,12 +63,21 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Which version of the learning stack: v1 one adapter, v2 curriculum, v3 all of it."),
         click.option("--models", "model_names", multiple=True, metavar="NAME",
                      help="Only this model; may be given several times or as a list with commas."),
-        click.option("--workload", default="simulated", show_default=True, metavar="simulated|code[:PATH]",
-                     help="Tasks made from keys, or from a Python source tree: the interpreter's standard library by "
-                     "default."),
+        click.option("--workload", default="simulated", show_default=True, metavar="simulated|code[:PATH]|jsonl:FILE",
+                     help="Tasks made from keys; from a Python source tree, by default the interpreter's standard "
+                     "library; or a file of your own, a task per line, or in SWE-bench's form."),
+        click.option("--tasks", "kind", type=click.Choice(CODE_TASKS), default="all", show_default=True,
+                     help="Code only. all: the four types. docstring: which of all functions does a docstring "
+                     "describe? Or one type alone."),
         click.option("--split", type=click.Choice(["file", "function"]), default="file", show_default=True,
                      help="Code only. file: test on files never seen. function: the files are known, the queries are "
                      "new."),
+        click.option("--encoder", "encoder_name", default="hash", show_default=True,
+                     metavar="hash|sentence-transformers:MODEL|transformers:MODEL|python:MODULE.FUNCTION",
+                     help="Real input only: what makes vectors of texts. hash: character n-grams, nothing to install. "
+                     "MODEL is a folder or a name."),
+        click.option("--transfer", metavar="jsonl:FILE",
+                     help="Real input only: measure retrieval on these tasks too, of which training sees nothing."),
         click.option("--rank", type=click.IntRange(1, 256), help="LoRA rank, instead of the protocol's."),
         click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="First seed."),
         click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help=seeds_help),
@@ -118,16 +129,20 @@ class Output:
 class Run(Output):
     """Checked arguments: what to run, on which input, and where to."""
 
-    def __init__(self, arguments: dict[str, Any], options: Options, checkpoints: bool) -> None:
+    def __init__(
+        self, arguments: dict[str, Any], options: Options, encoder: Encoder | None, checkpoints: bool
+    ) -> None:
         super().__init__(arguments, checkpoints=checkpoints)
         self.options = options
         self.jobs: int = arguments["jobs"]
-        self.corpus = _read_corpus(arguments["workload"], self.reporter)
+        self.given = _read_input(arguments, encoder, self.reporter)
 
 
 def start(arguments: dict[str, Any], *, default_seeds: int, least_seeds: int = 1, checkpoints: bool = False) -> Run:
     """Checks the arguments of run_options(); everything that can be found out before the first epoch."""
-    return Run(arguments, _options(arguments, default_seeds, least_seeds), checkpoints)
+    _check_real_options(arguments)
+    encoder = _encoder(arguments["encoder_name"])
+    return Run(arguments, _options(arguments, encoder, default_seeds, least_seeds), encoder, checkpoints)
 
 
 def give_out(run: Output, document: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]) -> None:
@@ -152,8 +167,11 @@ def give_out(run: Output, document: dict[str, Any], show: Callable[[Console, dic
         discard_output()
 
 
-def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) -> Options:
+def _options(
+    arguments: dict[str, Any], encoder: Encoder | None, default_seeds: int, least_seeds: int
+) -> Options:
     from ruvllm.benchmark import Options, models_of
+    from ruvllm.encoder_choice import models_for
     from ruvllm.models import find_models
 
     kind = _workload_kind(arguments["workload"])
@@ -161,6 +179,8 @@ def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) ->
     names = [name.strip() for text in arguments["model_names"] for name in text.split(",")]
     try:
         models = find_models(names) if names else models_of(kind, arguments["profile"])
+        if encoder is not None:
+            models = models_for(encoder, models if names else None)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--models'") from error
     protocol = arguments["protocol"]
@@ -179,10 +199,38 @@ def _options(arguments: dict[str, Any], default_seeds: int, least_seeds: int) ->
 
 
 def _workload_kind(workload: str) -> str:
-    kind = workload.partition(":")[0]
-    if kind not in ("simulated", "code") or workload == "code:" or (kind == "simulated" and workload != "simulated"):
-        raise click.BadParameter(f"must be simulated, code or code:PATH, not {workload!r}", param_hint="'--workload'")
+    kind, colon, path = workload.partition(":")
+    if not {"simulated": not colon, "code": bool(path) or not colon, "jsonl": bool(path)}.get(kind, False):
+        raise click.BadParameter(
+            f"must be simulated, code, code:PATH or jsonl:FILE, not {workload!r}", param_hint="'--workload'"
+        )
     return kind
+
+
+def _check_real_options(arguments: dict[str, Any]) -> None:
+    """Options that would change nothing are refused."""
+    kind = _workload_kind(arguments["workload"])
+    if kind != "code" and arguments["kind"] != "all":
+        raise click.UsageError("--tasks is for the code workload")
+    if kind == "simulated" and (arguments["encoder_name"] != "hash" or arguments["transfer"] is not None):
+        raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
+    transfer = arguments["transfer"]
+    if transfer is not None and not (transfer.startswith("jsonl:") and transfer != "jsonl:"):
+        raise click.BadParameter(f"must be jsonl:FILE, not {transfer!r}", param_hint="'--transfer'")
+
+
+def _encoder(name: str) -> Encoder | None:
+    """None for the default one."""
+    if name == "hash":
+        return None
+    from ruvllm.encoder_choice import UnknownEncoderError, make_encoder
+
+    try:
+        return make_encoder(name)
+    except UnknownEncoderError as error:
+        raise click.BadParameter(str(error), param_hint="'--encoder'") from error
+    except ValueError as error:
+        raise Failure(str(error)) from error
 
 
 def _seeds(arguments: dict[str, Any], default: int, least: int) -> tuple[int, ...]:
@@ -222,15 +270,21 @@ def _prepare_folders(out: Path, checkpoints: bool) -> None:
         raise Failure(str(error)) from error
 
 
-def _read_corpus(workload: str, reporter: QuietReporter) -> Corpus | None:
-    from ruvllm.corpus import read_corpus
-
-    kind, _, path = workload.partition(":")
-    if kind != "code":
+def _read_input(arguments: dict[str, Any], encoder: Encoder | None, reporter: QuietReporter) -> RealInput | None:
+    if _workload_kind(arguments["workload"]) == "simulated":
         return None
-    reporter.note(f"Reading Python source: {path or 'the standard library'}")
+    from ruvllm.real_input import read_input
+
     try:
-        return read_corpus(path or None)
+        with reporter:
+            return read_input(
+                arguments["workload"],
+                kind=arguments["kind"],
+                encoder=encoder,
+                transfer=arguments["transfer"],
+                note=reporter.note,
+                watch=reporter.work,
+            )
     except ValueError as error:
         raise Failure(str(error)) from error
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource
 from ruvllm.code_workload import build_code_workload
 from ruvllm.corpus import Corpus
+from ruvllm.encoders import Encoder
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.protocols import Protocol
+from ruvllm.text_tasks import TextTask, texts_digest
+from ruvllm.text_workload import CANDIDATES, transfer_question
 from ruvllm.workload import TASK_TYPES, Parts, Retrieval, Workload
 
 __all__ = ["CANDIDATES", "RANK", "base_rate", "build_code_tasks"]
 
-CANDIDATES = 8
 RANK = 16
 RATES = {"v3": 0.02}
 """Real text needs more directions than the simulated repair, and v3 larger steps than its own base rate; v1 and v2 did
@@ -26,9 +30,20 @@ def base_rate(protocol: Protocol) -> float:
     return RATES.get(protocol.name, protocol.base_rate)
 
 
-def build_code_tasks(corpus: Corpus, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
-    """Tasks of a corpus at dimension d: complete the function that a docstring describes. All are of one type."""
-    code = build_code_workload(corpus.tasks, dim=dim, seed=seed, split=split, fold=fold, n_candidates=CANDIDATES)
+def build_code_tasks(
+    corpus: Corpus,
+    *,
+    dim: int,
+    seed: int,
+    split: str,
+    fold: Fold = ORDINARY,
+    encoder: Encoder | None = None,
+    transfer: Sequence[TextTask] = (),
+) -> Workload:
+    """Docstring to body, at dimension d: complete the function that a docstring describes. All are of one type."""
+    code = build_code_workload(
+        corpus.tasks, dim=dim, seed=seed, split=split, fold=fold, n_candidates=CANDIDATES, encoder=encoder
+    )
     n = len(code.tasks)
     types = np.full(n, TASK_TYPES.index("code_completion"), dtype=np.uint8)
     categories = np.zeros(n, dtype=np.uint8)  # all Python
@@ -37,6 +52,7 @@ def build_code_tasks(corpus: Corpus, *, dim: int, seed: int, split: str, fold: F
     )
     parts = Parts(*(_numbers(part) for part in (code.train, code.valid, code.test, code.holdout)))
     details = {
+        "kind": "docstring",
         "split": split,
         "dim": dim,
         "encoder": code.encoder_name,
@@ -44,6 +60,8 @@ def build_code_tasks(corpus: Corpus, *, dim: int, seed: int, split: str, fold: F
         "tasks": n,
         "inputDigest": code.digest,
     }
+    if transfer:
+        details["transferDigest"] = texts_digest(transfer)
     return Workload(
         "code",
         source,
@@ -54,6 +72,7 @@ def build_code_tasks(corpus: Corpus, *, dim: int, seed: int, split: str, fold: F
         digest=code.digest,
         details=details,
         retrieval=Retrieval.by_type(code.queries[parts.test], code.solutions[parts.test], types[parts.test]),
+        transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
     )
 
 

@@ -6,19 +6,19 @@ nothing of a test body is seen before the test.
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import Purpose, RandomStream, squared_norm
+from ruvllm._core import Purpose, RandomStream
 from ruvllm.code_candidates import draw_candidates
 from ruvllm.code_split import PARTS, Split, split_by_file, split_by_function
 from ruvllm.corpus import CodeTask, corpus_digest
 from ruvllm.encoders import Encoder, HashedNgramEncoder
 from ruvllm.folds import ORDINARY, Fold
+from ruvllm.unit_rows import unit_rows
 
 __all__ = ["CodeWorkload", "build_code_workload"]
 
@@ -43,9 +43,14 @@ class CodeWorkload:
     """(n,) in [0, 1), drawn uniformly from the seed: the share of hard negatives among the distractors."""
     split: Split
     """Indices of the tasks in train, valid, test and holdout."""
-    encoder_name: str
+    encoder: Encoder
+    """What made the vectors, fitted."""
     digest: str
     """SHA-256 of the input: the corpus, the encoder's name and, where the encoder is not ours, its vectors."""
+
+    @property
+    def encoder_name(self) -> str:
+        return self.encoder.name
 
     @property
     def dim(self) -> int:
@@ -94,8 +99,8 @@ def build_code_workload(
     _check_sizes(parts, bodies, n_candidates, split)
 
     encoder = encoder or _default_encoder(tasks, parts.train, dim)
-    queries = _unit_rows(encoder, [task.prompt for task in tasks], dim)
-    solutions = _unit_rows(encoder, [task.solution for task in tasks], dim)
+    queries = unit_rows(encoder, [task.prompt for task in tasks], dim)
+    solutions = unit_rows(encoder, [task.solution for task in tasks], dim)
     difficulty = RandomStream(seed, Purpose.DATASET).uniform(len(tasks))
     candidates = np.empty((len(tasks), n_candidates), dtype=np.int32)
     right = np.empty(len(tasks), dtype=np.int32)
@@ -107,7 +112,7 @@ def build_code_workload(
     for array in (queries, solutions, candidates, right, difficulty):
         array.setflags(write=False)
     digest = _input_digest(tasks, encoder, queries, solutions)
-    return CodeWorkload(tasks, queries, solutions, candidates, right, difficulty, parts, encoder.name, digest)
+    return CodeWorkload(tasks, queries, solutions, candidates, right, difficulty, parts, encoder, digest)
 
 
 def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Split:
@@ -139,23 +144,6 @@ def _default_encoder(tasks: Sequence[CodeTask], train: Indices, dim: int) -> Has
     chosen = [tasks[i] for i in train.tolist()]
     texts = [task.prompt for task in chosen] + [task.solution for task in chosen]
     return HashedNgramEncoder(dim, sublinear_tf=True).fit(texts)
-
-
-def _unit_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> FloatRows:
-    """The encoder's vectors, each of length 1; a vector of zeros stays so."""
-    rows = encoder.encode(texts)
-    if rows.shape != (len(texts), dim) or rows.dtype != np.float32:
-        raise ValueError(
-            f"encoder {encoder.name!r} must give float32 ({len(texts)}, {dim}), not {rows.dtype} {rows.shape}"
-        )
-    if isinstance(encoder, HashedNgramEncoder):
-        return rows  # already of length 1
-    if not np.isfinite(rows).all():
-        raise ValueError(f"encoder {encoder.name!r} gave a vector that is not finite")
-    largest = np.abs(rows).max(axis=1, keepdims=True)  # first, so that no square overflows or vanishes
-    scaled = np.divide(rows, np.where(largest > 0, largest, 1), dtype=np.float32, order="C")
-    lengths = [math.sqrt(squared_norm(row)) or 1.0 for row in scaled]
-    return np.divide(scaled, np.array(lengths, dtype=np.float32)[:, None])
 
 
 def _input_digest(tasks: Sequence[CodeTask], encoder: Encoder, queries: FloatRows, solutions: FloatRows) -> str:

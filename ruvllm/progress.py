@@ -16,10 +16,17 @@ from rich.table import Column, Table
 __all__ = ["BarReporter", "LineReporter", "QuietReporter"]
 
 
+SECONDS_BETWEEN_LINES = 10.0
+"""Of the same work; shorter work says nothing."""
+
+
 class QuietReporter:
     """Says nothing."""
 
     def note(self, text: str) -> None: ...
+    def work(self, label: str, done: int, total: int) -> None:
+        """Reading or encoding: `done` of `total` so far. Called often, from several threads."""
+
     def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None: ...
     def epoch(
         self, label: str, done: int, total: int, test_resolve_rate: float | None, confidence: float | None
@@ -41,6 +48,18 @@ class LineReporter(QuietReporter):
         self._lock = threading.Lock()
         self._done = 0
         self._total = 0
+        self._spoken: dict[str, float] = {}
+
+    def work(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if done >= total:
+                self._spoken.pop(label, None)
+                return
+            if now - self._spoken.setdefault(label, now) < SECONDS_BETWEEN_LINES:
+                return
+            self._spoken[label] = now
+        self.note(f"{label}: {done / total:.0%}")
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -97,12 +116,22 @@ class BarReporter(QuietReporter):
         )
         self._clock = clock
         self._lock = threading.Lock()
+        self._work: dict[str, TaskID] = {}
         self._bars: dict[str, _Bar] = {}
         self._bar_of: dict[str, str] = {}
         self._overall: _Bar | None = None
 
     def note(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)
+
+    def work(self, label: str, done: int, total: int) -> None:
+        with self._lock:
+            if label not in self._work:
+                self._work[label] = self._add(label)
+            if done >= total:
+                self._progress.remove_task(self._work.pop(label))
+            else:
+                self._progress.update(self._work[label], completed=done / total)
 
     def __enter__(self) -> Self:
         self._progress.start()

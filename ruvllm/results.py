@@ -11,6 +11,7 @@ from typing import Any
 
 from ruvllm._core import active_isa, build_info
 from ruvllm.bootstrap import bootstrap_intervals, describe
+from ruvllm.by_type import summarise_all, summarise_by_type
 from ruvllm.cell import Entry
 from ruvllm.report_figures import REPORT
 from ruvllm.statistics import mean
@@ -119,6 +120,9 @@ def _summary(entries: Sequence[Entry]) -> Summary:
             }
             for key in ("recallAt1", "mrr")
         }
+        summary["byType"] = summarise_by_type([entry["answers"] for entry in entries], BOOTSTRAP_SEED)
+    if "transferAnswers" in first:
+        summary["transfer"] = summarise_all([entry["transferAnswers"] for entry in entries], BOOTSTRAP_SEED)
     return summary
 
 

@@ -33,15 +33,19 @@ BESIDE_EXPLAINED = (
     "Beside the report: percent, the interval by bootstrap over seeds and tasks. Calibrated to it are v1 initial and "
     "v3 confidence (scripts/calibrate.py); the others are outcomes."
 )
-RETRIEVAL_EXPLAINED = "Retrieval: each test query among all test solutions, by the adapter alone."
+RETRIEVAL_EXPLAINED = (
+    "Retrieval: each test query among all test solutions of its type (for issues: all files of its repository), by the "
+    "adapter alone. Where tasks have wrong answers of their own, these are among them."
+)
 
 
 MODEL = ("\nModel", lambda s: str(s["model"]))
+TASK_TYPE = ("\nTask type", lambda row: str(row["type"]))
 RESULT_COLUMNS: Columns = (
-    ("\nParams", lambda s: f"{s['paramsB']:g}B"),
+    ("\nParams", lambda s: f"{s['paramsB']:g}B" if s["paramsB"] else "?"),
     ("Resolve\nrate", lambda s: f"{s['resolveRate']:.1%}"),
     ("\nConfidence", lambda s: f"{s['confidence']:.1%}"),
-    ("\nEfficiency", lambda s: f"{s['efficiency']:.1%}/B"),
+    ("\nEfficiency", lambda s: f"{s['efficiency']:.1%}/B" if s["paramsB"] else "?"),
     ("LoRA\nrank", lambda s: str(s["loraRank"])),
     ("\nPatterns", lambda s: f"{s['patterns']:g}"),
 )
@@ -75,6 +79,10 @@ CALIBRATION_END: Columns = (
     ("Confidence\nraw", lambda s: f"{s['confidence']:.1%}"),
     ("\nscaled", lambda s: f"{s['calibration']['final']['scaledConfidence']:.1%}"),
 )
+TYPE_MEASURES = (
+    ("Resolve rate", "resolveRate"), ("recall@1", "recallAt1"), ("recall@3", "recallAt3"), ("recall@5", "recallAt5"),
+    ("MRR", "mrr"),
+)  # fmt: skip
 REPORT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("v1Initial", "v1 initial"),
     ("v1Final", "v1 final"),
@@ -102,6 +110,12 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
         print_table(console, f"{title}: calibration", MODEL, (CALIBRATION_START, CALIBRATION_END), rows)
         if "retrieval" in rows[0]:
             print_table(console, f"{title}: retrieval", MODEL, (RECALL_COLUMNS, MRR_COLUMNS), rows)
+            _print_by_type(console, title, rows)
+        if "transfer" in rows[0]:
+            figures = [{"model": s["model"], **s["transfer"]} for s in rows]
+            columns = [_measure_columns(name, key) for name, key in TYPE_MEASURES[1:]]
+            tasks = f"{rows[0]['transfer']['tasks'] // _runs(rows[0])} tasks of other input"
+            print_table(console, f"{title}: transfer to {tasks}", MODEL, columns, figures)
     notes = [GAINS_EXPLAINED]
     if summaries[0]["controls"]:
         notes.append(CONTROLS_EXPLAINED)
@@ -129,6 +143,26 @@ def _print_ranking(console: Console, ranked: Mapping[str, Sequence[str]]) -> Non
 
 def _named(key: str, row: Mapping[str, Any]) -> str:
     return str(row[key])
+
+
+def _print_by_type(console: Console, title: str, rows: Sequence[Summary]) -> None:
+    """A table per model, a row per task type."""
+    columns = [_measure_columns(name, key) for name, key in TYPE_MEASURES]
+    for summary in rows:
+        typed = [{"type": name, **figures} for name, figures in summary["byType"].items()]
+        print_table(console, f"{title}: {summary['model']} by task type", TASK_TYPE, columns, typed)
+
+
+def _runs(summary: Summary) -> int:
+    return len(summary["seeds"]) * (summary["folds"] or 1)
+
+
+def _measure_columns(title: str, key: str) -> Columns:
+    return (
+        (f"{title}\nfrozen", lambda row: f"{row[key]['frozen']:.1%}"),
+        ("\nlearned", lambda row: f"{row[key]['learned']:.1%}"),
+        ("\ngain [95%]", lambda row: in_points(row[key]["gain"], row[key]["gainCI95"])),
+    )
 
 
 def _recommended(models: Mapping[str, str | None]) -> str:

@@ -176,6 +176,7 @@ def hand_made(
         "checkpoint": "results/checkpoints/x.json",
     }
     if ranks is not None:
+        entry["answers"]["types"] = [0] * len(ranks[0])
         entry["answers"] |= {"reciprocalRankInitially": list(ranks[0]), "reciprocalRank": list(ranks[1])}
         entry["retrieval"] = {
             "queries": len(after),

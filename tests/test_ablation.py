@@ -19,6 +19,7 @@ from ruvllm.code_tasks import build_code_tasks
 from ruvllm.corpus import CodeTask, Corpus
 from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.real_input import DocstringInput
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.training import RunPlan, TrainedRun, train
 
@@ -196,7 +197,7 @@ def test_a_run_that_gets_to_90_percent_has_the_tasks_at_the_crossing() -> None:
 
 def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> None:
     options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(1,), workload="code")
-    full = run_ablation(options, CORPUS, 1, QuietReporter())[0]
+    full = run_ablation(options, DocstringInput(CORPUS), 1, QuietReporter())[0]
     plan = RunPlan(PROTOCOLS["v1"], Size(3, 20), rank=16, seed=1)
     plain = train(plan, build_code_tasks(CORPUS, dim=256, seed=1, split="file"))
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [

@@ -206,7 +206,8 @@ def test_the_main_components_have_effects_beyond_chance(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return run_command(tmp_path_factory.mktemp("code"), "--workload", "code", "--split", "function", "--seeds", "3")
+    arguments = ("--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "3")
+    return run_command(tmp_path_factory.mktemp("code"), *arguments)
 
 
 @pytest.mark.parametrize(("name", "dim"), [("Qwen2.5-Coder-1.5B", 1536), ("CodeLlama-7B", 4096)])

@@ -86,10 +86,12 @@ def test_all_protocols_end_in_the_table_beside_the_report(tmp_path: Path) -> Non
 
 # code
 
+CODE = ("--workload", "code:source", "--tasks", "docstring")
+
 
 def test_code_runs_on_any_folder_with_three_seeds_and_a_retrieval_table(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
-    arguments = ["--workload", "code:source", "--profile", "quick", "--models", SMALL_MODEL.name]
+    arguments = [*CODE, "--profile", "quick", "--models", SMALL_MODEL.name]
     done = bench(*arguments, folder=tmp_path, COLUMNS="140")
     assert done.returncode in (0, 3), done.stderr
     assert "v3, code workload, mean of seeds 0 to 2: retrieval" in done.stdout
@@ -107,7 +109,7 @@ def test_code_runs_on_any_folder_with_three_seeds_and_a_retrieval_table(tmp_path
 
 def test_code_is_cross_validated_with_files_kept_whole(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
-    arguments = [*SMALL_RUN, "--workload", "code:source", "--seeds", "1", "--folds", "3", "--rank", "2"]
+    arguments = [*SMALL_RUN, *CODE, "--seeds", "1", "--folds", "3", "--rank", "2"]
     done = bench(*arguments, "--json", "-q", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
     results = json.loads(done.stdout)["results"]
@@ -193,7 +195,7 @@ def test_an_ablation_prints_a_row_per_component_and_keeps_no_checkpoints(ablatio
 
 def test_an_ablation_of_code_is_quiet_but_for_json(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
-    arguments = ["--workload", "code:source", "--protocol", "v1", "--seeds", "2", "--rank", "2", "--jobs", "2"]
+    arguments = [*CODE, "--protocol", "v1", "--seeds", "2", "--rank", "2", "--jobs", "2"]
     done = bench("ablate", *SMALL_RUN, *arguments, "--json", "-q", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == results_file(tmp_path / "results", "ablation").read_text()
@@ -213,3 +215,70 @@ def test_protocols_prints_every_constant_of_all_three_side_by_side(tmp_path: Pat
     (weights,) = (line.split() for line in done.stdout.splitlines() if line.startswith("ewc lambda"))
     assert weights == ["ewc", "lambda", "1000", "500", "400"]
     assert list(tmp_path.iterdir()) == []
+
+
+# tasks and encoders of a user's own
+
+
+def write_tasks(path: Path, n: int = 160) -> Path:
+    words = [f"w{(7 * i * i + j * j) % 211} w{(i + 3 * j) % 97}" for i in range(n) for j in range(3)]
+    records = [
+        {"prompt": f"asks {words[3 * i]}", "solution": f"says {i} {words[3 * i]} {words[3 * i + 1]}", "type": kind}
+        for i, kind in zip(range(n), ["bug_fix", "refactor"] * n, strict=False)
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_a_file_of_tasks_runs_with_a_table_by_type_and_names_its_bad_lines(tmp_path: Path) -> None:
+    with write_tasks(tmp_path / "tasks.jsonl").open("a") as file:
+        file.write("{broken\n")
+    done = bench(*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "2", "--rank", "2", folder=tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    assert "1 of 161 lines are bad: line 161: is no JSON" in done.stderr
+    assert "v3, jsonl workload, mean of seeds 0 to 1: Qwen2.5-Coder-1.5B by task type" in done.stdout
+    document = json.loads(results_file(tmp_path / "results").read_text())
+    (summary,) = document["summaries"]
+    assert list(summary["byType"]) == ["bug_fix", "refactor"]
+    whole = summary["retrieval"]["recallAt1"]["frozen"]
+    parts = [summary["byType"][name]["recallAt1"]["frozen"] for name in summary["byType"]]
+    assert min(parts) <= whole <= max(parts)
+
+
+def test_transfer_is_a_table_of_its_own_and_changes_nothing_else(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "tasks.jsonl")
+    write_tasks(tmp_path / "other.jsonl", 20)
+    arguments = (*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "1", "--rank", "2", "--no-controls")
+    done = bench(*arguments, "--transfer", "jsonl:other.jsonl", "--out", "with", folder=tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    assert "v3, jsonl workload, seed 0: transfer to 20 tasks of other input" in done.stdout
+    bench(*arguments, "-q", "--out", "without", folder=tmp_path)
+    with_it, without = (json.loads(results_file(tmp_path / name).read_text()) for name in ("with", "without"))
+    assert with_it["results"][0]["stateHash"] == without["results"][0]["stateHash"]
+    assert with_it["results"][0]["answers"] == without["results"][0]["answers"]
+    assert 0 < with_it["summaries"][0]["transfer"]["recallAt5"]["frozen"] <= 1
+
+
+def test_a_function_is_an_encoder_of_any_width(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "tasks.jsonl")
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def vectors(texts):\n"
+        "    return [[text.count(c) + 0.5 for c in ' 0123456789w'] for text in texts]\n"
+    )
+    arguments = ("--profile", "quick", "--workload", "jsonl:tasks.jsonl", "--seeds", "1", "--rank", "2", "-q")
+    done = bench(*arguments, "--encoder", "python:mine.vectors", folder=tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    (entry,) = json.loads(results_file(tmp_path / "results").read_text())["results"]
+    assert (entry["model"], entry["paramsB"], entry["efficiency"]) == ("mine.vectors", 0.0, 0.0)
+    named = bench(*arguments, "--encoder", "python:mine.vectors", "--models", SMALL_MODEL.name, folder=tmp_path)
+    assert named.returncode == 2
+    assert "Qwen2.5-Coder-1.5B has embeddings of 1536, encoder 'python:mine.vectors' of 12" in named.stderr
+
+
+def test_a_file_with_too_many_bad_lines_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"prompt": "p"}\n' * 3)
+    done = bench(*SMALL_RUN, "--workload", "jsonl:bad.jsonl", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "more than 1% of it cannot be used: 3 of 3 lines are bad: line 1: needs a solution" in done.stderr
+    assert not list(tmp_path.rglob("benchmark-*"))

@@ -24,6 +24,9 @@ from ruvllm.verify import verify_checkpoint
 
 # what goes wrong before the first epoch
 
+DOCSTRINGS = ("--tasks", "docstring")
+"""Tasks of code that a small tree is enough for."""
+
 
 @pytest.mark.parametrize(
     ("out", "reason"),
@@ -60,7 +63,7 @@ def test_a_code_folder_that_does_not_do_is_one_line(tmp_path: Path) -> None:
                         "function has 6, of 60 tasks in all"),
     ):  # fmt: skip
         for command in ((), ("ablate",)):
-            arguments = ("-q", "--split", "function", "--workload", f"code:{name}", "--out", "out")
+            arguments = ("-q", "--split", "function", "--workload", f"code:{name}", *DOCSTRINGS, "--out", "out")
             done = bench(*command, *UNBOUNDED, *arguments, folder=tmp_path)
             assert (done.returncode, done.stdout) == (1, "")
             assert error_line(done) == f"ruvllm-bench: {reason}"
@@ -69,7 +72,7 @@ def test_a_code_folder_that_does_not_do_is_one_line(tmp_path: Path) -> None:
 
 def test_more_folds_than_files_is_one_line(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source", files=10)
-    done = bench(*UNBOUNDED, "-q", "--folds", "10", "--workload", "code:source", folder=tmp_path)
+    done = bench(*UNBOUNDED, "-q", "--folds", "10", "--workload", "code:source", *DOCSTRINGS, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert error_line(done) == (
         "ruvllm-bench: a split by file into a holdout and 10 groups needs at least 11 files with documented functions, "
@@ -109,7 +112,7 @@ def test_ctrl_c_ends_runs_without_checkpoints_too(arguments: tuple[str, ...], tm
 
 
 @posix
-@pytest.mark.parametrize("arguments", [(), ("--json",), ("--workload", "code:.")])
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--workload", "code:.", *DOCSTRINGS)])
 def test_ctrl_c_leaves_whole_files_and_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
     command = [*BENCH_COMMAND, *UNBOUNDED, "--models", SMALL_MODEL.name, "--jobs", "2", *arguments]

@@ -52,8 +52,8 @@ def test_wrong_usage_loads_nothing_heavy(words: list[str]) -> None:
 
 def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     common = {
-        "--profile", "--protocol", "--models", "--workload", "--split", "--rank", "--seed", "--seeds", "--jobs",
-        "--isa", "--out", "--json", "--quiet", "--help",
+        "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--transfer", "--rank",
+        "--seed", "--seeds", "--jobs", "--isa", "--out", "--json", "--quiet", "--help",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
     for words, options in (
@@ -86,8 +86,8 @@ def test_the_version_loads_little() -> None:
     [
         (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'; there are Qwen2.5-Coder-1.5B, "),
         (["--models", "Phi-3-mini-4k,,"], "'--models': no model is called ''"),
-        (["--workload", "real"], "'--workload': must be simulated, code or code:PATH, not 'real'"),
-        (["--workload", "code:"], "'--workload': must be simulated, code or code:PATH, not 'code:'"),
+        (["--workload", "real"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'real'"),
+        (["--workload", "code:"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'code:'"),
         (["--workload", "simulated:x"], "'--workload': must be"),
         (["--isa", "mmx"], "'--isa': 'mmx' is not available on this CPU; there is auto, scalar"),
         (["--seed", "-1"], "'--seed': -1 is not in the range 0<=x<=9007199254740991"),
@@ -95,6 +95,15 @@ def test_the_version_loads_little() -> None:
         (["--seed", "1.5"], "'--seed': '1.5' is not a valid integer"),
         (["--seed", "9007199254740990", "--seeds", "3"], "'--seeds': the last seed must be at most 9007199254740991"),
         (["--seeds", "0"], "'--seeds': 0 is not in the range"),
+        (["--workload", "jsonl"], "'--workload': must be"),
+        (["--workload", "jsonl:"], "'--workload': must be"),
+        (["--tasks", "refactor"], "--tasks is for the code workload"),
+        (["--workload", "jsonl:f", "--tasks", "refactor"], "--tasks is for the code workload"),
+        (["--workload", "code", "--tasks", "poetry"], "'--tasks': 'poetry' is not one of"),
+        (["--encoder", "python:m.f"], "--encoder and --transfer are for real input"),
+        (["--transfer", "jsonl:f"], "--encoder and --transfer are for real input"),
+        (["--workload", "code", "--transfer", "f"], "'--transfer': must be jsonl:FILE, not 'f'"),
+        (["--workload", "code", "--encoder", "bert"], "'--encoder': must be hash, sentence-transformers:MODEL,"),
         (["--rank", "0"], "'--rank': 0 is not in the range"),
         (["--rank", "257"], "'--rank': 257 is not in the range"),
         (["--split", "line"], "'--split': 'line' is not one of"),
@@ -128,7 +137,7 @@ def test_wrong_usage_is_one_clear_error_and_exit_code_2(
         (["--protocol", "all"], "'--protocol': 'all' is not one of 'v1', 'v2', 'v3'"),
         (["--seeds", "1"], "'--seeds': an interval over seeds needs at least 2"),
         (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'"),
-        (["--workload", "real"], "'--workload': must be simulated, code or code:PATH, not 'real'"),
+        (["--workload", "real"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'real'"),
         (["--rank", "0"], "'--rank': 0 is not in the range"),
         (["--folds", "5"], "--folds"),
         (["--stream", "blocked"], "--stream"),

@@ -23,6 +23,7 @@ from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import find_models
 from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS, Size
+from ruvllm.real_input import DocstringInput
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.training import RunPlan
 from ruvllm.verify import verify_checkpoint
@@ -55,7 +56,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def code_cell(corpus: Corpus, fold: Fold | None = None) -> Cell:
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,))
-    (cell,) = make_cells(options, corpus)
+    (cell,) = make_cells(options, DocstringInput(corpus))
     if fold is None:
         return cell
     build = partial(build_code_tasks, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
@@ -146,7 +147,7 @@ def test_the_run_block_and_the_corpus_are_enough_to_run_it_again(
 
 @pytest.mark.parametrize("workload", ["simulated", "code"])
 def test_the_cells_of_the_command_can_be_run_again_too(workload: str, corpus: Corpus, tmp_path: Path) -> None:
-    data = corpus if workload == "code" else None
+    data = DocstringInput(corpus) if workload == "code" else None
     options = Options(
         ("v1", "v3"), "quick", (SMALL_MODEL,), workload, split="function", seeds=(3, 4), folds=3, rank=3
     )
@@ -159,7 +160,7 @@ def test_the_cells_of_the_command_can_be_run_again_too(workload: str, corpus: Co
         assert (first["epochs"], first["tasksPerEpoch"], first["loraRank"]) == (*size, 3)
         second = tmp_path / f"again {number}"
         second.mkdir()
-        assert hashes(run_cell(again(stored(first)["run"], data), second)) == hashes(first)
+        assert hashes(run_cell(again(stored(first)["run"], None if data is None else corpus), second)) == hashes(first)
 
 
 def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(

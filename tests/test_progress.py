@@ -176,3 +176,24 @@ def test_folds_of_one_seed_have_progress_of_their_own(tmp_path_factory: pytest.T
     labels = [f"Qwen2.5-Coder-1.5B v3 seed 5 fold {number}/3" for number in (1, 2, 3)]
     assert sorted(label for label, _ in recorder.finished) == labels
     assert {label for label, _ in recorder.epochs} == set(labels)
+
+
+def test_long_work_says_so_now_and_then_and_short_work_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("ruvllm.progress.time.monotonic", lambda: clock[0])
+    file = io.StringIO()
+    reporter = LineReporter(Console(file=file, width=40))
+    for second in range(26):
+        clock[0] = float(second)
+        reporter.work("reading", second, 25)
+        reporter.work(f"short {second // 5}", second % 5, 4)
+    assert file.getvalue().splitlines() == ["reading: 40%", "reading: 80%"]
+
+
+def test_work_told_by_several_threads_is_a_bar_until_it_is_done() -> None:
+    console = terminal()
+    with BarReporter(console) as reporter, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: reporter.work("encoding", i % 11, 10), range(440)))
+        assert [task.description for task in reporter._progress.tasks] in ([], ["encoding"])
+        reporter.work("encoding", 10, 10)
+        assert not reporter._progress.tasks

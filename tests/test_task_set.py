@@ -16,6 +16,7 @@ from ruvllm.corpus import read_corpus
 from ruvllm.folds import Fold
 from ruvllm.models import MODELS
 from ruvllm.protocols import PROTOCOLS, Size
+from ruvllm.real_input import DocstringInput
 from ruvllm.results import make_document
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,))
@@ -77,7 +78,7 @@ def test_code_tasks_of_another_corpus_or_split_are_another_set(tmp_path: Path) -
     def task_set(name: str, split: str = "file", **changes: Any) -> str:
         corpus = read_corpus(write_corpus(tmp_path / f"{name} {split}", **changes))
         options = replace(QUICK, workload="code", split=split, rank=1, protocols=("v1",))
-        (cell,) = make_cells(options, corpus)
+        (cell,) = make_cells(options, DocstringInput(corpus))
         found: str = run_cell(cell, tmp_path)["taskSet"]
         return found
 
@@ -115,7 +116,7 @@ def test_folds_test_each_task_outside_the_holdout_once(seed: int, of_folds: list
 def test_code_tasks_of_another_fold_are_another_set(tmp_path: Path) -> None:
     corpus = read_corpus(write_corpus(tmp_path / "tree"))
     options = replace(QUICK, workload="code", split="function", rank=1, protocols=("v1", "v2"), folds=3)
-    found = [run_cell(cell, tmp_path) for cell in make_cells(options, corpus)]
+    found = [run_cell(cell, tmp_path) for cell in make_cells(options, DocstringInput(corpus))]
     sets = [entry["taskSet"] for entry in found]
     assert sets[:3] == sets[3:]  # of v1 and of v2
     assert len(set(sets)) == 3  # term weights come from the fold's train part, wrong candidates from its test part
