@@ -70,7 +70,10 @@ def make_code_tasks(
         if progress is not None:
             progress(i, len(functions))
         for name in sorted(wanted, key=counts.__getitem__):
-            task = makers[name](i, function)
+            try:
+                task = makers[name](i, function)
+            except RecursionError:  # an expression of a thousand terms
+                task = None
             if task is not None:
                 counts[name] += 1
                 made.append(task)

@@ -263,3 +263,9 @@ def test_a_call_counts_only_where_it_is_surely_one_of_the_function() -> None:
     assert CallIndex([method, by_other, bare, stranger]).call_of(0) is None
     assert CallIndex([function, bare]).call_of(0) is not None
     assert CallIndex([function, by_self, foreign]).call_of(0) is None
+
+
+def test_a_function_that_is_nested_too_deeply_makes_no_task_of_that_kind() -> None:
+    deep = CodeTask("doc", "def f(a, b, c):\n    return " + " + ".join(["a"] * 900), "m.py", "f", 1)
+    assert len(make_code_tasks([deep], "bug_fix")) <= 1
+    assert len(make_code_tasks([deep], "refactor")) <= 1
