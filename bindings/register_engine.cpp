@@ -94,6 +94,13 @@ void register_config(py::module_& m)
                     c.ewc.decay = value;
             },
             "Decay of the Fisher EMA; 0 means a running sum.");
+    part(config, "block_size", [](auto& c) -> auto& { return c.associations.block_size; });
+    part(config, "block_rate", [](auto& c) -> auto& { return c.associations.block_rate; });
+    part(config, "block_batch", [](auto& c) -> auto& { return c.associations.batch; });
+    part(config, "block_negatives", [](auto& c) -> auto& { return c.associations.batch_negatives; });
+    part(config, "episode_capacity", [](auto& c) -> auto& { return c.associations.episodes.capacity; });
+    part(config, "episode_neighbours", [](auto& c) -> auto& { return c.associations.episodes.neighbours; });
+    part(config, "episode_strength", [](auto& c) -> auto& { return c.associations.episodes.strength; });
     part(config, "head_weight", [](auto& c) -> auto& { return c.lora.head_weight; });
     part(config, "ewc_lambda", [](auto& c) -> auto& { return c.ewc.lambda; });
     part(config, "replay_capacity", [](auto& c) -> auto& { return c.replay.capacity; });
@@ -154,6 +161,8 @@ void register_learning(py::class_<LearningEngine>& engine)
             },
             py::arg("n"), py::kw_only(), py::arg("learning_rate"),
             "Learns again from n trajectories chosen by the replay policy; returns the mean loss.")
+        .def("rehearse", [](LearningEngine& e) { return unlocked([&] { return e.rehearse(); }); },
+             "One pass of the block adapters over all episodes so far; returns the number of examples learned from.")
         .def(
             "step_along_sum", [](LearningEngine& e, float length) { unlocked([&] { e.step_along_sum(length); }); },
             py::kw_only(), py::arg("length"),
@@ -233,6 +242,32 @@ void register_state(py::class_<LearningEngine>& engine)
                 return py::make_tuple(task, resolved, quality, td_error);
             },
             "(task uint32, resolved bool, quality float64, td_error float64), each (n,).")
+        .def_property_readonly(
+            "blocks",
+            [](const LearningEngine& e) {
+                py::dict blocks;
+                e.associations().for_each([&](std::size_t type, const auto& block, const auto&) {
+                    if (block)
+                        blocks[py::int_(type)] = to_array(block->weights());
+                });
+                return blocks;
+            },
+            "Weights of the block adapter of each task type that has one: block after block, row after row.")
+        .def_property_readonly(
+            "episodes",
+            [](const LearningEngine& e) {
+                py::dict episodes;
+                e.associations().for_each([&](std::size_t type, const auto&, const std::vector<Episode>& found) {
+                    Array<std::uint32_t> pairs({static_cast<py::ssize_t>(found.size()), py::ssize_t{2}});
+                    for (std::size_t i = 0; i < found.size(); ++i) {
+                        pairs.mutable_data()[2 * i] = found[i].task;
+                        pairs.mutable_data()[2 * i + 1] = found[i].right;
+                    }
+                    episodes[py::int_(type)] = pairs;
+                });
+                return episodes;
+            },
+            "For each task type that has some (n, 2) uint32: tasks, in the order they came, and the candidates told right.")
         .def_property_readonly("memory_size", [](const LearningEngine& e) {
             return py::make_tuple(e.memory().positive_count(), e.memory().negative_count());
         });

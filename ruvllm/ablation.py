@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from ruvllm._core import LearnFrom, ReplayPolicy
-from ruvllm.benchmark import Options, Reporter, make_cell
+from ruvllm.benchmark import Options, Reporter, make_cell, protocol_of
 from ruvllm.cell import Cell
 from ruvllm.pool import run_side_by_side
-from ruvllm.protocols import PROTOCOLS, Protocol
+from ruvllm.protocols import Protocol
 from ruvllm.real_input import RealInput
 from ruvllm.training import TrainedRun, train
 
@@ -54,6 +54,8 @@ COMPONENTS = (
     Component("curriculum", "no order from easy to hard", {"curriculum": False}),
     Component("learning-rate", "fixed at its start", {"learning_rate": "fixed"}),
     Component("temperature", "1 from first to last", {"final_temperature": 1.0}),
+    Component("blocks", "no block-diagonal adapter", {"block_size": 0}),
+    Component("episodes", "no memory of past queries", {"episode_capacity": 0}),
     Component("momentum", "plain gradient steps", {"momentum": 0.0}),
 )
 
@@ -69,7 +71,7 @@ def run_ablation(options: Options, given: RealInput | None, jobs: int, reporter:
     Options must name one protocol. No controls and no checkpoints.
     """
     (name,) = options.protocols
-    protocol = PROTOCOLS[name]
+    protocol = protocol_of(options, name)
     variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
     variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
     runs = [

@@ -28,6 +28,7 @@ __all__ = [
     "make_cell",
     "make_cells",
     "models_of",
+    "protocol_of",
     "run_cells",
 ]
 
@@ -81,12 +82,18 @@ def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
 def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
     """One cell per protocol, model, seed and fold, in this order. `given`: None for the simulated workload."""
     return [
-        make_cell(options, PROTOCOLS[name], model, seed, given, fold)
+        make_cell(options, protocol_of(options, name), model, seed, given, fold)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
         for fold in _folds(options)
     ]
+
+
+def protocol_of(options: Options, name: str) -> Protocol:
+    """The protocol of that name as it is on the options' workload."""
+    protocol = PROTOCOLS[name]
+    return protocol if options.workload == "simulated" else code_tasks.settings(protocol)
 
 
 def make_cell(

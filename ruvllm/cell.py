@@ -17,11 +17,12 @@ from ruvllm._core import Control, LearningEngine, active_isa
 from ruvllm.anti_overfitting import anti_overfitting
 from ruvllm.canonical import canonical_json
 from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
+from ruvllm.closed_forms import closed_form_ranks
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.metrics import answer, transitions
 from ruvllm.models import ModelProfile
 from ruvllm.protocols import Protocol
-from ruvllm.retrieval import Ranks, mean_reciprocal_rank, recall_at_1, reciprocal_ranks, retrieval_ranks
+from ruvllm.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5, reciprocal_ranks
 from ruvllm.training import Progress, RunPlan, TrainedRun, train
 from ruvllm.version import __version__
 from ruvllm.workload import TASK_TYPES, Retrieval, Workload
@@ -76,6 +77,8 @@ def run_cell(
     metrics = _metrics(workload, run, controls, ranks)
     if elsewhere is not None:
         metrics["transfer"] = _figures(elsewhere)
+    answers = _answers(workload, run, ranks)
+    answers |= {"closedForms": forms} if (forms := _closed_forms(workload, cell.plan.isa)) else {}
     written = _save(cell, workload, run, metrics, folder)
     return {
         **_identity(cell, workload),
@@ -85,9 +88,10 @@ def run_cell(
         "patterns": run.engine.pattern_count,
         "efficiency": cell.model.efficiency(metrics["final"]["resolveRate"]),
         "seconds": run.seconds,
+        "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
-        "answers": _answers(workload, run, ranks),
+        "answers": answers,
         **({} if elsewhere is None else {"transferAnswers": _transfer_answers(workload, elsewhere)}),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
@@ -127,6 +131,7 @@ def _figures(ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
     return {
         "queries": len(frozen),
         "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
+        "recallAt5": {"frozen": recall_at_5(frozen), "learned": recall_at_5(learned)},
         "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
     }
 
@@ -136,15 +141,19 @@ def _retrieve(question: Retrieval | None, engine: LearningEngine, isa: str) -> t
     if question is None:
         return None
     adapted = engine.adapt(question.queries, question.types)
-    return _ranks(question, question.queries, isa), _ranks(question, adapted, isa)
+    return (
+        ranks_in_groups(question, question.queries, question.solutions, isa),
+        ranks_in_groups(question, adapted, question.solutions, isa),
+    )
 
 
-def _ranks(question: Retrieval, queries: NDArray[np.float32], isa: str) -> Ranks:
-    ranks = np.empty(len(queries), dtype=np.int32)
-    for block in question.blocks():
-        rows = np.ascontiguousarray(queries[block.members])
-        ranks[block.members] = retrieval_ranks(rows, block.solutions, block.right, isa=isa)
-    return ranks
+def _closed_forms(workload: Workload, isa: str) -> dict[str, list[float]]:
+    """Reciprocal ranks under each closed form. Not hashed: they pass through LAPACK."""
+    if workload.retrieval is None or workload.vectors is None:
+        return {}
+    parts = workload.parts
+    ranks = closed_form_ranks(workload.vectors, workload.types, parts.train, parts.valid, workload.retrieval, isa)
+    return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
 
 
 def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None) -> dict[str, Any]:
@@ -249,6 +258,9 @@ def _state(run: TrainedRun) -> CheckpointState:
         pattern_qualities=engine.pattern_qualities.astype(np.float32),
         pattern_solutions=engine.pattern_solutions,
         pattern_types=[TASK_TYPES[k] for k in types.tolist()],
+        blocks={TASK_TYPES[k]: weights for k, weights in engine.blocks.items()},
+        block_size=run.block_size,
+        episodes={TASK_TYPES[k]: pairs.tolist() for k, pairs in engine.episodes.items()},
         trajectories=run.attempts,
         successes=run.successes,
         average_quality=run.average_quality,

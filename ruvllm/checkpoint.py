@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,11 @@ class CheckpointState:
     trajectories: int
     successes: int
     average_quality: float
+    blocks: dict[str, FloatArray] = field(default_factory=dict)
+    """For each task type that has one the weights of its block adapter, block after block, row after row."""
+    block_size: int = 0
+    episodes: dict[str, list[list[int]]] = field(default_factory=dict)
+    """For each task type [task, candidate told right], in the order they came."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,8 @@ def _state_fields(state: CheckpointState) -> dict[str, Any]:
     return {
         "loraWeights": lora,
         **({"multiHeadLoRA": heads} if heads else {}),
+        **({"blockAdapters": {"size": index(state.block_size), "weights": state.blocks}} if state.blocks else {}),
+        **({"episodes": state.episodes} if state.episodes else {}),
         "trajectoryStats": {
             "total": index(state.trajectories),
             "successful": index(state.successes),

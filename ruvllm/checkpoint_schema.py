@@ -10,6 +10,9 @@ With rank r, dimension d, h heads and k patterns:
     checkpointId                  16 hex digits; ours: the first of runHash
     loraWeights                   a (r, d), b (r, d), rank r, alpha
     multiHeadLoRA                 v3 only, may be absent: for each task type a (r, d), b (r, d)
+    blockAdapters                 ours, may be absent: size, and weights for each task type that has a block adapter:
+                                  the diagonal blocks (size, size) of its matrix, the last as large as d leaves room
+    episodes                      ours, may be absent: for each task type [task, candidate told right] in order
     trajectoryStats               total, successful <= total, avgQuality
     ewcState                      fisherDiagonal, optimalWeights, taskCount, lambda >= 0; ours: 2 r d (1 + h) numbers
                                   each (shared A rows, shared B rows, then A and B rows of each head), original: d
@@ -60,6 +63,9 @@ def check_form(document: Mapping[str, object]) -> CheckpointShape:
     ours = is_ours(document)
     _check_ewc(fields.fields("ewcState"), 2 * rank * dimension * (1 + len(heads)) if ours else dimension)
     _check_trajectories(fields.fields("trajectoryStats"))
+    if ours:
+        _check_blocks(fields, dimension)
+        _check_episodes(fields)
     patterns, _ = fields.matrix("patternCentroids", None, dimension)
     fields.vector("patternQualities", patterns)
     _check_objects(fields, "improvementHistory")
@@ -120,6 +126,29 @@ def _check_ewc(ewc: JsonFields, parameters: int) -> None:
     ewc.count("taskCount")
     if ewc.number("lambda") < 0:
         raise InvalidFileError(f"ewcState.lambda must be at least 0, not {ewc.number('lambda'):g}")
+
+
+def _check_blocks(fields: JsonFields, dimension: int) -> None:
+    if "blockAdapters" not in fields.values:
+        return
+    adapters = fields.fields("blockAdapters")
+    size = adapters.count("size", least=1)
+    weights = adapters.fields("weights")
+    whole, rest = divmod(dimension, size)
+    for name in weights.values:
+        weights.vector(name, whole * size**2 + rest**2)
+
+
+def _check_episodes(fields: JsonFields) -> None:
+    if "episodes" not in fields.values:
+        return
+    episodes = fields.fields("episodes")
+    for name in episodes.values:
+        for i, pair in enumerate(episodes.elements(name)):
+            if not (
+                isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, int | float) and x >= 0 for x in pair)
+            ):
+                raise InvalidFileError(f"{episodes.path(name)}[{i}] must be a task and a candidate")
 
 
 def _check_trajectories(stats: JsonFields) -> None:

@@ -111,6 +111,22 @@ class Protocol:
     """Cosine above which a remembered solution speaks for a candidate."""
     memory_strength: float = 0.1 / 0.07
 
+    # Off but on real input: see code_tasks.py.
+    block_size: int = 0
+    """Of the block-diagonal adapter that is learned in batches beside the low-rank one; 0: none."""
+    block_rate: float = 0.01
+    """Its learning rate, on the sum of a batch's losses."""
+    block_batch: int = 32
+    block_negatives: int = 32
+    """Further solutions that it is told apart from, beside those of the batch."""
+    rehearsals: int = 1
+    """Passes over all that was told so far, after each epoch."""
+    episode_capacity: int = 0
+    """Past queries and their told solutions that are kept per task type; 0: none."""
+    episode_neighbours: int = 8
+    """So many speak on a query."""
+    episode_strength: float = 0.5
+
     def size(self, profile: str) -> Size:
         """Epochs and tasks per epoch of profile quick, standard or full."""
         return {"quick": self.quick, "standard": self.standard, "full": self.full}[profile]
@@ -243,7 +259,7 @@ def engine_config(
 ) -> EngineConfig:
     """The core's configuration of a run.
 
-    The random-gradient control is about gradients alone: the two memories, which would hold true answers, are off.
+    The random-gradient control is about gradients alone: patterns and memories, which would hold true answers, are off.
     """
     config = EngineConfig(
         dim=dim,
@@ -257,6 +273,8 @@ def engine_config(
         setattr(config, name, getattr(protocol, name))
     config.use_patterns = protocol.patterns and control != Control.RANDOM_GRADIENT
     config.use_contrastive = protocol.contrastive_memory and control != Control.RANDOM_GRADIENT
+    if control == Control.RANDOM_GRADIENT:
+        config.episode_capacity = 0
     return config
 
 

@@ -14,6 +14,7 @@ from ruvllm.bootstrap import bootstrap_intervals, describe
 from ruvllm.by_type import summarise_all, summarise_by_type
 from ruvllm.cell import Entry
 from ruvllm.report_figures import REPORT
+from ruvllm.retrieval_comparison import compare_methods
 from ruvllm.statistics import mean
 from ruvllm.version import __version__
 
@@ -120,7 +121,11 @@ def _summary(entries: Sequence[Entry]) -> Summary:
             }
             for key in ("recallAt1", "mrr")
         }
-        summary["byType"] = summarise_by_type([entry["answers"] for entry in entries], BOOTSTRAP_SEED)
+        answers = [entry["answers"] for entry in entries]
+        summary["byType"] = summarise_by_type(answers, BOOTSTRAP_SEED)
+        if comparison := compare_methods(entries):
+            summary["comparison"] = comparison
+            summary["microsecondsPerTask"] = average("microsecondsPerTask")
     if "transferAnswers" in first:
         summary["transfer"] = summarise_all([entry["transferAnswers"] for entry in entries], BOOTSTRAP_SEED)
     return summary

@@ -9,8 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm import _core
+from ruvllm.workload import Retrieval
 
-__all__ = ["Ranks", "hits_at_1", "mean_reciprocal_rank", "recall_at_1", "reciprocal_ranks", "retrieval_ranks"]
+__all__ = [
+    "Ranks",
+    "hits_at_1",
+    "mean_reciprocal_rank",
+    "ranks_in_groups",
+    "recall_at_1",
+    "recall_at_5",
+    "reciprocal_ranks",
+    "retrieval_ranks",
+]
 
 Ranks = NDArray[np.int32]
 
@@ -28,6 +38,21 @@ def retrieval_ranks(
     return _core.retrieval_ranks(queries, solutions, right, isa=isa)
 
 
+def ranks_in_groups(
+    question: Retrieval, queries: NDArray[np.float32], solutions: NDArray[np.float32], isa: str = "auto"
+) -> Ranks:
+    """Rank (n,) of each query's right solution among the solutions of its group.
+
+    `queries` (n, d) and `solutions` (m, d) stand in place of the question's own: as they are, or adapted.
+    """
+    ranks = np.empty(len(queries), dtype=np.int32)
+    for block in question.blocks():
+        asked = np.ascontiguousarray(queries[block.members])
+        candidates = np.ascontiguousarray(solutions[block.candidates])
+        ranks[block.members] = retrieval_ranks(asked, candidates, block.right, isa=isa)
+    return ranks
+
+
 def hits_at_1(ranks: Ranks) -> NDArray[np.float64]:
     """1.0 where the right solution came first, else 0.0, per query (n,)."""
     hits: NDArray[np.float64] = (ranks == 1).astype(np.float64)
@@ -43,6 +68,11 @@ def reciprocal_ranks(ranks: Ranks) -> NDArray[np.float64]:
 def recall_at_1(ranks: Ranks) -> float:
     """Share of queries whose right solution comes first, in [0, 1]. Raises ValueError for no ranks."""
     return _mean(hits_at_1(ranks))
+
+
+def recall_at_5(ranks: Ranks) -> float:
+    """Share of queries whose right solution is among the first five, in [0, 1]. Raises ValueError for no ranks."""
+    return _mean((ranks <= 5).astype(np.float64))
 
 
 def mean_reciprocal_rank(ranks: Ranks) -> float:

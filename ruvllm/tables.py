@@ -34,9 +34,20 @@ BESIDE_EXPLAINED = (
     "v3 confidence (scripts/calibrate.py); the others are outcomes."
 )
 RETRIEVAL_EXPLAINED = (
-    "Retrieval: each test query among all test solutions of its type (for issues: all files of its repository), by the "
-    "adapter alone. Where tasks have wrong answers of their own, these are among them."
+    "Retrieval: each test query among all test solutions of its type (for issues: all files of its repository), by what "
+    "was learned of vectors. Where tasks have wrong answers of their own, these are among them."
 )
+COMPARISON_EXPLAINED = (
+    "Beside what is free: mean removal, All-but-the-Top and ridge (+ identity), fitted on the same train part with "
+    "constants chosen on the validation part; same queries, paired 95% intervals. They pass through LAPACK: not hashed."
+)
+METHODS = {
+    "frozen": "frozen",
+    "meanRemoval": "mean removal",
+    "allButTheTop": "All-but-the-Top",
+    "ridge": "ridge (+ identity)",
+    "learned": "learned",
+}
 
 
 MODEL = ("\nModel", lambda s: str(s["model"]))
@@ -66,6 +77,18 @@ RECALL_COLUMNS: Columns = (
     ("recall@1\nfrozen", lambda s: f"{s['retrieval']['recallAt1']['frozen']:.1%}"),
     ("\nlearned", lambda s: f"{s['retrieval']['recallAt1']['learned']:.1%}"),
     ("\ngain [95%]", lambda s: _gain(s, "recallAt1")),
+)
+METHOD = ("\nMethod", lambda r: METHODS.get(r["method"], r["method"]))
+COMPARISON_LEVELS: Columns = (
+    ("\nrecall@1", lambda r: f"{r['recallAt1']:.1%}"),
+    ("\nrecall@5", lambda r: f"{r['recallAt5']:.1%}"),
+    ("\n100 MRR", lambda r: f"{100 * r['mrr']:.1f}"),
+)
+COMPARISON_GAINS: Columns = (
+    ("recall@1: over\nfrozen [95%]", lambda r: _difference(r, "gain", "recallAt1")),
+    ("learned\nahead [95%]", lambda r: _difference(r, "learnedAhead", "recallAt1")),
+    ("recall@5: over\nfrozen [95%]", lambda r: _difference(r, "gain", "recallAt5")),
+    ("100 MRR: over\nfrozen [95%]", lambda r: _difference(r, "gain", "mrr")),
 )
 CALIBRATION_START: Columns = (
     ("Start: ECE\nraw", lambda s: f"{s['calibration']['initial']['ece']:.3f}"),
@@ -111,6 +134,7 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
         if "retrieval" in rows[0]:
             print_table(console, f"{title}: retrieval", MODEL, (RECALL_COLUMNS, MRR_COLUMNS), rows)
             _print_by_type(console, title, rows)
+            _print_comparisons(console, title, rows)
         if "transfer" in rows[0]:
             figures = [{"model": s["model"], **s["transfer"]} for s in rows]
             columns = [_measure_columns(name, key) for name, key in TYPE_MEASURES[1:]]
@@ -121,6 +145,8 @@ def print_results(console: Console, document: dict[str, Any]) -> None:
         notes.append(CONTROLS_EXPLAINED)
     notes.append(CALIBRATION_EXPLAINED)
     notes.append(RETRIEVAL_EXPLAINED if "retrieval" in summaries[0] else UNDERCONFIDENT)
+    if "comparison" in summaries[0]:
+        notes.append(COMPARISON_EXPLAINED)
     beside = document["besideTheReport"]
     if beside and all(key in beside[0] for key, _ in REPORT_COLUMNS):
         _print_beside_the_report(console, beside)
@@ -165,6 +191,18 @@ def _measure_columns(title: str, key: str) -> Columns:
     )
 
 
+def _print_comparisons(console: Console, title: str, rows: Sequence[Summary]) -> None:
+    for summary in rows:
+        found = summary.get("comparison", [])
+        for kind in dict.fromkeys(row["type"] for row in found):
+            of_kind = [row for row in found if row["type"] == kind]
+            heading = f"{title}: {kind.replace('_', ' ')}, {summary['model']}"
+            print_table(console, heading, METHOD, (COMPARISON_LEVELS, COMPARISON_GAINS), of_kind)
+    if rows and "microsecondsPerTask" in rows[0]:
+        times = "; ".join(f"{s['model']} {s['microsecondsPerTask']:.0f} µs" for s in rows)
+        print_notes(console, [f"Learning per task (processor time, without encoding): {times}."])
+
+
 def _recommended(models: Mapping[str, str | None]) -> str:
     uses = {"bestOverall": "overall", "bestEfficiency": "per parameter", "edge": "below 2B", "midRange": "2B to 5B"}
     return "Best " + "; ".join(f"{use}: {models[key]}" for key, use in uses.items() if models[key] is not None) + "."
@@ -197,6 +235,10 @@ def _title(protocol: str, rows: Sequence[Summary]) -> str:
     over = f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {seeds[0]} to {seeds[-1]}"
     folds = "" if rows[0]["folds"] is None else f", {rows[0]['folds']}-fold cross-validation"
     return f"{protocol}, {rows[0]['workload']} workload, {over}{folds}"
+
+
+def _difference(row: Mapping[str, Any], key: str, metric: str) -> str:
+    return in_points(row[key][metric]["mean"], row[key][metric]["ci95"])
 
 
 def _gain(summary: Mapping[str, Any], key: str) -> str:

@@ -22,7 +22,7 @@ from ruvllm.large_rows import empty_rows
 from ruvllm.text_candidates import CandidateTable
 from ruvllm.text_tasks import TextTask, texts_digest
 from ruvllm.unit_rows import unit_rows
-from ruvllm.workload import Parts, Retrieval, Workload
+from ruvllm.workload import Parts, Retrieval, Vectors, Workload
 
 __all__ = ["CANDIDATES", "TextInput", "build_text_workload", "default_encoder", "transfer_question"]
 
@@ -103,6 +103,7 @@ def build_text_workload(
         details=details,
         retrieval=_retrieval(given, queries, solutions, own_rows, bodies),
         transfer=transfer_question(given.transfer, encoder, dim) if given.transfer else None,
+        vectors=Vectors(queries, solutions[: len(tasks)]),
     )
 
 

@@ -72,6 +72,12 @@ class TrainedRun:
     average_quality: float
     """Of the attempts: confidence of a success, the protocol's share of it for a failure."""
     seconds: float
+    block_size: int
+    """Of the block adapters, 0 where there are none."""
+    learned_examples: int
+    """Attempts, replays and rehearsed episodes, each a learning step or a part of one."""
+    learning_seconds: float
+    """Processor time spent on them, without encoding and measuring."""
 
 
 def train(
@@ -107,6 +113,9 @@ def train(
         successes=run.successes,
         average_quality=mean(run.qualities),
         seconds=time.perf_counter() - started,
+        block_size=min(plan.protocol.block_size, workload.source.dim),
+        learned_examples=run.learned,
+        learning_seconds=run.learning_seconds,
     )
 
 
@@ -132,6 +141,8 @@ class _Run:
         self.successes = 0
         self.qualities: list[float] = []
         self._applied = 0
+        self.learned = 0
+        self.learning_seconds = 0.0
         self._scores: dict[str, Scores] = {}
         self._watch_validation()
 
@@ -155,6 +166,7 @@ class _Run:
         attempts = self._attempt(epoch, rate, degrees)
         engine.learn_patterns()
         replayed = self._replay(epoch, rate)
+        self._rehearse()
         if epoch.ends_stage or number + 1 == len(self.stream):
             self._apply_sum(rate)
         engine.end_epoch()
@@ -173,7 +185,9 @@ class _Run:
         for begin in range(0, epoch.tasks, CHUNK):
             self._stop_if_cancelled()
             chunk = self.order.next_chunk(epoch, min(CHUNK, epoch.tasks - begin))
+            started = time.thread_time()
             _, right, sure, cost = self.engine.train(chunk, learning_rate=rate, temperature=degrees)
+            self._count(len(chunk), started)
             if self.plan.protocol.adaptive_difficulty:
                 self.order.difficulty.update(right.tolist())
             self.successes += int(np.count_nonzero(right))
@@ -189,7 +203,22 @@ class _Run:
     def _replay(self, epoch: EpochPlan, rate: float) -> float:
         self._stop_if_cancelled()
         n = self.plan.protocol.replays_per_epoch
-        return self.engine.replay(epoch.tasks if n is None else n, learning_rate=rate)
+        n = epoch.tasks if n is None else n
+        started = time.thread_time()
+        loss = self.engine.replay(n, learning_rate=rate)
+        self._count(n, started)
+        return loss
+
+    def _count(self, examples: int, started: float) -> None:
+        self.learned += examples
+        self.learning_seconds += time.thread_time() - started
+
+    def _rehearse(self) -> None:
+        if self.plan.protocol.block_size > 0:
+            for _ in range(self.plan.protocol.rehearsals):
+                self._stop_if_cancelled()
+                started = time.thread_time()
+                self._count(self.engine.rehearse(), started)
 
     def _apply_sum(self, rate: float) -> None:
         """One step as long as the steps of all attempts since the last one, where gradients are accumulated."""

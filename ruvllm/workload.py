@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import TaskSource
 
-__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Workload"]
+__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Vectors", "Workload"]
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
@@ -62,7 +62,7 @@ class Retrieval:
             members = np.flatnonzero(self.groups == group)
             candidates = np.flatnonzero(self.solution_groups == group)
             right = np.searchsorted(candidates, self.right[members]).astype(np.int32)
-            yield RetrievalBlock(members, self.solutions[candidates], right)
+            yield RetrievalBlock(members, candidates, right)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +71,20 @@ class RetrievalBlock:
 
     members: NDArray[np.int64]
     """(k,): numbers of the queries."""
-    solutions: FloatRows
-    """(j, d): their candidates."""
+    candidates: NDArray[np.int64]
+    """(j,): the rows of their candidates among the question's solutions."""
     right: NDArray[np.int32]
     """(k,): the row of each query's right one among them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """All tasks of a corpus, by number."""
+
+    queries: FloatRows
+    """(n, d) unit rows."""
+    solutions: FloatRows
+    """(n, d) unit rows: the right one of each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,3 +108,5 @@ class Workload:
     """Of the test part."""
     transfer: Retrieval | None = None
     """Of other input, of which training has seen nothing."""
+    vectors: Vectors | None = None
+    """What closed forms are fitted on: rows by task number, of which only train and validation are read."""

@@ -26,7 +26,8 @@ from ruvllm.workload import TASK_TYPES, Workload
 ENTRY_KEYS = {
     "protocol", "workload", "model", "paramsB", "loraRank", "seed", "epochs", "tasksPerEpoch", "taskSet", "initial",
     "final", "calibrated", "reliability", "taskTypeAccuracy", "train", "holdout", "controls", "antiOverfitting",
-    "patterns", "efficiency", "seconds", "transitions", "history", "answers", "stateHash", "runHash", "checkpoint",
+    "patterns", "efficiency", "seconds", "microsecondsPerTask", "transitions", "history", "answers", "stateHash",
+    "runHash", "checkpoint",
 }  # fmt: skip
 
 

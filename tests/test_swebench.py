@@ -103,7 +103,7 @@ def test_the_candidates_are_all_files_of_the_repository_in_whichever_part() -> N
     workload = given.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
     question = workload.retrieval
     assert question is not None
-    sizes = {len(block.solutions) for block in question.blocks()}
+    sizes = {len(block.candidates) for block in question.blocks()}
     assert sizes == {20, 12}
     tasks = issue_tasks(given.issues)
     for query, i in enumerate(workload.parts.test.tolist()):

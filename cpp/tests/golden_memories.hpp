@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "golden_section.hpp"
+#include "ruvllm/components/block_adapter.hpp"
 #include "ruvllm/components/contrastive_memory.hpp"
+#include "ruvllm/components/episodic_memory.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/components/prioritized_replay.hpp"
 #include "ruvllm/components/spherical_kmeans.hpp"
@@ -114,11 +116,35 @@ inline void prioritized_replay(const simd::KernelTable&, Digest& digest)
         digest.add(replay.priority(i));
 }
 
+// A block adapter that learns from batches, and a memory that is full.
+inline void associations(const simd::KernelTable& kernels, Digest& digest)
+{
+    constexpr std::size_t dim = 100, n = 8, m = 12;
+    testing::Random random(14);
+    BlockAdapter adapter(dim, 32);
+    EpisodicMemory memory(kernels, {20, 4, 0.5f}, dim);
+    std::vector<float> g(n * dim);
+    for (std::size_t batch = 0; batch < 6; ++batch) {
+        const std::vector<float> queries = unit_rows(random, n, dim), solutions = unit_rows(random, m, dim);
+        std::vector<float> z = queries;
+        adapter.add_output(kernels, queries.data(), n, z.data());
+        digest.add(batch_info_nce(kernels, {queries, solutions, dim, 0.07}, z.data(), g.data()));
+        adapter.step(kernels, queries.data(), g.data(), n, 0.01f);
+        for (std::size_t i = 0; i < n; ++i) {
+            memory.add_recalled(queries.data() + i * dim, z.data() + i * dim);
+            memory.add(queries.data() + i * dim, solutions.data() + i * dim);
+        }
+        digest.add(z);
+    }
+    digest.add(std::vector<float>(adapter.weights().begin(), adapter.weights().end()));
+}
+
 [[nodiscard]] inline std::vector<Section> memory_sections()
 {
     return {{"spherical_kmeans", spherical_kmeans},
             {"pattern_bank", pattern_bank},
             {"contrastive_memory", contrastive_memory},
+            {"associations", associations},
             {"prioritized_replay", prioritized_replay}};
 }
 

@@ -9,6 +9,7 @@
 #include "ruvllm/components/multi_head_lora.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/components/prioritized_replay.hpp"
+#include "ruvllm/engine/associations.hpp"
 
 namespace ruvllm {
 
@@ -39,6 +40,7 @@ struct EngineConfig {
     EwcConfig ewc;
     PatternConfig patterns;
     ContrastiveConfig contrastive;
+    AssociationConfig associations;
     bool use_patterns = true, use_contrastive = true;
     float pattern_quality = 0.35f;         // trajectories below it make no pattern
     std::size_t pattern_minimum = 5;       // trajectories needed before there are any

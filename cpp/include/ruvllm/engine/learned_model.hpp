@@ -23,9 +23,10 @@ namespace ruvllm {
 class LearnedModel {
 public:
     LearnedModel(const simd::KernelTable& kernels, const EngineConfig& config, std::size_t n_candidates)
-        : dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
+        : k_(&kernels), dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
-          combined_(kernels, config.lora), patterns_(kernels, config.patterns, dim_),
+          combined_(kernels, config.lora), associations_(kernels, config.associations, dim_, config.tau),
+          patterns_(kernels, config.patterns, dim_),
           memory_(kernels, config.contrastive, dim_), logits_(n_candidates), dots_(n_candidates),
           u_(config.lora.rank), z_(dim_), directed_(dim_), candidate_(dim_), queries_(together * dim_),
           projections_(together * config.lora.rank), to_patterns_(together * config.patterns.capacity)
@@ -44,6 +45,9 @@ public:
     [[nodiscard]] ContrastiveMemory& memory() noexcept { return memory_; }
     [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return memory_; }
 
+    [[nodiscard]] Associations& associations() noexcept { return associations_; }
+    [[nodiscard]] const Associations& associations() const noexcept { return associations_; }
+
     // Of the task scored last: logits (n_candidates,) and the adapted query (dim,). After score_each() only the logits
     // are meant.
     [[nodiscard]] const std::vector<double>& logits() const noexcept { return logits_; }
@@ -60,7 +64,12 @@ public:
     }
 
     // z = adapted query (dim,) of any query h (dim,).
-    void adapt(const float* h, std::size_t type, float* z) { (void)lora_.forward(h, type, u_, z); }
+    void adapt(const float* h, std::size_t type, float* z)
+    {
+        (void)lora_.forward(h, type, u_, z);
+        associations_.add_adapted(h, type, z);
+        associations_.add_recalled(h, type, z);
+    }
 
     // Of a loss with this gradient g (dim,) at the adapted query of the task scored last.
     [[nodiscard]] FactoredGradient gradient(const float* g, std::size_t type) const
@@ -68,12 +77,17 @@ public:
         return lora_.gradient(u_, g, type);
     }
 
-    // One task between two learning steps. query: (dim,), that of task `index`.
+    // One task between two learning steps, without what the episodic memory says, which holds the answers of tasks that
+    // come again. query: (dim,), that of task `index`.
     void score(const TaskSource& source, std::size_t index, const float* query)
     {
         const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
         squared_norm_ = lora_.forward(query, type, u_, z_.data());
+        if (associations_.on()) {
+            associations_.add_adapted(query, type, z_.data());
+            squared_norm_ = k_->squared_norm(z_.data(), dim_);
+        }
         if (use_patterns_)
             patterns_.compare(query, 1, to_patterns);
         score_candidates(source, index, to_patterns);
@@ -119,8 +133,15 @@ private:
         if (use_patterns_)
             patterns_.compare(queries_.data(), n, to_patterns);
         for (std::size_t q = 0; q < n; ++q) {
-            squared_norm_ = combined_.adapt(lora_, queries_.data() + q * dim_, us.data() + q * rank, type, z_.data());
-            score_candidates(source, tasks[positions[q]], to_patterns.subspan(q * n_patterns, n_patterns));
+            const float* const query = queries_.data() + q * dim_;
+            const std::uint32_t index = tasks[positions[q]];
+            squared_norm_ = combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data());
+            if (associations_.on()) {
+                associations_.add_adapted(query, source.type(index), z_.data());
+                associations_.add_recalled(query, source.type(index), z_.data());
+                squared_norm_ = k_->squared_norm(z_.data(), dim_);
+            }
+            score_candidates(source, index, to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
         }
     }
@@ -151,11 +172,13 @@ private:
                                             [&] { return source.candidate(index, j, candidate_.data()); });
     }
 
+    const simd::KernelTable* k_;
     std::size_t dim_;
     double tau_;
     bool use_patterns_, use_contrastive_;
     MultiHeadLoRA lora_;
     CombinedAdapter combined_;
+    Associations associations_;
     PatternBank patterns_;
     ContrastiveMemory memory_;
 

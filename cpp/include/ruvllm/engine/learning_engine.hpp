@@ -91,6 +91,15 @@ public:
         return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
     }
 
+    // One pass of the block adapters over all episodes so far; returns the number of examples learned from.
+    std::size_t rehearse()
+    {
+        if (c_.control == Control::frozen)
+            return 0;
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::rehearsal, epoch_, rehearsals_++);
+        return model_.associations().rehearse(*source_, stream, c_.control == Control::random_gradient);
+    }
+
     // One step of this length along the gradients summed since the last one, where they are accumulated.
     void step_along_sum(float length)
     {
@@ -163,6 +172,7 @@ public:
     [[nodiscard]] const ElasticWeightConsolidation& ewc() const noexcept { return ewc_; }
     [[nodiscard]] const PatternBank& patterns() const noexcept { return model_.patterns(); }
     [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return model_.memory(); }
+    [[nodiscard]] const Associations& associations() const noexcept { return model_.associations(); }
     [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
 
 private:
@@ -213,8 +223,12 @@ private:
         Outcome outcome = answer(sampled_choice(index), right);
         Trajectory trajectory = trajectory_of(index, outcome);
         if (c_.control != Control::frozen) {
-            if (learns_from(c_, outcome.resolved, outcome.confidence))
+            if (learns_from(c_, outcome.resolved, outcome.confidence)) {
+                if (model_.associations().on())
+                    model_.associations().remember({index, static_cast<std::uint32_t>(right)}, source_->type(index),
+                                                   query_.data(), source_->candidate(index, right, right_.data()));
                 outcome.loss = learn(index, right, 1.0f, learning_rate, false);
+            }
             if (c_.use_contrastive)
                 remember(index, outcome, right);
         }
@@ -354,7 +368,7 @@ private:
     TrajectoryBuffer buffer_;
     std::vector<double> quality_means_; // of each type
     std::vector<std::vector<std::size_t>> pattern_members_; // of each pattern: positions in the buffer when it was made
-    std::uint64_t epoch_ = 0, steps_ = 0;
+    std::uint64_t epoch_ = 0, steps_ = 0, rehearsals_ = 0;
     numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
     numeric::FloatVector query_, right_; // of the task at hand: its query, room for a candidate
     numeric::FloatVector g_;             // the loss's gradient at its adapted query

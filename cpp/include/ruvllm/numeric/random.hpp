@@ -34,6 +34,7 @@ enum class Purpose : std::uint64_t {
     bootstrap = 14,
     encoder = 15,
     sketch = 16,
+    rehearsal = 17,      // order and negatives of the block adapters' batches
 };
 
 class RandomStream {

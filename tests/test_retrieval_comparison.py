@@ -1,0 +1,78 @@
+"""Learned beside closed forms: the fits against plain formulas, the rows against hand-made ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ruvllm.closed_forms import CLOSED_FORMS, closed_form_ranks
+from ruvllm.retrieval_comparison import compare_methods
+from ruvllm.workload import Retrieval, Vectors
+
+N, D = 60, 24
+
+
+def unit(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[Vectors, np.ndarray[Any, Any]]:
+    """Queries are solutions behind a fixed rotation of a part of the space, with noise."""
+    random = np.random.default_rng(3)
+    solutions = unit(random.standard_normal((N, D)))
+    turn = np.linalg.qr(random.standard_normal((D, D)))[0]
+    queries = unit(solutions @ (0.4 * np.eye(D) + turn) + 0.05 * random.standard_normal((N, D)))
+    return Vectors(queries, solutions), np.zeros(N, dtype=np.uint8)
+
+
+def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
+    vectors, types = world
+    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
+    question = Retrieval(vectors.queries[test], vectors.solutions[test], types[test])
+    found = closed_form_ranks(vectors, types, train, valid, question, "auto")
+    assert tuple(found) == CLOSED_FORMS
+    q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
+    q, s = q - q[train].mean(axis=0), s - s[train].mean(axis=0)
+    assert found["meanRemoval"].tolist() == ranks(q[test], s[test])
+    inverse = {p: np.linalg.inv(q[train].T @ q[train] + p * np.eye(D)) for p in (1.0, 3.0, 10.0, 30.0)}
+    moved = {p: q + q @ inverse[p] @ q[train].T @ (s - q)[train] for p in inverse}
+    best = max(inverse, key=lambda p: np.mean(1 / np.array(ranks(moved[p][valid], s[valid]))))
+    assert found["ridge"].tolist() == ranks(moved[best][test], s[test])
+    top = np.linalg.svd(np.concatenate([q[train], s[train]]))[2]
+    without = {k: np.eye(D) - top[:k].T @ top[:k] for k in (1, 2, 3, 7)}
+    best = max(without, key=lambda k: np.mean(1 / np.array(ranks(q[valid] @ without[k], s[valid] @ without[k]))))
+    assert found["allButTheTop"].tolist() == ranks(q[test] @ without[best], s[test] @ without[best])
+
+
+def ranks(queries: np.ndarray[Any, Any], solutions: np.ndarray[Any, Any]) -> list[int]:
+    q, s = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, solutions))
+    similar = q @ s.T
+    return [int(r) for r in (similar >= np.diag(similar)[:, None]).sum(axis=1)]
+
+
+def entry(frozen: list[float], ridge: list[float], learned: list[float], types: list[str]) -> dict[str, Any]:
+    answers = {"reciprocalRankInitially": frozen, "reciprocalRank": learned, "types": types}
+    return {"answers": {**answers, "closedForms": {"ridge": ridge}}}
+
+
+def test_rows_per_type_and_method_with_paired_differences() -> None:
+    types = ["bug_fix", "bug_fix", "test_gen", "test_gen"]
+    one = entry([0.5, 0.1, 1.0, 0.2], [1.0, 0.2, 1.0, 0.2], [1.0, 1.0, 0.5, 1.0], types)
+    rows = {(row["type"], row["method"]): row for row in compare_methods([one, one])}
+    assert list(rows) == [(t, m) for t in ("all", "bug_fix", "test_gen") for m in ("frozen", "ridge", "learned")]
+    assert [rows["all", m]["recallAt1"] for m in ("frozen", "ridge", "learned")] == [0.25, 0.5, 0.75]
+    assert [rows["bug_fix", m]["recallAt5"] for m in ("frozen", "ridge", "learned")] == [0.5, 1.0, 1.0]
+    assert rows["bug_fix", "learned"]["mrr"] == 1.0
+    assert rows["test_gen", "learned"]["gain"]["recallAt1"]["mean"] == 0.0
+    assert rows["bug_fix", "ridge"]["learnedAhead"]["recallAt1"]["mean"] == 0.5
+    low, high = rows["all", "learned"]["gain"]["recallAt1"]["ci95"]
+    assert low < 0.5 < high
+
+
+def test_there_are_no_rows_without_closed_forms() -> None:
+    one = entry([1.0], [1.0], [1.0], ["bug_fix"])
+    del one["answers"]["closedForms"]
+    assert compare_methods([one]) == []
