@@ -87,6 +87,8 @@ COMPARISON_LEVELS: Columns = (
 COMPARISON_GAINS: Columns = (
     ("recall@1: over\nfrozen [95%]", lambda r: _difference(r, "gain", "recallAt1")),
     ("learned\nahead [95%]", lambda r: _difference(r, "learnedAhead", "recallAt1")),
+)
+COMPARISON_OTHERS: Columns = (
     ("recall@5: over\nfrozen [95%]", lambda r: _difference(r, "gain", "recallAt5")),
     ("100 MRR: over\nfrozen [95%]", lambda r: _difference(r, "gain", "mrr")),
 )
@@ -197,7 +199,7 @@ def _print_comparisons(console: Console, title: str, rows: Sequence[Summary]) ->
         for kind in dict.fromkeys(row["type"] for row in found):
             of_kind = [row for row in found if row["type"] == kind]
             heading = f"{title}: {kind.replace('_', ' ')}, {summary['model']}"
-            print_table(console, heading, METHOD, (COMPARISON_LEVELS, COMPARISON_GAINS), of_kind)
+            print_table(console, heading, METHOD, (COMPARISON_LEVELS, COMPARISON_GAINS, COMPARISON_OTHERS), of_kind)
     if rows and "microsecondsPerTask" in rows[0]:
         times = "; ".join(f"{s['model']} {s['microsecondsPerTask']:.0f} µs" for s in rows)
         print_notes(console, [f"Learning per task (processor time, without encoding): {times}."])

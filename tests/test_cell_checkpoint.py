@@ -17,7 +17,7 @@ from ruvllm._core import available_isas
 from ruvllm.benchmark import Options, make_cells, run_cells
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.checkpoint import CheckpointConflictError
-from ruvllm.code_tasks import build_code_tasks
+from ruvllm.code_tasks import build_code_tasks, settings
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import find_models
@@ -112,8 +112,9 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     """A cell from nothing but a checkpoint's `run` block and, for code, the corpus."""
     (model,) = find_models([run["model"]])
     details, seed = run["workloadDetails"], run["seed"]
+    protocol = PROTOCOLS[run["protocol"]]
     plan = RunPlan(
-        PROTOCOLS[run["protocol"]], Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed,
+        protocol if corpus is None else settings(protocol), Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed,
         base_rate=run["baseRate"], stream=run["stream"],
     )  # fmt: skip
     fold = Fold(run["fold"], run["folds"]) if "fold" in run else None

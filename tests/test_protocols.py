@@ -70,6 +70,14 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "memory_sampled_negatives": (8, 8, 8),
     "memory_threshold": (0.7, 0.7, 0.7),
     "memory_strength": (0.1 / 0.07, 0.1 / 0.07, 0.1 / 0.07),
+    "block_size": (0, 0, 0),
+    "block_rate": (0.01, 0.01, 0.01),
+    "block_batch": (32, 32, 32),
+    "block_negatives": (32, 32, 32),
+    "rehearsals": (1, 1, 1),
+    "episode_capacity": (0, 0, 0),
+    "episode_neighbours": (8, 8, 8),
+    "episode_strength": (0.5, 0.5, 0.5),
 }
 
 
