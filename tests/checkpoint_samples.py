@@ -51,9 +51,6 @@ def sample_state(
         "trajectories": 480,
         "successes": 123,
         "average_quality": 0.1 + 0.2,
-        "blocks": {"bug_fix": matrix(dimension**2)},
-        "block_size": dimension,
-        "episodes": {"bug_fix": [[3, 1], [0, 7]]},
     }
     return CheckpointState(**{**fields, **changes})
 

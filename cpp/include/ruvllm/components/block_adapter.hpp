@@ -62,7 +62,8 @@ inline double batch_info_nce(const simd::KernelTable& k, const ContrastiveBatch&
         k.gemv_transposed(batch.solutions.data(), m, dim, row.data(), dim, gi);
         const float along = k.dot(gi, zi, dim) / norm;
         const float shrink = 1.0f / (static_cast<float>(batch.tau) * norm);
-        k.scale_and_add(shrink, -shrink * along / norm, zi, gi, dim);
+        k.scale(shrink, gi, dim);
+        k.axpy(-shrink * along / norm, zi, gi, dim);
     }
     return loss;
 }
@@ -113,13 +114,17 @@ public:
     void step(const simd::KernelTable& k, const float* h, const float* g, std::size_t n, float learning_rate)
     {
         std::vector<float> c(n);
+        std::vector<const float*> parts(n);
         std::size_t at = 0;
         for (std::size_t begin = 0; begin < dim_; begin += size_) {
             const std::size_t rows = width(begin);
+            for (std::size_t i = 0; i < n; ++i)
+                parts[i] = h + i * dim_ + begin;
             for (std::size_t r = 0; r < rows; ++r, at += rows) {
                 for (std::size_t i = 0; i < n; ++i)
                     c[i] = -learning_rate * g[i * dim_ + begin + r];
-                k.add_rows(h + begin, n, dim_, c.data(), rows, weights_.data() + at);
+                float* const row = weights_.data() + at;
+                k.add_rows(row, parts.data(), c.data(), n, rows, row);
             }
         }
     }
