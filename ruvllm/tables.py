@@ -34,8 +34,8 @@ BESIDE_EXPLAINED = (
     "v3 confidence (scripts/calibrate.py); the others are outcomes."
 )
 RETRIEVAL_EXPLAINED = (
-    "Retrieval: each test query among all test solutions of its type (for issues: all files of its repository), by what "
-    "was learned of vectors. Where tasks have wrong answers of their own, these are among them."
+    "Retrieval: each test query among all test solutions of its type (for issues: all files of its repository), by "
+    "what was learned of vectors. Where tasks have wrong answers of their own, these are among them."
 )
 COMPARISON_EXPLAINED = (
     "Beside what is free: mean removal, All-but-the-Top and ridge (+ identity), fitted on the same train part with "
