@@ -15,6 +15,7 @@ from ruvllm.benchmark import Options, make_cells
 from ruvllm.cell import Cell, Entry
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.progress import QuietReporter
+from ruvllm.real_input import DocstringInput
 
 ISAS = available_isas()
 PROTOCOLS = {"simulated": ("v1", "v2", "v3"), "code": ("v3",)}
@@ -41,7 +42,7 @@ def corpus(tree: Path) -> Corpus:
 
 def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
     options = Options(PROTOCOLS[workload], "quick", (SMALL_MODEL,), workload, seeds=(4,), rank=RANK[workload], isa=isa)
-    return make_cells(options, corpus if workload == "code" else None)
+    return make_cells(options, DocstringInput(corpus) if workload == "code" else None)
 
 
 def run_in_process(workload: str, corpus: Corpus, folder: Path, isa: str = "auto", jobs: int = 1) -> Hashes:
@@ -52,7 +53,7 @@ def run_command(workload: str, tree: Path, folder: Path, *arguments: str, **envi
     """The same cells by the command, in a process of its own."""
     folder.mkdir()
     if workload == "code":
-        source = [f"code:{tree}", "--protocol", "v3", "--rank", str(RANK[workload])]
+        source = [f"code:{tree}", "--tasks", "docstring", "--protocol", "v3", "--rank", str(RANK[workload])]
     else:
         source = [workload, "--protocol", "all"]
     done = bench(
