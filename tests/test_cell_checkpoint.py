@@ -114,7 +114,8 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     details, seed = run["workloadDetails"], run["seed"]
     protocol = PROTOCOLS[run["protocol"]]
     plan = RunPlan(
-        protocol if corpus is None else settings(protocol), Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed,
+        protocol if corpus is None else settings(protocol),
+        Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed,
         base_rate=run["baseRate"], stream=run["stream"],
     )  # fmt: skip
     fold = Fold(run["fold"], run["folds"]) if "fold" in run else None

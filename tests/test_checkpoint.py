@@ -114,7 +114,11 @@ def test_every_argument_but_time_and_unhashed_changes_the_run_hash(tmp_path: Pat
         {"history": []},
         {"metrics": {}},
         {"run": {}},
-        *({"state": replace(sample_state(), **{f.name: _changed(f.name)})} for f in fields(sample_state()) if f.name != "block_size"),
+        *(
+            {"state": replace(sample_state(), **{f.name: _changed(f.name)})}
+            for f in fields(sample_state())
+            if f.name != "block_size"
+        ),
     ]
     others = [checkpoint_hashes(**sample_content(**change)).run_hash for change in changes]
     assert len({base, *others}) == 1 + len(changes)
