@@ -115,7 +115,7 @@ def test_every_argument_but_time_and_unhashed_changes_the_run_hash(tmp_path: Pat
         {"metrics": {}},
         {"run": {}},
         *(
-            {"state": replace(sample_state(), **{f.name: _changed(f.name)})}
+            {"state": replace(sample_state(block_size=5), **{f.name: _changed(f.name)})}
             for f in fields(sample_state())
             if f.name != "block_size"
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from ruvllm.closed_forms import CLOSED_FORMS, closed_form_ranks
 from ruvllm.retrieval_comparison import compare_methods
-from ruvllm.workload import Retrieval, Vectors
+from ruvllm.workload import TASK_TYPES, Retrieval, Vectors
 
 N, D = 60, 24
 
@@ -31,7 +31,7 @@ def world() -> tuple[Vectors, np.ndarray[Any, Any]]:
 def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
     vectors, types = world
     train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
-    question = Retrieval(vectors.queries[test], vectors.solutions[test], types[test])
+    question = Retrieval.by_type(vectors.queries[test], vectors.solutions[test], types[test])
     found = closed_form_ranks(vectors, types, train, valid, question, "auto")
     assert tuple(found) == CLOSED_FORMS
     q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
@@ -53,13 +53,13 @@ def ranks(queries: np.ndarray[Any, Any], solutions: np.ndarray[Any, Any]) -> lis
     return [int(r) for r in (similar >= np.diag(similar)[:, None]).sum(axis=1)]
 
 
-def entry(frozen: list[float], ridge: list[float], learned: list[float], types: list[str]) -> dict[str, Any]:
+def entry(frozen: list[float], ridge: list[float], learned: list[float], types: list[int]) -> dict[str, Any]:
     answers = {"reciprocalRankInitially": frozen, "reciprocalRank": learned, "types": types}
     return {"answers": {**answers, "closedForms": {"ridge": ridge}}}
 
 
 def test_rows_per_type_and_method_with_paired_differences() -> None:
-    types = ["bug_fix", "bug_fix", "test_gen", "test_gen"]
+    types = [TASK_TYPES.index(name) for name in ("bug_fix", "bug_fix", "test_gen", "test_gen")]
     one = entry([0.5, 0.1, 1.0, 0.2], [1.0, 0.2, 1.0, 0.2], [1.0, 1.0, 0.5, 1.0], types)
     rows = {(row["type"], row["method"]): row for row in compare_methods([one, one])}
     assert list(rows) == [(t, m) for t in ("all", "bug_fix", "test_gen") for m in ("frozen", "ridge", "learned")]
@@ -73,6 +73,6 @@ def test_rows_per_type_and_method_with_paired_differences() -> None:
 
 
 def test_there_are_no_rows_without_closed_forms() -> None:
-    one = entry([1.0], [1.0], [1.0], ["bug_fix"])
+    one = entry([1.0], [1.0], [1.0], [1])
     del one["answers"]["closedForms"]
     assert compare_methods([one]) == []

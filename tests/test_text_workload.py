@@ -65,18 +65,18 @@ def test_retrieval_is_among_the_solutions_of_the_type_and_own_wrong_answers_coun
         (kind,) = set(question.types[block.members].tolist())
         n = int(np.count_nonzero(workload.types[test] == kind))
         assert len(block.members) == n
-        assert len(block.solutions) == (8 * n if kind == 1 else n)
+        assert len(block.candidates) == (8 * n if kind == 1 else n)
         for row, right in zip(block.members, block.right, strict=True):
             _, candidates, place, _ = workload.source.load(int(test[row]))
-            assert np.array_equal(block.solutions[right], candidates[place])
+            assert np.array_equal(question.solutions[block.candidates[right]], candidates[place])
 
 
 def test_a_question_by_type_pairs_query_and_solution() -> None:
     rows = np.eye(4, dtype=np.float32)
     question = Retrieval.by_type(rows, rows, np.array([0, 2, 0, 2], dtype=np.uint8))
-    assert [(b.members.tolist(), b.right.tolist(), b.solutions.tolist()) for b in question.blocks()] == [
-        ([0, 2], [0, 1], rows[[0, 2]].tolist()),
-        ([1, 3], [0, 1], rows[[1, 3]].tolist()),
+    assert [(b.members.tolist(), b.right.tolist(), b.candidates.tolist()) for b in question.blocks()] == [
+        ([0, 2], [0, 1], [0, 2]),
+        ([1, 3], [0, 1], [1, 3]),
     ]
 
 
