@@ -13,6 +13,8 @@ namespace py = pybind11;
 using namespace ruvllm;
 using namespace ruvllm::bindings;
 
+void register_engine_state(py::class_<LearningEngine>& engine);
+
 namespace {
 
 // Outcomes as columns: (chosen uint32, resolved bool, confidence float64, loss float64), each (n,).
@@ -290,4 +292,5 @@ void register_engine(py::module_& m)
                py::keep_alive<1, 2>());
     register_learning(engine);
     register_state(engine);
+    register_engine_state(engine);
 }

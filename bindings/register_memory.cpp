@@ -51,12 +51,12 @@ struct Memory {
     }
 };
 
-void add(Memory& m, void (ContrastiveMemory::*to)(const float*, std::size_t), const FloatArray& solution,
+void add(Memory& m, void (ContrastiveMemory::*to)(const float*, std::size_t, std::uint64_t), const FloatArray& solution,
          std::size_t type)
 {
     const auto s = vector_view(solution, "solution", m.dim);
     const FloatEnvironmentGuard guard;
-    (m.memory.*to)(s.data(), m.checked_type(type));
+    (m.memory.*to)(s.data(), m.checked_type(type), 0);
 }
 
 FloatArray sample_negatives(const Memory& m, std::size_t type, numeric::RandomStream& stream)

@@ -6,7 +6,7 @@ never changes a hidden copy. Another type or layout raises TypeError, a wrong sh
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Never, TypeAlias
+from typing import Any, ClassVar, Never, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -534,6 +534,8 @@ class LearningEngine:
     def blocks(self) -> dict[int, npt.NDArray[np.float32]]: ...
     @property
     def episodes(self) -> dict[int, npt.NDArray[np.uint32]]: ...
+    def state(self) -> dict[str, npt.NDArray[Any]]: ...
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None: ...
 
 # register_measure
 

@@ -26,6 +26,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 struct ContrastiveConfig {
     std::size_t positives = 500, negatives = 500; // at most, over all types
     std::size_t types = 4;
@@ -48,23 +50,23 @@ public:
         negatives_.assign(config.types, Ring(config.negatives / config.types));
     }
 
-    // solution: (dim,) unit vector, copied.
-    void add_positive(const float* solution, std::size_t type)
+    // solution: (dim,) unit vector, copied. `origin` says where its owner finds it again when the state is restored.
+    void add_positive(const float* solution, std::size_t type, std::uint64_t origin = 0)
     {
-        add_positive(solution, sketch_of(*k_, solution, dim_), type);
+        add_positive(solution, sketch_of(*k_, solution, dim_), type, origin);
     }
     // The same where its sketch is known.
-    void add_positive(const float* solution, const Sketch& sketch, std::size_t type)
+    void add_positive(const float* solution, const Sketch& sketch, std::size_t type, std::uint64_t origin = 0)
     {
-        positives_.at(type).add(solution, dim_, sketch);
+        positives_.at(type).add(solution, dim_, sketch, origin);
     }
-    void add_negative(const float* solution, std::size_t type)
+    void add_negative(const float* solution, std::size_t type, std::uint64_t origin = 0)
     {
-        add_negative(solution, sketch_of(*k_, solution, dim_), type);
+        add_negative(solution, sketch_of(*k_, solution, dim_), type, origin);
     }
-    void add_negative(const float* solution, const Sketch& sketch, std::size_t type)
+    void add_negative(const float* solution, const Sketch& sketch, std::size_t type, std::uint64_t origin = 0)
     {
-        negatives_.at(type).add(solution, dim_, sketch);
+        negatives_.at(type).add(solution, dim_, sketch, origin);
     }
 
     // Up to sampled_negatives wrong solutions of this type, drawn with replacement; valid until the next add.
@@ -112,6 +114,8 @@ public:
     [[nodiscard]] std::size_t negative_count() const noexcept { return count(negatives_); }
 
 private:
+    friend struct StateAccess; // engine/engine_state.hpp
+
     static constexpr std::size_t half = sketch_words / 2; // the words that most pairs are told apart by
     static constexpr std::uint32_t most_different = 64 * sketch_words - 352, most_different_in_half = 64 * half - 164;
     using HalfSketch = std::array<std::uint64_t, half>;
@@ -120,15 +124,17 @@ private:
     public:
         explicit Ring(std::size_t capacity) : capacity_(capacity) {}
 
-        void add(const float* vector, std::size_t dim, const Sketch& sketch)
+        void add(const float* vector, std::size_t dim, const Sketch& sketch, std::uint64_t origin)
         {
             std::size_t place = size();
             if (place < capacity_) {
                 first_halves_.emplace_back();
                 second_halves_.emplace_back();
+                origins_.push_back(origin);
                 vectors_.resize(vectors_.size() + dim);
             } else {
                 place = oldest_;
+                origins_[place] = origin;
                 oldest_ = (oldest_ + 1) % capacity_;
             }
             std::copy_n(sketch.begin(), half, first_halves_[place].begin());
@@ -142,8 +148,11 @@ private:
         [[nodiscard]] const float* vector(std::size_t i, std::size_t dim) const { return vectors_.data() + i * dim; }
 
     private:
+        friend struct StateAccess;
+
         std::size_t capacity_, oldest_ = 0;
         std::vector<HalfSketch> first_halves_, second_halves_;
+        std::vector<std::uint64_t> origins_;
         numeric::FloatVector vectors_;
     };
 

@@ -15,6 +15,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 struct EwcConfig {
     float lambda = 400.0f;
     float decay = 0.92f;      // of the EMA, in (0, 1); ignored when running_sum
@@ -79,6 +81,8 @@ public:
     [[nodiscard]] std::size_t task_count() const noexcept { return task_count_; }
 
 private:
+    friend struct StateAccess; // engine/engine_state.hpp
+
     EwcConfig config_;
     numeric::FloatVector fisher_, reference_, squares_;
     std::size_t examples_ = 0, task_count_ = 0;

@@ -23,6 +23,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 // dL/dA_r = a[r] h and dL/dB_r = b[r] g.
 struct FactoredGradient {
     std::vector<float> a, b;
@@ -133,6 +135,8 @@ public:
     }
 
 private:
+    friend struct StateAccess; // engine/engine_state.hpp
+
     static std::size_t checked_size(std::size_t dim, std::size_t rank)
     {
         if (dim == 0 || rank == 0 || rank > dim)

@@ -19,6 +19,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 struct PatternConfig {
     std::size_t capacity = 150;
     std::size_t top = 5;
@@ -135,6 +137,8 @@ public:
     [[nodiscard]] std::span<const std::uint8_t> types() const noexcept { return types_; }
 
 private:
+    friend struct StateAccess; // engine/engine_state.hpp
+
     [[nodiscard]] std::vector<PatternMatch> choose(std::span<const float> cosines, std::uint8_t type) const
     {
         std::vector<PatternMatch> matches;

@@ -21,6 +21,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 struct ReplayConfig {
     std::size_t capacity = 10'000;
     double alpha = 0.6;            // priority exponent
@@ -132,6 +134,8 @@ public:
     }
 
 private:
+    friend struct StateAccess; // engine/engine_state.hpp
+
     // Where kernels_->powers() has the bits of power(), for exponents from -1 to 1.
     static bool in_range_of_kernel(double x) { return (x >= 1e-300) & (x <= 1e300); }
 

@@ -21,6 +21,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 class LearningEngine {
 public:
     // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions or types disagree.
@@ -176,6 +178,8 @@ public:
     [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
 
 private:
+    friend struct StateAccess; // engine_state.hpp
+
     [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
     {
         return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};
@@ -249,12 +253,13 @@ private:
     void remember(std::uint32_t index, const Outcome& outcome, std::size_t right)
     {
         const std::uint8_t type = source_->type(index);
+        const auto origin = [&](std::size_t j) { return index * std::uint64_t{n_candidates()} + j; };
         if (outcome.resolved || c_.learn_from == LearnFrom::everything)
             model_.memory().add_positive(source_->candidate(index, right, right_.data()),
-                                         source_->sketch(index, right), type);
+                                         source_->sketch(index, right), type, origin(right));
         if (!outcome.resolved)
             model_.memory().add_negative(source_->candidate(index, outcome.chosen, right_.data()),
-                                         source_->sketch(index, outcome.chosen), type);
+                                         source_->sketch(index, outcome.chosen), type, origin(outcome.chosen));
     }
 
     // One step on the task that the model has just scored. Returns the loss.

@@ -11,6 +11,8 @@
 
 namespace ruvllm {
 
+struct StateAccess;
+
 struct Trajectory {
     std::uint32_t task;
     std::uint8_t type;
@@ -48,6 +50,8 @@ public:
     [[nodiscard]] const PrioritizedReplay& replay() const noexcept { return replay_; }
 
 private:
+    friend struct StateAccess; // engine_state.hpp
+
     // The positions of the n best by quality, best first.
     [[nodiscard]] std::vector<std::size_t> best(std::size_t n) const
     {
