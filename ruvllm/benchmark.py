@@ -16,6 +16,7 @@ from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import PROTOCOLS, Protocol, Size, lora_rank
 from ruvllm.real_input import RealInput
 from ruvllm.simulated import build_simulated_workload
+from ruvllm.snapshots import Unfinished
 from ruvllm.training import RunPlan
 from ruvllm.workload import Workload
 
@@ -127,11 +128,13 @@ def _folds(options: Options) -> Sequence[Fold | None]:
     return [None] if options.folds is None else [Fold(i + 1, options.folds) for i in range(options.folds)]
 
 
-def run_cells(cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter) -> list[Entry]:
+def run_cells(
+    cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+) -> list[Entry]:
     """Runs the cells, `jobs` at once; their entries in their order. Their checkpoints go into the folder."""
 
     def run(cell: Cell, cancelled: Callable[[], bool]) -> Entry:
-        entry = run_cell(cell, folder, partial(reporter.epoch, cell.label), cancelled)
+        entry = run_cell(cell, folder, partial(reporter.epoch, cell.label), cancelled, unfinished)
         reporter.finish(cell.label, finished_line(cell.label, entry))
         return entry
 

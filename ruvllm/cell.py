@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,18 @@ from ruvllm.canonical import canonical_json
 from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
 from ruvllm.closed_forms import closed_form_ranks
 from ruvllm.folds import ORDINARY, Fold
+from ruvllm.json_file import InvalidFileError
 from ruvllm.metrics import answer, transitions
 from ruvllm.models import ModelProfile
-from ruvllm.protocols import Protocol
+from ruvllm.protocols import Protocol, Size
 from ruvllm.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5, reciprocal_ranks
+from ruvllm.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.training import Progress, RunPlan, TrainedRun, train
+from ruvllm.verify import RESUME_OK, verify_checkpoint
 from ruvllm.version import __version__
 from ruvllm.workload import TASK_TYPES, Retrieval, Workload
 
-__all__ = ["Cell", "Entry", "run_cell"]
+__all__ = ["Cell", "Entry", "MeasuredCell", "checkpoint_content", "measure_cell", "run_cell"]
 
 Entry = dict[str, Any]
 """One run in the results file."""
@@ -61,25 +64,74 @@ class Cell:
         return f"{self.model.name} {self.protocol.name} seed {self.plan.seed}{fold}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredCell:
+    """A cell that has been run."""
+
+    workload: Workload
+    run: TrainedRun
+    metrics: dict[str, Any]
+    ranks: tuple[Ranks, Ranks] | None
+    elsewhere: tuple[Ranks, Ranks] | None
+
+
 def run_cell(
-    cell: Cell, folder: Path, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False
+    cell: Cell,
+    folder: Path,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    unfinished: Unfinished | None = None,
 ) -> Entry:
     """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
 
-    Raises Cancelled, OSError, ValueError.
+    `unfinished` is where progress is kept and, where that is wanted, gone on from. Raises Cancelled, OSError,
+    ValueError.
     """
     workload = cell.build()
-    run = train(cell.plan, workload, progress=progress, cancelled=cancelled, calibrate=True)
-    wanted = CONTROLS.items() if cell.controls else ()
-    controls = {name: _control(cell, workload, control, cancelled) for name, control in wanted}
+    key = key_of(_described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
+    if unfinished is not None and (kept := unfinished.result(key)) is not None and _is_saved(kept, folder):
+        unfinished.keep_result(key, kept)
+        return kept
+    measured = measure_cell(cell, workload, progress, cancelled, unfinished)
+    written = _save(cell, measured, folder)
+    entry = _entry(cell, measured, written)
+    if unfinished is not None:
+        unfinished.keep_result(key, entry)
+        for control in (Control.NONE, *CONTROLS.values()):
+            _snapshot(cell, workload, control, unfinished).remove()
+    return entry
+
+
+def measure_cell(
+    cell: Cell,
+    workload: Workload,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    unfinished: Unfinished | None = None,
+) -> MeasuredCell:
+    """Runs the cell on its workload and saves nothing but progress."""
+
+    def learned(control: Control, **options: Any) -> TrainedRun:
+        snapshot = None if unfinished is None else _snapshot(cell, workload, control, unfinished)
+        return train(replace(cell.plan, control=control), workload, cancelled=cancelled, snapshot=snapshot, **options)
+
+    run = learned(Control.NONE, progress=progress, calibrate=True, keep_state=True)
+    controls = {}
+    for name, control in CONTROLS.items() if cell.controls else ():
+        controlled = learned(control)
+        controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     ranks = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
     elsewhere = _retrieve(workload.transfer, run.engine, cell.plan.isa)
     metrics = _metrics(workload, run, controls, ranks)
     if elsewhere is not None:
         metrics["transfer"] = _figures(elsewhere)
+    return MeasuredCell(workload, run, metrics, ranks, elsewhere)
+
+
+def _entry(cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint) -> Entry:
+    workload, run, metrics, ranks = measured.workload, measured.run, measured.metrics, measured.ranks
     answers = _answers(workload, run, ranks)
     answers |= {"closedForms": forms} if (forms := _closed_forms(workload, cell.plan.isa)) else {}
-    written = _save(cell, workload, run, metrics, folder)
     return {
         **_identity(cell, workload),
         "taskSet": _task_set(cell, workload),
@@ -97,13 +149,6 @@ def run_cell(
         "runHash": written.run_hash,
         "checkpoint": str(written.path),
     }
-
-
-def _control(
-    cell: Cell, workload: Workload, control: Control, cancelled: Callable[[], bool]
-) -> dict[str, dict[str, Any]]:
-    run = train(replace(cell.plan, control=control), workload, cancelled=cancelled)
-    return {"initial": run.initial.summary(), "final": run.final.summary()}
 
 
 def _metrics(
@@ -210,31 +255,75 @@ def _task_set(cell: Cell, workload: Workload) -> str:
     return hashlib.sha256(canonical_json(made_from)).hexdigest()
 
 
-def _save(
-    cell: Cell, workload: Workload, run: TrainedRun, metrics: dict[str, Any], folder: Path
-) -> WrittenCheckpoint:
+def _described(cell: Cell, workload: Workload) -> dict[str, Any]:
+    """All that decides what the cell learns."""
+    protocol = {f.name: getattr(cell.protocol, f.name) for f in fields(cell.protocol)}
+    plain = {
+        name: asdict(value) if isinstance(value, Size) else getattr(value, "name", value)
+        for name, value in protocol.items()
+    }
+    fold = cell.fold or ORDINARY
+    return {
+        "packageVersion": __version__,
+        "model": asdict(cell.model),
+        "protocol": plain,
+        "size": asdict(cell.plan.size),
+        "rank": cell.plan.rank,
+        "seed": cell.plan.seed,
+        "baseRate": cell.plan.first_rate,
+        "stream": cell.plan.stream,
+        "fold": [fold.number, fold.of],
+        "workload": workload.name,
+        "workloadDetails": workload.details,
+    }
+
+
+def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:
+    return unfinished.snapshot(key_of(_described(cell, workload) | {"control": control.name}))
+
+
+def _is_saved(entry: Entry, folder: Path) -> bool:
+    """Whether the checkpoint of a kept entry is in the folder and whole; its path is put right."""
+    path = folder / Path(str(entry["checkpoint"])).name
+    try:
+        found = verify_checkpoint(path)
+    except InvalidFileError:
+        return False
+    entry["checkpoint"] = str(path)
+    return found.run_hash == entry["runHash"] and found.resume == RESUME_OK
+
+
+def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
+    """Arguments of checkpoint_document()."""
     arguments = {
-        **_identity(cell, workload),
+        **_identity(cell, measured.workload),
         "profile": cell.profile,
         "stream": cell.plan.stream,
         "baseRate": cell.plan.first_rate,
-        "workloadDetails": workload.details,
+        "workloadDetails": measured.workload.details,
         "packageVersion": __version__,
     }
     if not cell.controls:
         arguments["controls"] = False
+    return {
+        "version": cell.protocol.version,
+        "model_name": cell.model.name,
+        "state": _state(measured.run),
+        "history": measured.run.history,
+        "metrics": measured.metrics,
+        "run": arguments,
+        "resume": measured.run.state,
+    }
+
+
+def _save(cell: Cell, measured: MeasuredCell, folder: Path) -> WrittenCheckpoint:
     now = datetime.now(UTC)
     return write_checkpoint(
         folder,
-        version=cell.protocol.version,
-        model_name=cell.model.name,
-        state=_state(run),
-        history=run.history,
-        metrics=metrics,
-        run=arguments,
+        **checkpoint_content(cell, measured),
         timestamp=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
         unhashed={
-            "seconds": run.seconds,
+            "seconds": measured.run.seconds,
             "isa": active_isa() if cell.plan.isa == "auto" else cell.plan.isa,
             "python": platform.python_version(),
         },

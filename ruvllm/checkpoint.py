@@ -20,13 +20,16 @@ from ruvllm.checkpoint_schema import PROTOCOL_OF_VERSION, check_form
 from ruvllm.ecmascript import stringify
 from ruvllm.files import write_atomically
 from ruvllm.json_file import InvalidFileError
-from ruvllm.verify import verify_checkpoint
+from ruvllm.resume_file import resume_path, to_safetensors
+from ruvllm.state_arrays import StateArrays, state_digest
+from ruvllm.verify import RESUME_OK, verify_checkpoint
 
 __all__ = [
     "CheckpointConflictError",
     "CheckpointHashes",
     "CheckpointState",
     "WrittenCheckpoint",
+    "checkpoint_document",
     "checkpoint_hashes",
     "run_hash",
     "state_hash",
@@ -97,7 +100,7 @@ class WrittenCheckpoint:
     run_hash: str
 
 
-def checkpoint_hashes(
+def checkpoint_document(
     *,
     version: str,
     model_name: str,
@@ -105,59 +108,11 @@ def checkpoint_hashes(
     history: list[dict[str, Any]],
     metrics: dict[str, Any],
     run: dict[str, Any],
-) -> CheckpointHashes:
-    """The hashes that write_checkpoint would write, and its errors, without a file."""
-    return _hashes(_sealed_document(version, model_name, state, history, metrics, run, _ANY_TIME, None))
-
-
-def write_checkpoint(
-    folder: Path,
-    *,
-    version: str,
-    model_name: str,
-    state: CheckpointState,
-    history: list[dict[str, Any]],
-    metrics: dict[str, Any],
-    run: dict[str, Any],
-    timestamp: str,
+    resume: StateArrays | None = None,
+    timestamp: str = _ANY_TIME,
     unhashed: dict[str, Any] | None = None,
-) -> WrittenCheckpoint:
-    """Write `<model>_<protocol>_<checkpointId>.json` in an existing folder, atomically.
-
-    version: "1.0.0", "2.0.0" or "3.0.0"; timestamp: like 2025-12-05T00:47:46.661Z. `history` has one record per epoch,
-    `run` all that is needed to run it again, `unhashed` what differs from one such run to the next (host, seconds).
-    Values are what JSON has, and float32 arrays of 1 or 2 dimensions. -0.0 is saved as 0.
-
-    The same run has the same name: where its file is there and verifies, it is left as it is.
-    Raises CheckpointConflictError where a file of that name is anything else, ValueError (InvalidFileError where the
-    form is wrong) or TypeError for what cannot be saved, NaN and infinities among it, and OSError.
-    """
-    document = _sealed_document(version, model_name, state, history, metrics, run, timestamp, unhashed)
-    hashes = _hashes(document)
-    path = folder / file_name(version, model_name, hashes.checkpoint_id)
-    if os.path.lexists(path):
-        _require_same_run(path, hashes.run_hash)
-    else:
-        write_atomically(path, _text(document).encode())
-    return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
-
-
-def file_name(version: str, model_name: str, identifier: str) -> str:
-    """The original system's pattern: DeepSeek_Coder_1_3B_v3_726463ae22c4884f.json."""
-    safe = re.sub("[^0-9A-Za-z]", "_", model_name)[:100]  # file systems end at 255 bytes; the identifier tells apart
-    return f"{safe}_{PROTOCOL_OF_VERSION[version]}_{identifier}.json"
-
-
-def _sealed_document(
-    version: str,
-    model_name: str,
-    state: CheckpointState,
-    history: list[dict[str, Any]],
-    metrics: dict[str, Any],
-    run: dict[str, Any],
-    timestamp: str,
-    unhashed: dict[str, Any] | None,
 ) -> dict[str, Any]:
+    """What write_checkpoint would write, with its hashes, and its errors, without a file."""
     document = {
         "version": version,
         "modelName": model_name,
@@ -167,6 +122,7 @@ def _sealed_document(
         "improvementHistory": history,
         "metrics": metrics,
         "run": run,
+        **({} if resume is None else {"resumeHash": state_digest(resume)}),
         "stateHash": "0" * 64,
         "runHash": "0" * 64,
     }
@@ -177,6 +133,45 @@ def _sealed_document(
     document["runHash"] = run_hash(document)
     document["checkpointId"] = checkpoint_id(document["runHash"])
     return document
+
+
+def checkpoint_hashes(**content: Any) -> CheckpointHashes:
+    """The hashes of checkpoint_document(), which has the same arguments."""
+    return _hashes(checkpoint_document(**content))
+
+
+def write_checkpoint(
+    folder: Path, *, timestamp: str, resume: StateArrays | None = None, **content: Any
+) -> WrittenCheckpoint:
+    """Write `<model>_<protocol>_<checkpointId>.json` in an existing folder, atomically.
+
+    `content` are the arguments of checkpoint_document(): version "1.0.0", "2.0.0" or "3.0.0"; timestamp like
+    2025-12-05T00:47:46.661Z. `history` has one record per epoch, `run` all that is needed to run it again, `unhashed`
+    what differs from one such run to the next (host, seconds). Values are what JSON has, and float32 arrays of 1 or 2
+    dimensions. -0.0 is saved as 0. `resume` is what going on needs beside that: it goes into a file of its own,
+    `….resume.safetensors`, written first, and its digest into the checkpoint.
+
+    The same run has the same name: where its file is there and verifies, it is left as it is.
+    Raises CheckpointConflictError where a file of that name is anything else, ValueError (InvalidFileError where the
+    form is wrong) or TypeError for what cannot be saved, NaN and infinities among it, and OSError.
+    """
+    document = checkpoint_document(timestamp=timestamp, resume=resume, **content)
+    hashes = _hashes(document)
+    path = folder / file_name(document["version"], document["modelName"], hashes.checkpoint_id)
+    there = os.path.lexists(path)
+    if there and _same_run(path, hashes.run_hash) == RESUME_OK:
+        resume = None
+    if resume is not None:
+        write_atomically(resume_path(path), to_safetensors(resume))
+    if not there:
+        write_atomically(path, _text(document).encode())
+    return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
+
+
+def file_name(version: str, model_name: str, identifier: str) -> str:
+    """The original system's pattern: DeepSeek_Coder_1_3B_v3_726463ae22c4884f.json."""
+    safe = re.sub("[^0-9A-Za-z]", "_", model_name)[:100]  # file systems end at 255 bytes; the identifier tells apart
+    return f"{safe}_{PROTOCOL_OF_VERSION[version]}_{identifier}.json"
 
 
 def _state_fields(state: CheckpointState) -> dict[str, Any]:
@@ -214,14 +209,16 @@ def _text(document: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _require_same_run(path: Path, digest: str) -> None:
+def _same_run(path: Path, digest: str) -> str:
+    """How its resume file is. Raises CheckpointConflictError where the checkpoint is not of the run of that hash."""
     try:
-        found = verify_checkpoint(path).run_hash
+        found = verify_checkpoint(path, check_resume=False)
     except InvalidFileError as error:
         raise CheckpointConflictError(
             f"{path} exists and does not verify ({error}); nothing was overwritten"
         ) from error
-    if found != digest:
+    if found.run_hash != digest:
         raise CheckpointConflictError(
-            f"{path} exists and is another run ({found}, not {digest}); nothing was overwritten"
+            f"{path} exists and is another run ({found.run_hash}, not {digest}); nothing was overwritten"
         )
+    return found.resume

@@ -19,7 +19,8 @@ With rank r, dimension d, h heads and k patterns:
     patternCentroids, -Qualities  (k, d), (k,)
     improvementHistory            a list of objects, one per epoch
     ours only                     patternSolutions (k, d), patternTypes (k strings), metrics, run (objects), runHash,
-                                  and an object `unhashed` where there is something to say that no hash covers
+                                  resumeHash (64 hex digits) where there is a resume file beside it, and an object
+                                  `unhashed` where there is something to say that no hash covers
     stateHash, runHash            64 hex digits
 """
 
@@ -176,4 +177,6 @@ def _check_our_fields(fields: JsonFields, patterns: int, dimension: int) -> None
     fields.fields("run")
     if "unhashed" in fields.values:
         fields.fields("unhashed")
+    if "resumeHash" in fields.values:
+        fields.hexadecimal("resumeHash", 64)
     fields.hexadecimal("runHash", 64)

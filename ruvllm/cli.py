@@ -58,6 +58,8 @@ class _Commands(click.Group):
               help="blocked: the four task types one after another; forgetting with EWC on and off.")
 @click.option("--controls/--no-controls", default=True, show_default=True,
               help="Run each model under the three controls as well; without them it is done sooner.")
+@click.option("--resume", is_flag=True,
+              help="Go on where a run of the same arguments into the same folder was stopped.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=lambda *given: _version(*given),
               help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**arguments: Any) -> int:
@@ -79,6 +81,7 @@ def command(**arguments: Any) -> int:
       ruvllm-bench --workload code --tasks docstring  which function does a docstring describe?
       ruvllm-bench --workload jsonl:my-tasks.jsonl    your own tasks
       ruvllm-bench --models Phi-3-mini-4k --json      for other programs
+      ruvllm-bench --seeds 10 --resume                after Ctrl-C: finished epochs are not done again
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (its gain's 95%
     interval lies below 0).
@@ -120,11 +123,12 @@ def _benchmark(run: Run) -> int:
     try:
         with run.reporter:
             cells = make_cells(run.options, run.given)
-            results = run_cells(cells, run.out / "checkpoints", run.jobs, run.reporter)
+            results = run_cells(cells, run.out / "checkpoints", run.jobs, run.reporter, run.unfinished)
     except (CheckpointConflictError, ValueError, OSError) as error:
         raise Failure(str(error)) from error
     document = make_document(results, run.command, run.options.isa)
     give_out(run, document, print_results)
+    run.unfinished.forget_results()
     worse = [f"{s['model']} {s['protocol']}" for s in document["summaries"] if s["gainCI95"][1] < 0]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
@@ -234,7 +238,7 @@ def simd(**arguments: Any) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    return run(command, PROGRAM, words, when_interrupted="interrupted; files that were written stay")
+    return run(command, PROGRAM, words, when_interrupted="interrupted; files that were written stay, --resume goes on")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 PROGRAM = "ruvllm-bench"
+UNFINISHED = "unfinished"
+"""Folder beside the checkpoints for what --resume goes on from."""
 MAX_SEED = 2**53 - 1
 PROTOCOLS = ("v1", "v2", "v3")
 CODE_TASKS = ("all", "docstring", "code_completion", "bug_fix", "refactor", "test_gen")
@@ -132,7 +134,12 @@ class Run(Output):
     def __init__(
         self, arguments: dict[str, Any], options: Options, encoder: Encoder | None, checkpoints: bool
     ) -> None:
+        from ruvllm.snapshots import Unfinished
+
         super().__init__(arguments, checkpoints=checkpoints)
+        self.unfinished = Unfinished(self.out / UNFINISHED, arguments.get("resume", False))
+        if checkpoints and not self.unfinished.wanted and any(self.unfinished.folder.iterdir()):
+            self.reporter.note(f"unfinished work in {self.unfinished.folder}; with its arguments, --resume goes on")
         self.options = options
         self.jobs: int = arguments["jobs"]
         self.given = _read_input(arguments, encoder, self.reporter)
@@ -260,12 +267,12 @@ def check_isas(names: Sequence[str], others: Sequence[str]) -> None:
 
 def _prepare_folders(out: Path, checkpoints: bool) -> None:
     """An output folder that cannot be written is found out before the first epoch."""
-    from ruvllm.files import UnwritableFolderError, ensure_writable_folder
+    from ruvllm.files import UnwritableFolderError, ensure_writable_folder, remove_abandoned
 
     try:
-        ensure_writable_folder(out)
-        if checkpoints:
-            ensure_writable_folder(out / "checkpoints")
+        for folder in (out, out / "checkpoints", out / UNFINISHED) if checkpoints else (out,):
+            ensure_writable_folder(folder)
+            remove_abandoned(folder)
     except UnwritableFolderError as error:
         raise Failure(str(error)) from error
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+ABANDONED_SECONDS = 1.0
 
 
 class UnwritableFolderError(OSError):
@@ -30,6 +38,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of write_atomically() whose process was killed; those being written are locked."""
+    if fcntl is None:
+        return
+    for path in folder.glob(".ruvllm-*.tmp"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED_SECONDS:  # younger ones: not locked yet
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
 def ensure_writable_folder(path: Path) -> None:
     """Make the folder where it is missing and prove that a file can be written in it, by writing one.
 
@@ -51,6 +70,9 @@ def ensure_writable_folder(path: Path) -> None:
 def _write_and_sync(path: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags, 0o666), "wb") as file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # not every network file system has locks
+                fcntl.flock(file, fcntl.LOCK_EX)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -76,6 +76,8 @@ class RateScheduler:
 
     def __init__(self, base: float, lowest: float = 1.0, highest: float = 1.0) -> None:
         self.rate = base
+        self.seen: list[float] = []
+        """The validation resolve rates that the next change may depend on, the latest last."""
         self.lowest = lowest * base
         self.highest = highest * base
 
@@ -91,12 +93,11 @@ class MomentumRate(RateScheduler):
 
     def __init__(self, base: float, lowest: float = 1.0, highest: float = 2.0) -> None:
         super().__init__(base, lowest, highest)
-        self._last: float | None = None
 
     def update(self, validation: float) -> None:
-        if self._last is not None:
-            self._scale(2.0 if validation >= self._last else 0.5)
-        self._last = validation
+        if self.seen:
+            self._scale(2.0 if validation >= self.seen[-1] else 0.5)
+        self.seen = [validation]
 
 
 class MetaRate(RateScheduler):
@@ -107,13 +108,12 @@ class MetaRate(RateScheduler):
 
     def __init__(self, base: float, lowest: float = 0.1, highest: float = 3.0) -> None:
         super().__init__(base, lowest, highest)
-        self._history: list[float] = []
 
     def update(self, validation: float) -> None:
-        self._history.append(validation)
-        if len(self._history) < 2:
+        self.seen = [*self.seen[-2:], validation]
+        if len(self.seen) < 2:
             return
-        trend = validation - self._history[-min(3, len(self._history))]
+        trend = validation - self.seen[0]
         if trend > 0.05:
             self._scale(1.2)
         elif trend < -0.02:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from ruvllm.curriculum import TaskOrder
 from ruvllm.metrics import Answers, Scores, calibrated_summary, score
 from ruvllm.protocols import Protocol, Size, engine_config
 from ruvllm.schedulers import LEVELS, RateScheduler, make_rate_scheduler, temperature
+from ruvllm.snapshots import Snapshot, SnapshotWriter
+from ruvllm.state_arrays import StateArrays, StateReader
 from ruvllm.statistics import mean
 from ruvllm.stream import EpochPlan, plan_stream
 from ruvllm.workload import TASK_TYPES, Workload
 
-__all__ = ["Cancelled", "Progress", "RunPlan", "TrainedRun", "train"]
+__all__ = ["Cancelled", "Progress", "RunPlan", "TrainedRun", "TrainingRun", "train"]
 
 CHUNK = 10
 """Tasks between two looks of the difficulty adjustment."""
@@ -78,6 +81,8 @@ class TrainedRun:
     """Attempts, replays and rehearsed episodes, each a learning step or a part of one."""
     learning_seconds: float
     """Processor time spent on them, without encoding and measuring."""
+    state: StateArrays | None
+    """All that going on from here depends on; None where it was not asked for."""
 
 
 def train(
@@ -87,20 +92,26 @@ def train(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     calibrate: bool = False,
+    keep_state: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> TrainedRun:
     """Learns for the plan's epochs. Raises Cancelled soon after `cancelled()` turns true.
 
-    `calibrate` asks for confidence after temperature scaling as well, before and after.
+    `calibrate` asks for confidence after temperature scaling as well, before and after, `keep_state` for the state at
+    the end. With a snapshot the run goes on where it was interrupted, and each epoch is saved when it is over: what
+    `progress` has heard of is not done again. The results are the same.
     """
     started = time.perf_counter()
-    run = _Run(plan, workload, cancelled)
+    run = TrainingRun(plan, workload, cancelled)
     initial = run.scores("test").answers()
     initial_calibrated = run.calibrated() if calibrate else None
-    for epoch in range(len(run.stream)):
-        run.epoch(epoch)
-        if progress is not None:
-            test = run.history[-1]["test"] if run.history else {}
-            progress(epoch + 1, len(run.stream), test.get("resolveRate"), test.get("confidence"))
+    with SnapshotWriter(snapshot, run) as writer:
+        started -= writer.resume()
+        while run.epochs_done < len(run.stream):
+            run.epoch()
+            report = partial(_report, progress, run.epochs_done, len(run.stream), run.history[-1:])
+            last = run.epochs_done == len(run.stream)
+            writer.save(time.perf_counter() - started, report, last=last)
     final = run.scores("test").answers()
     return TrainedRun(
         engine=run.engine,
@@ -116,11 +127,22 @@ def train(
         block_size=min(plan.protocol.block_size, workload.source.dim),
         learned_examples=run.learned,
         learning_seconds=run.learning_seconds,
+        state=run.state() if keep_state else None,
     )
 
 
-class _Run:
-    def __init__(self, plan: RunPlan, workload: Workload, cancelled: Callable[[], bool]) -> None:
+def _report(progress: Progress | None, done: int, total: int, last: list[dict[str, Any]]) -> None:
+    if progress is not None:
+        test = last[0]["test"] if last else {}
+        progress(done, total, test.get("resolveRate"), test.get("confidence"))
+
+
+class TrainingRun:
+    """A run between two of its epochs."""
+
+    def __init__(
+        self, plan: RunPlan, workload: Workload, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
         config = engine_config(
             plan.protocol,
             dim=workload.source.dim,
@@ -137,6 +159,7 @@ class _Run:
         self.stream = plan_stream(plan.stream, plan.protocol, plan.size, types)
         self.order = TaskOrder(workload, plan.protocol, plan.seed)
         self.rate = _rate_scheduler(plan)
+        self.epochs_done = 0
         self.history: list[dict[str, Any]] = []
         self.successes = 0
         self.qualities: list[float] = []
@@ -156,8 +179,47 @@ class _Run:
     def calibrated(self) -> dict[str, float]:
         return calibrated_summary(self.scores("valid"), self.scores("test"))
 
-    def epoch(self, number: int) -> None:
-        plan, engine, epoch = self.plan, self.engine, self.stream[number]
+    def state(self) -> StateArrays:
+        """All that the next epochs depend on, but for the plan and the workload."""
+        return {
+            **{f"engine.{name}": array for name, array in self.engine.state().items()},
+            **self.order.state(),
+            "rate.now": np.array([self.rate.rate]),
+            "rate.seen": np.array(self.rate.seen, dtype=np.float64),
+            "run.epochs": np.array([self.epochs_done], dtype=np.uint64),
+            "run.successes": np.array([self.successes], dtype=np.uint64),
+            "run.applied": np.array([self._applied], dtype=np.uint64),
+            "run.qualities": np.array(self.qualities, dtype=np.float64),
+        }
+
+    def restore(self, state: StateArrays, history: list[dict[str, Any]]) -> None:
+        """Goes on where another run of the same plan and workload was. Raises ValueError; this run is then spoiled."""
+        reader = StateReader(state)
+        engine = reader.under("engine.")
+        self.order.restore(reader)
+        rate, seen = reader.number("rate.now"), reader.array("rate.seen", np.float64).tolist()
+        epochs, successes, applied = (reader.count(f"run.{name}") for name in ("epochs", "successes", "applied"))
+        qualities = reader.array("run.qualities", np.float64).tolist()
+        reader.finish()
+        if not self.rate.lowest <= rate <= self.rate.highest:
+            raise ValueError(f"rate.now must be {self.rate.lowest} to {self.rate.highest}, not {rate}")
+        if max(successes, applied) > len(qualities):
+            raise ValueError(f"run.successes and run.applied must be at most {len(qualities)}, the attempts")
+        if len(history) != (epochs if self.plan.control == Control.NONE else 0):
+            raise ValueError(f"there must be a record of each of {epochs} epochs, not {len(history)}")
+        try:
+            self.engine.restore(engine)
+        except (IndexError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        self.rate.rate, self.rate.seen = rate, seen
+        self.epochs_done, self.successes, self._applied = epochs, successes, applied
+        self.qualities, self.history = qualities, list(history)
+        self._scores.clear()
+
+    def epoch(self) -> None:
+        """The next epoch; beyond the plan's, one more like its last."""
+        number = self.epochs_done
+        plan, engine, epoch = self.plan, self.engine, self.stream[min(number, len(self.stream) - 1)]
         self._scores.clear()
         degrees = temperature(
             number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling
@@ -167,7 +229,7 @@ class _Run:
         engine.learn_patterns()
         replayed = self._replay(epoch, rate)
         self._rehearse()
-        if epoch.ends_stage or number + 1 == len(self.stream):
+        if epoch.ends_stage or number + 1 >= len(self.stream):
             self._apply_sum(rate)
         engine.end_epoch()
         penalty = engine.ewc_penalty  # of the stage that may end here: afterwards it is 0
@@ -176,8 +238,9 @@ class _Run:
         self._watch_validation()
         if plan.control == Control.NONE:
             self.history.append(
-                {**self._measure(number, attempts, replayed, rate, degrees), "ewcPenalty": penalty}
+                {**self._measure(epoch, attempts, replayed, rate, degrees), "ewcPenalty": penalty}
             )
+        self.epochs_done += 1
 
     def _attempt(self, epoch: EpochPlan, rate: float, degrees: float) -> tuple[Answers, float]:
         """The epoch's tasks in chunks; their outcomes and the mean loss of what was learned from."""
@@ -233,13 +296,12 @@ class _Run:
         self.rate.update(self.scores("valid").answers().resolve_rate)
 
     def _measure(
-        self, number: int, attempts: tuple[Answers, float], replayed: float, rate: float, degrees: float
+        self, epoch: EpochPlan, attempts: tuple[Answers, float], replayed: float, rate: float, degrees: float
     ) -> dict[str, Any]:
         prequential, loss = attempts
-        level = self.stream[number].level
         test = self.scores("test").answers()
         return {
-            "epoch": number + 1,
+            "epoch": self.epochs_done + 1,
             "test": test.summary(),
             "prequential": prequential.summary(),
             "trainTestGap": prequential.resolve_rate - test.resolve_rate,
@@ -249,7 +311,7 @@ class _Run:
             "perBeta": self.engine.replay_beta,
             "contrastiveLoss": loss,
             "replayLoss": replayed,
-            "curriculumLevel": None if level is None else LEVELS[level],
+            "curriculumLevel": None if epoch.level is None else LEVELS[epoch.level],
             "dynamicDifficulty": self.order.difficulty.value,
             "learningRate": rate,
             "temperature": degrees,

@@ -6,14 +6,19 @@ are true, nor who wrote them: anyone can change a file and take the hash anew.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ruvllm.checkpoint_hash import checkpoint_id, run_hash, state_hash, uncovered_keys
-from ruvllm.checkpoint_schema import CheckpointShape, check_form
+from ruvllm.checkpoint_schema import CheckpointShape, check_form, is_ours
 from ruvllm.json_fields import JsonFields
 from ruvllm.json_file import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
+from ruvllm.resume_file import read_arrays, resume_path
+from ruvllm.state_arrays import state_digest
+
+RESUME_NONE, RESUME_MISSING, RESUME_BROKEN, RESUME_OK = "none", "missing", "broken", "ok"
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,32 @@ class VerifiedCheckpoint:
     """None for a file of the original system, which has no such hash."""
     uncovered: tuple[str, ...]
     """The top-level keys that no hash covers."""
+    resume_hash: str | None = None
+    resume: str = RESUME_NONE
+    """The file to go on learning from: "none" where there never was one, "missing", "broken" or "ok"."""
 
 
-def verify_checkpoint(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> VerifiedCheckpoint:
-    """Verify a file. Raises InvalidFileError, whose message is one line, for whatever is wrong with it."""
-    return verify_document(load_json_object(path, limits))
+def verify_checkpoint(
+    path: Path, limits: JsonLimits = DEFAULT_LIMITS, *, check_resume: bool = True
+) -> VerifiedCheckpoint:
+    """Verify a file and the resume file beside it, which may be missing.
+
+    Raises InvalidFileError, whose message is one line, for whatever is wrong with the first, and where check_resume is
+    on with the second.
+    """
+    checkpoint = verify_document(load_json_object(path, limits))
+    if checkpoint.resume_hash is None:
+        return checkpoint
+    beside = resume_path(path)
+    if not os.path.lexists(beside):
+        return replace(checkpoint, resume=RESUME_MISSING)
+    try:
+        _compare("resumeHash", checkpoint.resume_hash, state_digest(read_arrays(beside)))
+    except InvalidFileError as error:
+        if check_resume:
+            raise InvalidFileError(f"the resume file beside it: {error}") from error
+        return replace(checkpoint, resume=RESUME_BROKEN)
+    return replace(checkpoint, resume=RESUME_OK)
 
 
 def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
@@ -70,6 +96,7 @@ def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
         state_hash=fields.text("stateHash"),
         run_hash=digest,
         uncovered=tuple(uncovered_keys(document)),
+        resume_hash=fields.text("resumeHash") if "resumeHash" in document and is_ours(document) else None,
     )
 
 

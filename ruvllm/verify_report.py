@@ -5,7 +5,12 @@ from __future__ import annotations
 from ruvllm.checkpoint_hash import STATE_KEYS
 from ruvllm.checkpoint_schema import PROTOCOL_OF_VERSION
 from ruvllm.json_file import shown
-from ruvllm.verify import VerifiedCheckpoint
+from ruvllm.verify import RESUME_MISSING, RESUME_NONE, RESUME_OK, VerifiedCheckpoint
+
+_RESUME_WORDS = {
+    RESUME_OK: "OK, is what resumeHash says; from it learning goes on",
+    RESUME_MISSING: "is not beside the checkpoint: learning cannot go on from it",
+}
 
 WHAT_A_HASH_SHOWS = (
     "A hash that matches shows that what it covers is as it was when the hash was taken. It does not show that the "
@@ -55,6 +60,7 @@ def summary_json(checkpoint: VerifiedCheckpoint) -> dict[str, object]:
         "frozenResolveRate": checkpoint.frozen_resolve_rate,
         "stateHash": checkpoint.state_hash,
         "runHash": checkpoint.run_hash,
+        "resume": checkpoint.resume,
         "coveredByStateHash": list(STATE_KEYS),
         "coveredByRunHash": covered_by_run,
         "uncovered": list(checkpoint.uncovered),
@@ -84,6 +90,8 @@ def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
         rows.append(("runHash", "none, as in the files of the original system"))
     else:
         rows.append(("runHash", "OK, covers everything else but what follows; checkpointId is its first 16 digits"))
+    if checkpoint.resume != RESUME_NONE:
+        rows.append(("resume file", _RESUME_WORDS[checkpoint.resume]))
     names = ", ".join(shown(name, 40) for name in checkpoint.uncovered[:32])
     more = ", …" if len(checkpoint.uncovered) > 32 else ""
     rows.append(("no hash", f"covers {names}{more}"))

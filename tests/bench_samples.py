@@ -79,7 +79,15 @@ def results_file(folder: Path, kind: str = "benchmark") -> Path:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"]
+    """Files that are neither results nor checkpoints with their resume files, nor kept to be gone on from."""
+    kept = (".json", ".resume.safetensors")
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "unfinished"]
+    return [path for path in files if not path.name.endswith(kept)]
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a results folder, without the files beside them."""
+    return sorted((folder / "checkpoints").glob("*.json"))
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:

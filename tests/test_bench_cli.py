@@ -89,7 +89,7 @@ def test_two_runs_in_one_folder_both_keep_their_results(tmp_path: Path) -> None:
     assert len(files) == 2
     hashes = [json.loads(path.read_text())["results"][0]["runHash"] for path in files]
     assert hashes[0] == hashes[1]
-    (checkpoint,) = (out / "checkpoints").iterdir()
+    (checkpoint,) = (out / "checkpoints").glob("*.json")
     assert verify_checkpoint(checkpoint).run_hash == hashes[0]
 
 

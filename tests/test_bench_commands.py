@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_samples import SMALL_MODEL, SMALL_RUN, bench, leftovers, results_file, write_corpus
+from bench_samples import SMALL_MODEL, SMALL_RUN, bench, checkpoints, leftovers, results_file, write_corpus
 
 from ruvllm.json_layout import to_json
 from ruvllm.protocols import Protocol
@@ -69,7 +69,7 @@ def test_folds_run_side_by_side_and_end_in_one_table(tmp_path: Path) -> None:
     assert "v3, simulated workload, seed 0, 3-fold cross-validation\n" in done.stdout
     lines = sorted(line.partition("] ")[2].partition(": ")[0] for line in done.stderr.splitlines())
     assert lines == [f"{SMALL_MODEL.name} v3 seed 0 fold {number}/3" for number in (1, 2, 3)]
-    assert len(list((tmp_path / "results" / "checkpoints").iterdir())) == 3
+    assert len(checkpoints(tmp_path / "results")) == 3
 
 
 def test_all_protocols_end_in_the_table_beside_the_report(tmp_path: Path) -> None:

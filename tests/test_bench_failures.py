@@ -13,6 +13,7 @@ from bench_samples import (
     SMALL_RUN,
     UNBOUNDED,
     bench,
+    checkpoints,
     error_line,
     leftovers,
     results_file,
@@ -82,7 +83,7 @@ def test_more_folds_than_files_is_one_line(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_was_changed_is_one_line_and_stays(tmp_path: Path) -> None:
     assert bench(*SMALL_RUN, "-q", folder=tmp_path).returncode == 0
-    (path,) = (tmp_path / "results" / "checkpoints").iterdir()
+    (path,) = checkpoints(tmp_path / "results")
     path.write_text("{}")
     done = bench(*SMALL_RUN, "-q", folder=tmp_path)
     assert done.returncode == 1
@@ -127,12 +128,11 @@ def test_ctrl_c_leaves_whole_files_and_one_line(arguments: tuple[str, ...], tmp_
     assert process.returncode == 130
     assert out == ""
     lines = [line for line in err.splitlines() if line and not line.startswith("[")]
-    assert lines == ["ruvllm-bench: interrupted; files that were written stay"]
+    assert lines == ["ruvllm-bench: interrupted; files that were written stay, --resume goes on"]
     assert leftovers(tmp_path / "results") == []
     assert list((tmp_path / "results").glob("*.json")) == []
-    checkpoints = list((tmp_path / "results" / "checkpoints").iterdir())
-    assert checkpoints
-    for path in checkpoints:
+    assert checkpoints(tmp_path / "results")
+    for path in checkpoints(tmp_path / "results"):
         verify_checkpoint(path)
 
 

@@ -57,7 +57,9 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
     for words, options in (
-        ([], common | {"--folds", "--stream", "--controls", "--version"}), (["ablate"], common), (["simd"], of_simd)
+        ([], common | {"--folds", "--stream", "--controls", "--resume", "--version"}),
+        (["ablate"], common),
+        (["simd"], of_simd),
     ):  # fmt: skip
         assert cli.main([*words, "--help"]) == 0
         text = capsys.readouterr().out

@@ -105,4 +105,4 @@ def test_contraction_is_off_for_the_core_and_whoever_links_it() -> None:
 def test_run_time_dependencies_stay_light() -> None:
     required = [line for line in metadata.requires("ruvllm") or [] if "extra ==" not in line]
     names = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in required}
-    assert names == {"numpy", "click", "rich"}
+    assert names == {"numpy", "click", "rich", "safetensors"}

@@ -37,8 +37,12 @@ GOLDEN = {
 
 
 def run_hash_of_any_version(document: dict[str, Any]) -> str:
-    """The runHash of a checkpoint but for the package's version, which is hashed too: a release changes no result."""
+    """The runHash of a checkpoint but for the package's version, which is hashed too: a release changes no result.
+
+    Nor does a further array of the state that learning goes on from: its hash is left out.
+    """
     assert document["run"]["packageVersion"] == __version__
+    document = {key: value for key, value in document.items() if key != "resumeHash"}
     return run_hash({**document, "run": {**document["run"], "packageVersion": "any"}})
 
 

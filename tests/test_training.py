@@ -77,13 +77,13 @@ def test_the_frozen_control_is_the_same_before_and_after_every_epoch(
     frozen = controlled(plan, Control.FROZEN)
     start = bits(answer(untouched(plan, workload), workload, workload.parts.test))
     seen: list[tuple[bytes, bytes]] = []
-    epoch = training._Run.epoch
+    epoch = training.TrainingRun.epoch
 
-    def watched(self: training._Run, number: int) -> None:
-        epoch(self, number)
+    def watched(self: training.TrainingRun) -> None:
+        epoch(self)
         seen.append(bits(answer(self.engine, workload, workload.parts.test)))
 
-    monkeypatch.setattr(training._Run, "epoch", watched)
+    monkeypatch.setattr(training.TrainingRun, "epoch", watched)
     run = train(frozen, workload)
     assert seen == [start] * EPOCHS
     assert bits(run.initial) == bits(run.final) == start

@@ -38,16 +38,16 @@ Watch = Callable[[RunPlan], tuple[TrainedRun, list[Floats]]]
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Runs a plan; returns the parameters after each epoch as well."""
-    epoch = training._Run.epoch
+    epoch = training.TrainingRun.epoch
 
     def run(plan: RunPlan) -> tuple[TrainedRun, list[Floats]]:
         seen: list[Floats] = []
 
-        def one(self: training._Run, number: int) -> None:
-            epoch(self, number)
+        def one(self: training.TrainingRun) -> None:
+            epoch(self)
             seen.append(self.engine.parameters)
 
-        monkeypatch.setattr(training._Run, "epoch", one)
+        monkeypatch.setattr(training.TrainingRun, "epoch", one)
         return train(plan, WORKLOAD), seen
 
     return run
