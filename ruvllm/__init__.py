@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         info_nce,
         spherical_kmeans,
     )
+    from ruvllm.learner import load_checkpoint
 
 __all__ = [
     "ContrastiveMemory",
@@ -71,8 +72,11 @@ __all__ = [
     "cosine_similarity",
     "dot",
     "info_nce",
+    "load_checkpoint",
     "spherical_kmeans",
 ]
+
+_ELSEWHERE = {"load_checkpoint": "ruvllm.learner"}
 
 _NOT_BUILT = (
     "The C++ extension ruvllm._core could not be loaded. Build it with `pip install .`; to work in the source folder, "
@@ -91,7 +95,9 @@ def _load_core() -> ModuleType:
 def __getattr__(name: str) -> Any:  # PEP 562
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(_load_core(), name)
+    core = _load_core()
+    module = importlib.import_module(_ELSEWHERE[name]) if name in _ELSEWHERE else core
+    value = globals()[name] = getattr(module, name)
     return value
 
 

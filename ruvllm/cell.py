@@ -30,7 +30,7 @@ from ruvllm.verify import RESUME_OK, verify_checkpoint
 from ruvllm.version import __version__
 from ruvllm.workload import TASK_TYPES, Retrieval, Workload
 
-__all__ = ["Cell", "Entry", "MeasuredCell", "checkpoint_content", "measure_cell", "run_cell"]
+__all__ = ["Cell", "Entry", "MeasuredCell", "checkpoint_content", "measure_cell", "run_arguments", "run_cell"]
 
 Entry = dict[str, Any]
 """One run in the results file."""
@@ -131,6 +131,7 @@ def measure_cell(
 def _entry(cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint) -> Entry:
     workload, run, metrics, ranks = measured.workload, measured.run, measured.metrics, measured.ranks
     answers = _answers(workload, run, ranks)
+    elsewhere = measured.elsewhere
     answers |= {"closedForms": forms} if (forms := _closed_forms(workload, cell.plan.isa)) else {}
     return {
         **_identity(cell, workload),
@@ -293,25 +294,30 @@ def _is_saved(entry: Entry, folder: Path) -> bool:
     return found.run_hash == entry["runHash"] and found.resume == RESUME_OK
 
 
-def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
-    """Arguments of checkpoint_document()."""
+def run_arguments(cell: Cell, workload: Workload) -> dict[str, Any]:
+    """The `run` block of the cell's checkpoint: from it the run can be made again."""
     arguments = {
-        **_identity(cell, measured.workload),
+        **_identity(cell, workload),
         "profile": cell.profile,
         "stream": cell.plan.stream,
         "baseRate": cell.plan.first_rate,
-        "workloadDetails": measured.workload.details,
+        "workloadDetails": workload.details,
         "packageVersion": __version__,
     }
     if not cell.controls:
         arguments["controls"] = False
+    return arguments
+
+
+def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
+    """Arguments of checkpoint_document()."""
     return {
         "version": cell.protocol.version,
         "model_name": cell.model.name,
         "state": _state(measured.run),
         "history": measured.run.history,
         "metrics": measured.metrics,
-        "run": arguments,
+        "run": run_arguments(cell, measured.workload),
         "resume": measured.run.state,
     }
 

@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "check_isas",
     "give_out",
+    "make_reporter",
     "output_options",
     "run_options",
     "start",
@@ -125,7 +126,7 @@ class Output:
         self.quiet: bool = arguments["quiet"]
         self.command = [PROGRAM, *click.get_current_context().find_root().obj]
         _prepare_folders(self.out, checkpoints)
-        self.reporter = _reporter(Console(stderr=True), self.quiet)
+        self.reporter = make_reporter(Console(stderr=True), self.quiet)
 
 
 class Run(Output):
@@ -296,7 +297,8 @@ def _read_input(arguments: dict[str, Any], encoder: Encoder | None, reporter: Qu
         raise Failure(str(error)) from error
 
 
-def _reporter(console: Console, quiet: bool) -> QuietReporter:
+def make_reporter(console: Console, quiet: bool) -> QuietReporter:
+    """Bars on a terminal, lines elsewhere, or nothing."""
     from ruvllm.progress import BarReporter, LineReporter, QuietReporter
 
     if quiet:

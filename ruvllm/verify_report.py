@@ -1,10 +1,14 @@
-"""A verified checkpoint in words, and as JSON."""
+"""Checkpoints in words, and as JSON: a summary, a list, two side by side, what came of a replay."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ruvllm.checkpoint_hash import STATE_KEYS
+from ruvllm.checkpoint_list import Compared, Listed
 from ruvllm.checkpoint_schema import PROTOCOL_OF_VERSION
 from ruvllm.json_file import shown
+from ruvllm.replay import DIFFERENT, OTHER_INPUT, SAME, Replay
 from ruvllm.verify import RESUME_MISSING, RESUME_NONE, RESUME_OK, VerifiedCheckpoint
 
 _RESUME_WORDS = {
@@ -96,3 +100,51 @@ def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
     more = ", …" if len(checkpoint.uncovered) > 32 else ""
     rows.append(("no hash", f"covers {names}{more}"))
     return rows
+
+
+def list_rows(listed: Sequence[Listed], headless: bool) -> list[tuple[str, ...]]:
+    """Columns of the list, a line for each file."""
+    rows: list[tuple[str, ...]] = [] if headless else [("file", "model", "protocol", "id", "rate", "state")]
+    for item in listed:
+        c = item.checkpoint
+        if c is None:
+            rows.append((item.name, "-", "-", "-", "-", item.state))
+        else:
+            model, protocol = shown(c.model_name, 40), PROTOCOL_OF_VERSION[c.version]
+            rows.append((item.name, model, protocol, c.checkpoint_id, _rate(c.resolve_rate), item.state))
+    return rows
+
+
+def compared_rows(compared: Compared) -> list[tuple[str, ...]]:
+    """Columns of two checkpoints side by side."""
+    rates = ("frozen start", "resolve rate", "confidence")
+    rows: list[tuple[str, ...]] = [("", "A", "B")]
+    for name, *values in compared.rows:
+        rows.append((name, *(_rate(x) if name in rates else _value(x) for x in values)))
+    if compared.setting is not None:
+        field, a, b = compared.setting
+        rows.append((f"first other setting: {field}", a, b))
+    else:
+        rows.append(("settings", "the same", "the same"))
+    rows.append(("all that is hashed", *2 * ("the same" if compared.same else "differs",)))
+    return rows
+
+
+def replay_line(result: Replay) -> str:
+    """What came of a replay, in one line."""
+    where = f"{result.field} is {result.stored} in the file and {result.computed} here"
+    if result.outcome == SAME:
+        return f"same: every hashed number came out again, over {result.epochs} epochs"
+    if result.outcome == DIFFERENT:
+        return f"different: {where}; the file does not say what its run gives"
+    if result.outcome == OTHER_INPUT:
+        return f"other input: {where}; with other tasks nothing can be said about its numbers"
+    return f"other version: {where}; another version of ruvllm made the file"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _value(value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

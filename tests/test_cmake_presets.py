@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS: dict[str, Any] = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
-WORKFLOWS = ["dev", "test", "bench"]
+WORKFLOWS = ["dev", "test", "bench", "asan-ubsan", "tsan"]
 
 
 def cmake(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def cmake(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_cmake_accepts_the_presets(kind: str) -> None:
     done = cmake(f"--list-presets={kind}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.findall(r'^  "(\w+)"', done.stdout, re.MULTILINE) == WORKFLOWS
+    assert re.findall(r'^  "([\w-]+)"', done.stdout, re.MULTILINE) == WORKFLOWS
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

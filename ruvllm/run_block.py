@@ -1,0 +1,122 @@
+"""From a checkpoint's own `run` block to the cell that made it.
+
+Nothing that a file names is opened or imported: a model, a protocol and a profile are looked up by name, so that a file
+can ask for no more work than the command ruvllm-bench could; a corpus comes from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruvllm.benchmark import Options, make_cell
+from ruvllm.cell import Cell, run_arguments
+from ruvllm.checkpoint_schema import is_ours
+from ruvllm.corpus import Corpus
+from ruvllm.folds import Fold
+from ruvllm.json_fields import JsonFields
+from ruvllm.json_file import InvalidFileError, shown
+from ruvllm.models import find_models
+from ruvllm.protocols import PROTOCOLS
+from ruvllm.stream import STREAMS
+from ruvllm.workload import Workload
+
+__all__ = ["CannotReplayError", "cell_of", "first_difference", "needs_corpus", "setting_difference"]
+
+Difference = tuple[str, Any, Any]
+"""Path of a field, what the file says, what it is here; MISSING where one of them has no such field."""
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
+MOST_RANK = 256
+PROFILES = ("quick", "standard", "full")
+
+
+class CannotReplayError(ValueError):
+    """A run that is not to be had here; the message is one line."""
+
+
+def needs_corpus(document: Mapping[str, object]) -> bool:
+    """Whether its tasks came from a source tree. Raises as cell_of(): first, for to read a tree takes seconds."""
+    if not is_ours(document) or JsonFields(document).fields("run").values.get("workload") != "code":
+        return False
+    cell_of(document, Corpus((), Path(), 0, 0, ""))
+    return True
+
+
+def cell_of(document: Mapping[str, object], corpus: Corpus | None = None, isa: str = "auto") -> Cell:
+    """The cell of a verified checkpoint. Raises CannotReplayError, InvalidFileError where the block is wrong."""
+    if not is_ours(document):
+        raise CannotReplayError(
+            "has no run block, as the files of the original system: what made its numbers is not known"
+        )
+    run = JsonFields(document).fields("run")
+    workload, split = _choice(run, "workload", ("simulated", "code")), "file"
+    if workload == "code":
+        split = _choice(run.fields("workloadDetails"), "split", ("file", "function"))
+        if corpus is None:
+            raise CannotReplayError("is of the code workload: it needs its corpus")
+    try:
+        (model,) = find_models([run.text("model")])
+        fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
+    except InvalidFileError:
+        raise
+    except ValueError as error:
+        raise CannotReplayError(shown(str(error), 200)) from error
+    rank, seed = run.count("loraRank", least=1), run.count("seed")
+    if rank > min(MOST_RANK, model.embedding_dim) or seed >= 2**53:
+        raise CannotReplayError("run.loraRank must be at most 256, and run.seed below 2^53")
+    options = Options(
+        profile=_choice(run, "profile", PROFILES),
+        workload=workload,
+        split=split,
+        stream=_choice(run, "stream", STREAMS),
+        controls=run.values.get("controls") is not False,
+        rank=rank,
+        isa=isa,
+    )
+    protocol = PROTOCOLS[_choice(run, "protocol", tuple(PROTOCOLS))]
+    return make_cell(options, protocol, model, seed, corpus if workload == "code" else None, fold)
+
+
+def setting_difference(document: Mapping[str, object], cell: Cell, workload: Workload) -> Difference | None:
+    """The first setting of the run block that is another one here, the package's version aside."""
+    stored = {k: v for k, v in JsonFields(document).fields("run").values.items() if k != "packageVersion"}
+    ours = {k: v for k, v in run_arguments(cell, workload).items() if k != "packageVersion"}
+    return first_difference(stored, ours, "run")
+
+
+def first_difference(stored: object, computed: object, path: str = "") -> Difference | None:
+    """Where two JSON values differ first, in the order of the stored one; None where they are equal."""
+    if isinstance(stored, Mapping) and isinstance(computed, Mapping):
+        for key in [*stored, *(key for key in computed if key not in stored)]:
+            inner = f"{path}.{shown(key)}" if path else shown(key)
+            found = first_difference(stored.get(key, MISSING), computed.get(key, MISSING), inner)
+            if found is not None:
+                return found
+        return None
+    if isinstance(stored, list) and isinstance(computed, list):
+        for i in range(max(len(stored), len(computed))):
+            left, right = (values[i] if i < len(values) else MISSING for values in (stored, computed))
+            found = first_difference(left, right, f"{path}[{i}]")
+            if found is not None:
+                return found
+        return None
+    return None if type(_plain(stored)) is type(_plain(computed)) and stored == computed else (path, stored, computed)
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _choice(fields: JsonFields, key: str, names: tuple[str, ...]) -> str:
+    name = fields.text(key)
+    if name not in names:
+        raise CannotReplayError(f"{fields.path(key)} must be {', '.join(names)}, not {shown(name)!r}")
+    return name
