@@ -70,7 +70,7 @@ py::tuple scan(const py::bytes& data, std::size_t max_depth, std::size_t max_nod
         const py::gil_scoped_release unlocked;
         extent = scan_json(text, max_depth, max_nodes);
     }
-    return py::make_tuple(extent.depth, extent.nodes);
+    return py::make_tuple(extent.depth, extent.nodes, extent.huge_numbers);
 }
 
 } // namespace
@@ -85,5 +85,6 @@ void register_json(py::module_& m)
     m.def("format_float64", &format_array<double>, py::arg("array").noconvert(),
           "JSON text of a float64 array (n,) or (m, n), numbers as number_to_string writes them.");
     m.def("scan_json", &scan, py::arg("data"), py::kw_only(), py::arg("max_depth"), py::arg("max_nodes"),
-          "(depth, nodes) of a JSON text, keys counted; stops once either passes its limit.");
+          "(depth, nodes, huge_numbers) of a JSON text, keys counted, and whether a number may be beyond the range of a "
+          "double; stops once depth or nodes passes its limit.");
 }

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ruvllm.json_text import JsonRules, escape_surrogates, write_json
+from ruvllm.json_text import JsonRules, Texts, escape_surrogates, write_json
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
 
 
-def canonical_json(value: object) -> bytes:
+def canonical_json(value: object, texts: Texts | None = None) -> bytes:
     """Return the canonical UTF-8 bytes of a value: no spaces, keys sorted by UTF-16 code units, ECMAScript's numbers.
 
     A float32 array of shape (n,) or (m, n) stands for the list of the shortest decimals that give back its numbers.
     Raises ValueError for numbers that are not finite, integers beyond 2^53 - 1 in magnitude and lone surrogates,
     TypeError for what JSON does not have.
     """
-    return write_json(value, _RULES).encode()
+    return write_json(value, _RULES, texts).encode()
 
 
 def _sorted_keys(keys: Iterable[str]) -> Iterable[str]:

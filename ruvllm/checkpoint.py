@@ -20,6 +20,7 @@ from ruvllm.checkpoint_schema import PROTOCOL_OF_VERSION, check_form
 from ruvllm.ecmascript import stringify
 from ruvllm.files import write_atomically
 from ruvllm.json_file import InvalidFileError
+from ruvllm.json_text import Texts
 from ruvllm.resume_file import resume_path, to_safetensors
 from ruvllm.state_arrays import StateArrays, state_digest
 from ruvllm.verify import RESUME_OK, verify_checkpoint
@@ -129,8 +130,9 @@ def checkpoint_document(
     if unhashed is not None:
         document["unhashed"] = unhashed
     check_form(document)
-    document["stateHash"] = state_hash(document)
-    document["runHash"] = run_hash(document)
+    texts: Texts = {}
+    document["stateHash"] = state_hash(document, texts)
+    document["runHash"] = run_hash(document, texts)
     document["checkpointId"] = checkpoint_id(document["runHash"])
     return document
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from ruvllm.canonical import canonical_json
 from ruvllm.ecmascript import stringify
+from ruvllm.json_text import Texts
 
 STATE_KEYS = ("loraWeights", "ewcState", "patternCentroids")
 """The top-level keys that stateHash covers."""
@@ -22,18 +23,19 @@ UNHASHED_KEYS = ("timestamp", "checkpointId", "runHash", "unhashed")
 CHECKPOINT_ID_DIGITS = 16
 
 
-def state_hash(document: Mapping[str, object]) -> str:
+def state_hash(document: Mapping[str, object], texts: Texts | None = None) -> str:
     """64 hex digits over adapter, EWC state and pattern centroids. Raises KeyError, ValueError, TypeError."""
     lora, ewc, patterns = (document[key] for key in STATE_KEYS)
-    return _sha256(stringify({"lora": lora, "ewc": ewc, "patterns": patterns}).encode())
+    return _sha256(stringify({"lora": lora, "ewc": ewc, "patterns": patterns}, texts).encode())
 
 
-def run_hash(document: Mapping[str, object]) -> str:
+def run_hash(document: Mapping[str, object], texts: Texts | None = None) -> str:
     """64 hex digits over everything but UNHASHED_KEYS; stateHash must be in the document already.
 
     Raises ValueError or TypeError for what canonical JSON refuses.
     """
-    return _sha256(canonical_json({key: value for key, value in document.items() if key not in UNHASHED_KEYS}))
+    hashed = {key: value for key, value in document.items() if key not in UNHASHED_KEYS}
+    return _sha256(canonical_json(hashed, texts))
 
 
 def checkpoint_id(run_hash_digits: str) -> str:

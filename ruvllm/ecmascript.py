@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 
 from ruvllm import _core
-from ruvllm.json_text import JsonRules, escape_surrogates, write_json
+from ruvllm.json_text import JsonRules, Texts, escape_surrogates, write_json
 
 _INTEGER_LIKE = re.compile("0|[1-9][0-9]{0,9}")
 _LAST_ARRAY_INDEX = 2**32 - 2
 
 
-def stringify(value: object) -> str:
+def stringify(value: object, texts: Texts | None = None) -> str:
     """Return what ``JSON.stringify(value)`` returns, for a value that JSON.parse could have made.
 
     All numbers are doubles: an int is rounded to the nearest one. A float32 array of shape (n,) or (m, n) is written
@@ -22,7 +22,7 @@ def stringify(value: object) -> str:
     Raises ValueError for a number that is not finite (JSON.stringify would write ``null``: two different values
     would share one hash), TypeError for what JSON does not have.
     """
-    return write_json(value, _RULES)
+    return write_json(value, _RULES, texts)
 
 
 def _is_array_index(key: str) -> bool:

@@ -68,7 +68,7 @@ def parse_json_object(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> dict[
     """Parse bytes as one JSON object. Raises InvalidFileError."""
     if data.startswith(codecs.BOM_UTF8):
         raise InvalidFileError("begins with a byte order mark, which JSON does not allow (RFC 8259, section 8.1)")
-    _check_extent(data, limits)
+    huge_numbers = _check_extent(data, limits)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -79,8 +79,8 @@ def parse_json_object(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> dict[
             text,
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
-            parse_float=_finite_double,
-            parse_int=_finite_double,
+            parse_float=_finite_double if huge_numbers else float,
+            parse_int=_finite_double if huge_numbers else float,
         )
     except json.JSONDecodeError as error:
         raise InvalidFileError(
@@ -117,12 +117,14 @@ def _require_regular(mode: int) -> None:
         raise InvalidFileError(f"is {kinds.get(stat.S_IFMT(mode), 'something else')}, not a regular file")
 
 
-def _check_extent(data: bytes, limits: JsonLimits) -> None:
-    depth, nodes = _core.scan_json(data, max_depth=limits.depth, max_nodes=limits.nodes)
+def _check_extent(data: bytes, limits: JsonLimits) -> bool:
+    """Returns whether some number may be beyond the range of a double: to look at each takes longer than to parse."""
+    depth, nodes, huge_numbers = _core.scan_json(data, max_depth=limits.depth, max_nodes=limits.nodes)
     if depth > limits.depth:
         raise InvalidFileError(f"is nested deeper than the limit of {limits.depth} levels")
     if nodes > limits.nodes:
         raise InvalidFileError(f"has more than {limits.nodes} values and keys, the limit")
+    return huge_numbers
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

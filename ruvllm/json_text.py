@@ -27,18 +27,23 @@ class JsonRules:
     """What becomes of a quoted string that holds lone surrogates."""
 
 
-def write_json(value: object, rules: JsonRules) -> str:
-    """Write a value without spaces.
+Texts = dict[int, str]
+"""The texts of lists of numbers and of arrays by their id(): for one value that is written more than once, by whatever
+rules, and does not change in between."""
+
+
+def write_json(value: object, rules: JsonRules, texts: Texts | None = None) -> str:
+    """Write a value without spaces. `texts` is looked into first, and gets what is missing.
 
     Takes None, bool, int, float, str, dict with str keys, list, tuple and float32 arrays of shape (n,) or (m, n).
     Raises ValueError for a number that is not finite, TypeError for anything else.
     """
     parts: list[str] = []
-    _append(value, rules, parts)
+    _append(value, rules, parts, texts)
     return "".join(parts)
 
 
-def _append(value: object, rules: JsonRules, parts: list[str]) -> None:
+def _append(value: object, rules: JsonRules, parts: list[str], texts: Texts | None) -> None:
     if isinstance(value, str):
         parts.append(_quoted(value, rules))
     elif value is None or isinstance(value, bool):
@@ -48,36 +53,53 @@ def _append(value: object, rules: JsonRules, parts: list[str]) -> None:
     elif isinstance(value, int):
         parts.append(rules.integer(value))
     elif isinstance(value, dict):
-        _append_object(value, rules, parts)
+        _append_object(value, rules, parts, texts)
     elif isinstance(value, (list, tuple)):
-        _append_list(value, rules, parts)
+        _append_list(value, rules, parts, texts)
     elif isinstance(value, np.ndarray):
-        parts.append(_array_text(value))
+        parts.append(_known(value, texts, _array_text))
     else:
         raise TypeError(f"JSON has no {type(value).__module__}.{type(value).__qualname__}: {value!r:.80}")
 
 
-def _append_list(values: list[Any] | tuple[Any, ...], rules: JsonRules, parts: list[str]) -> None:
+def _known(value: Any, texts: Texts | None, write: Callable[[Any], str]) -> str:
+    if texts is None:
+        return write(value)
+    text = texts.get(id(value))
+    if text is None:
+        text = texts[id(value)] = write(value)
+    return text
+
+
+def _floats_text(values: list[Any] | tuple[Any, ...]) -> str:
+    return _core.format_float64(np.array(values, dtype=np.float64))
+
+
+def _append_list(
+    values: list[Any] | tuple[Any, ...], rules: JsonRules, parts: list[str], texts: Texts | None
+) -> None:
     # Matrices are lists of long lists of floats: the core writes each at once.
-    if set(map(type, values)) == {float}:
-        parts.append(_core.format_float64(np.array(values, dtype=np.float64)))
+    if (texts is not None and id(values) in texts) or set(map(type, values)) == {float}:
+        parts.append(_known(values, texts, _floats_text))
         return
     separator = "["
     for value in values:
         parts.append(separator)
-        _append(value, rules, parts)
+        _append(value, rules, parts, texts)
         separator = ","
     parts.append("]" if values else "[]")
 
 
-def _append_object(mapping: Mapping[str, object], rules: JsonRules, parts: list[str]) -> None:
+def _append_object(
+    mapping: Mapping[str, object], rules: JsonRules, parts: list[str], texts: Texts | None
+) -> None:
     for key in mapping:
         if not isinstance(key, str):
             raise TypeError(f"a key in JSON must be a string, not {key!r:.80}")
     separator = "{"
     for key in rules.ordered(mapping):
         parts += (separator, _quoted(key, rules), ":")
-        _append(mapping[key], rules, parts)
+        _append(mapping[key], rules, parts, texts)
         separator = ","
     parts.append("}" if mapping else "{}")
 

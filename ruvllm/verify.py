@@ -15,6 +15,7 @@ from ruvllm.checkpoint_hash import checkpoint_id, run_hash, state_hash, uncovere
 from ruvllm.checkpoint_schema import CheckpointShape, check_form, is_ours
 from ruvllm.json_fields import JsonFields
 from ruvllm.json_file import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
+from ruvllm.json_text import Texts
 from ruvllm.resume_file import read_arrays, resume_path
 from ruvllm.state_arrays import state_digest
 
@@ -102,12 +103,13 @@ def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
 
 def _check_hashes(document: Mapping[str, object], fields: JsonFields) -> str | None:
     """Compare stateHash, then runHash and checkpointId where they apply; returns runHash."""
+    texts: Texts = {}
     try:
-        _compare("stateHash", fields.text("stateHash"), state_hash(document))
+        _compare("stateHash", fields.text("stateHash"), state_hash(document, texts))
         if "runHash" not in document:
             return None
         digest = fields.text("runHash")
-        _compare("runHash", digest, run_hash(document))
+        _compare("runHash", digest, run_hash(document, texts))
     except InvalidFileError:
         raise
     except ValueError as error:  # what canonical JSON has no text for, such as half a surrogate pair

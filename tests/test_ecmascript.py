@@ -177,6 +177,6 @@ def test_subnormals_are_written_where_a_library_has_switched_them_off(tmp_path: 
 
 
 def test_scan_counts_and_stops() -> None:
-    assert _core.scan_json(b'{"a": [1, "[[["]}', max_depth=8, max_nodes=100) == (2, 5)
+    assert _core.scan_json(b'{"a": [1, "[[["]}', max_depth=8, max_nodes=100) == (2, 5, False)
     assert _core.scan_json(b"[" * 1_000_000, max_depth=8, max_nodes=100)[0] == 9
     assert _core.scan_json(b"[1,2,3,4]", max_depth=8, max_nodes=3)[1] == 4

@@ -44,6 +44,17 @@ TEST(JsonScan, EndsOnBrokenTexts)
     expect_extent(std::string_view("[\0]", 3), 1, 2);
 }
 
+TEST(JsonScan, SeesNumbersThatMayBeBeyondADouble)
+{
+    const std::string longest(100, '9');
+    for (const std::string& text : {std::string("[1,-2.5,1e-45,1E+21,true,false,null,\"1e999\"]"), longest + "e99"})
+        EXPECT_EQ(scan_json(text, none, none).huge_numbers, text.size() > 100) << text;
+    for (const std::string text : {"1e999", "[0,1E+309]", "{\"a\":-1e0000999}", "[1e-400"})
+        EXPECT_TRUE(scan_json(text, none, none).huge_numbers) << text;
+    EXPECT_FALSE(scan_json(longest, none, none).huge_numbers);
+    EXPECT_TRUE(scan_json(longest + "9", none, none).huge_numbers);
+}
+
 TEST(JsonScan, StopsJustPastALimit)
 {
     const std::string deep(1'000'000, '[');

@@ -10,6 +10,7 @@ namespace ruvllm::numeric {
 struct JsonExtent {
     std::size_t depth; // 0 for a scalar, 1 for [] and {}
     std::size_t nodes; // values of every kind, and keys
+    bool huge_numbers = false; // whether a number has so many digits, or such an exponent, that it may be no double
 };
 
 namespace detail {
@@ -38,6 +39,16 @@ namespace detail {
     while (i < text.size() && !ends_scalar(text[i]))
         ++i;
     return i;
+}
+
+// With at most 100 characters and an exponent of at most two digits, a number is within the range of a double.
+[[nodiscard]] constexpr bool may_overflow(std::string_view scalar) noexcept
+{
+    std::size_t digits = scalar.find_first_of("eE");
+    if (digits == std::string_view::npos)
+        return scalar.size() > 100;
+    digits += digits + 1 < scalar.size() && (scalar[digits + 1] == '+' || scalar[digits + 1] == '-') ? 2 : 1;
+    return scalar.size() > 100 || scalar.size() - digits > 2;
 }
 
 } // namespace detail
@@ -69,7 +80,9 @@ namespace detail {
             break;
         default:
             ++extent.nodes;
-            i = detail::end_of_scalar(text, i + 1);
+            const std::size_t end = detail::end_of_scalar(text, i + 1);
+            extent.huge_numbers |= detail::may_overflow(text.substr(i, end - i));
+            i = end;
         }
     }
     return extent;
