@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,15 +62,19 @@ def start(folder: Path, *more: str, most_bytes: int | None = None) -> int:
     child = os.fork()
     if child == 0:
         code = 70
-        with contextlib.suppress(BaseException):
+        try:
             for name, number in (("out", 1), ("err", 2)):
                 os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), number)
             watch(folder / "log")
             if most_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
             code = cli.main([*ARGUMENTS, "--out", str(folder / "results"), *more])
+        except BaseException:
+            traceback.print_exc()
+        finally:
             sys.stdout.flush()
-        os._exit(code)
+            sys.stderr.flush()
+            os._exit(code)
     return child
 
 
@@ -156,7 +161,7 @@ def full(folder: Path, draw: random.Random) -> int:
 
 def finish(folder: Path, unbroken: list[tuple[str, str]]) -> None:
     code = end(start(folder, "--resume"))
-    assert code == 0, (folder / "err").read_text()
+    assert code == 0, f"exit code {code}: {(folder / 'err').read_text()}"
     assert hashes(folder) == unbroken, "the hashes are not those of the unbroken run"
     check_files(folder)
     check_log(folder)
