@@ -19,9 +19,9 @@ INCLUDE = Path(__file__).resolve().parents[1] / "cpp" / "include" / "ruvllm"
 # is given to the constructor, what is written before it is read, what follows from the state.
 GIVEN = {"k_", "kernels_", "source_", "c_", "config_", "dim_", "rank_", "capacity_", "tau_", "leaves_"}
 GIVEN |= {"use_patterns_", "use_contrastive_"}
-SCRATCH = {"logits_", "scale_", "patterns_speak_", "u_", "z_", "g_", "z_and_direction_", "candidate_"}
+SCRATCH = {"logits_", "dots_", "patterns_spoke_", "u_", "z_", "g_", "directed_", "candidate_", "query_", "right_"}
 SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "probabilities_", "material_"}
-FOLLOWS = {"tree_", "nodes_", "size_", "sketches_", "vectors_"}
+FOLLOWS = {"tree_", "nodes_", "size_", "first_halves_", "second_halves_", "vectors_", "combined_"}
 PARTS = {"lora_", "patterns_", "memory_", "model_", "ewc_", "buffer_", "replay_", "adapters_"}
 STATEFUL = (
     *("components/micro_lora.hpp", "components/multi_head_lora.hpp", "components/pattern_bank.hpp"),
