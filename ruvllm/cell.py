@@ -90,15 +90,13 @@ def run_cell(
     workload = cell.build()
     key = key_of(_described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
     if unfinished is not None and (kept := unfinished.result(key)) is not None and _is_saved(kept, folder):
-        unfinished.keep_result(key, kept)
+        _keep(cell, workload, key, kept, unfinished)
         return kept
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
     written = _save(cell, measured, folder)
     entry = _entry(cell, measured, written)
     if unfinished is not None:
-        unfinished.keep_result(key, entry)
-        for control in (Control.NONE, *CONTROLS.values()):
-            _snapshot(cell, workload, control, unfinished).remove()
+        _keep(cell, workload, key, entry, unfinished)
     return entry
 
 
@@ -281,6 +279,13 @@ def _described(cell: Cell, workload: Workload) -> dict[str, Any]:
 
 def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:
     return unfinished.snapshot(key_of(_described(cell, workload) | {"control": control.name}))
+
+
+def _keep(cell: Cell, workload: Workload, key: str, entry: Entry, unfinished: Unfinished) -> None:
+    """Keeps the entry, then removes what it was made from: a run may have been killed between the two."""
+    unfinished.keep_result(key, entry)
+    for control in (Control.NONE, *CONTROLS.values()):
+        _snapshot(cell, workload, control, unfinished).remove()
 
 
 def _is_saved(entry: Entry, folder: Path) -> bool:

@@ -19,7 +19,7 @@ from ruvllm.corpus import read_corpus
 from ruvllm.folds import Fold
 from ruvllm.protocols import PROTOCOLS
 from ruvllm.resume_file import read_arrays, resume_path, to_safetensors
-from ruvllm.snapshots import Unfinished, key_of
+from ruvllm.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.state_arrays import state_digest
 
 EPOCHS = 3
@@ -130,6 +130,19 @@ def test_a_cell_that_is_done_is_not_run_again(begun: list[Control], tmp_path: Pa
     assert resume_path(Path(first["checkpoint"])).exists()
     Path(first["checkpoint"]).unlink()
     assert same(run_cell(cell, checkpoints, unfinished=Unfinished(unfinished, resume=True)), first)
+
+
+def test_snapshots_of_a_cell_that_is_done_are_removed_later_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by bench/kill_and_resume.py: killed when the result was kept and the snapshots were not yet removed."""
+    checkpoints, unfinished = folders(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "remove", lambda self: None)
+        run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=False))
+    assert len(list(unfinished.glob("*.safetensors"))) == RUNS
+    run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=True))
+    assert list(unfinished.glob("*.safetensors")) == []
 
 
 def test_without_resume_nothing_is_gone_on_from(begun: list[Control], tmp_path: Path) -> None:
