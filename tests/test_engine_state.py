@@ -20,6 +20,7 @@ INCLUDE = Path(__file__).resolve().parents[1] / "cpp" / "include" / "ruvllm"
 GIVEN = {"k_", "kernels_", "source_", "c_", "config_", "dim_", "rank_", "capacity_", "tau_", "leaves_"}
 GIVEN |= {"use_patterns_", "use_contrastive_"}
 SCRATCH = {"logits_", "dots_", "patterns_spoke_", "u_", "z_", "g_", "directed_", "candidate_", "query_", "right_"}
+SCRATCH |= {"squared_norm_"}
 SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "probabilities_", "material_"}
 FOLLOWS = {"tree_", "nodes_", "size_", "first_halves_", "second_halves_", "vectors_", "combined_"}
 PARTS = {"lora_", "patterns_", "memory_", "model_", "ewc_", "buffer_", "replay_", "adapters_"}
