@@ -11,6 +11,7 @@ from ruvllm._core import LearningEngine
 from ruvllm.corpus import Corpus
 from ruvllm.json_fields import JsonFields
 from ruvllm.json_file import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
+from ruvllm.real_input import RealInput
 from ruvllm.resume_file import read_arrays, resume_path
 from ruvllm.run_block import cell_of, setting_difference
 from ruvllm.state_arrays import state_digest
@@ -60,14 +61,15 @@ class Learner:
 def load_checkpoint(
     path: str | os.PathLike[str],
     *,
-    corpus: Corpus | None = None,
+    corpus: Corpus | RealInput | None = None,
     isa: str = "auto",
     limits: JsonLimits = DEFAULT_LIMITS,
 ) -> Learner:
     """The run of a checkpoint of ruvllm-bench, to go on from: it makes the same next draws as if never saved.
 
     The file and the `….resume.safetensors` beside it are verified first. The simulated tasks are made again; those of
-    the code workload need the same `corpus`, from ruvllm.corpus.read_corpus().
+    the code workload need the same `corpus`, from ruvllm.corpus.read_corpus(), those of a file the same input, from
+    ruvllm.real_input.read_input().
 
     Raises InvalidFileError (a ValueError) for a file that does not verify or has no resume file, CannotReplayError (a
     ValueError) for one of the original system, an unknown model or without its corpus, ValueError where the tasks are

@@ -23,7 +23,7 @@ from ruvllm.text_tasks import TextTask, texts_digest
 from ruvllm.text_workload import TextInput, build_text_workload
 from ruvllm.workload import Workload
 
-__all__ = ["DocstringInput", "IssueInput", "RealInput", "TaskInput", "read_input", "read_tasks"]
+__all__ = ["DocstringInput", "IssueInput", "RealInput", "TaskInput", "code_input", "read_input", "read_tasks"]
 
 TASK_RATES = {"v3": 0.005}
 """Files of tasks are small beside a source tree, and larger steps forget more than they learn: on seeds 100 and 101 of
@@ -164,12 +164,23 @@ def read_input(
         return _read_file(Path(path), encoder, others, note, watch)
     note(f"Reading Python source: {path or 'the standard library'}")
     corpus = read_corpus(path or None, progress=lambda done, total: watch("reading files", done, total))
+    return code_input(corpus, kind, encoder, others, watch)
+
+
+def code_input(
+    corpus: Corpus,
+    kind: str,
+    encoder: Encoder | None = None,
+    transfer: Sequence[TextTask] = (),
+    watch: Watch = _nobody,
+) -> RealInput:
+    """The tasks of a source tree; `kind` is one of CODE_TASKS."""
     if kind == "docstring":
-        return DocstringInput(corpus, encoder, others)
+        return DocstringInput(corpus, encoder, transfer)
     tasks = make_code_tasks(
         corpus.tasks, kind, progress=lambda done, total: watch("making tasks of functions", done, total)
     )
-    return TaskInput("code", tasks, texts_digest(tasks), {"kind": kind}, encoder, others, watch)
+    return TaskInput("code", tasks, texts_digest(tasks), {"kind": kind}, encoder, transfer, watch)
 
 
 def _read_transfer(spec: str, note: Note, watch: Watch) -> tuple[TextTask, ...]:

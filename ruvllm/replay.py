@@ -22,9 +22,6 @@ __all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "cost_
 
 SAME, DIFFERENT, OTHER_INPUT, OTHER_VERSION = "same", "different", "other input", "other version"
 
-DIGEST = "run.workloadDetails.inputDigest"
-GENERATOR = "run.workloadDetails.generator"
-
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -98,7 +95,7 @@ def _without_version(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unlike(field: str, other_version: bool) -> str:
-    if field in (DIGEST, GENERATOR) or field.startswith("run.workloadDetails.tasks"):
+    if field.startswith("run.workloadDetails."):
         return OTHER_INPUT
     return OTHER_VERSION if other_version else DIFFERENT
 

@@ -10,19 +10,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruvllm.benchmark import Options, make_cell
+from ruvllm.benchmark import Options, make_cell, protocol_of
 from ruvllm.cell import Cell, run_arguments
 from ruvllm.checkpoint_schema import is_ours
+from ruvllm.code_types import CODE_TASKS
 from ruvllm.corpus import Corpus
 from ruvllm.folds import Fold
 from ruvllm.json_fields import JsonFields
 from ruvllm.json_file import InvalidFileError, shown
 from ruvllm.models import find_models
 from ruvllm.protocols import PROTOCOLS
+from ruvllm.real_input import DocstringInput, RealInput, code_input
 from ruvllm.stream import STREAMS
 from ruvllm.workload import Workload
 
-__all__ = ["CannotReplayError", "cell_of", "first_difference", "needs_corpus", "setting_difference"]
+__all__ = ["CannotReplayError", "cell_of", "first_difference", "needed_input", "setting_difference"]
 
 Difference = tuple[str, Any, Any]
 """Path of a field, what the file says, what it is here; MISSING where one of them has no such field."""
@@ -42,26 +44,40 @@ class CannotReplayError(ValueError):
     """A run that is not to be had here; the message is one line."""
 
 
-def needs_corpus(document: Mapping[str, object]) -> bool:
-    """Whether its tasks came from a source tree. Raises as cell_of(): first, for to read a tree takes seconds."""
-    if not is_ours(document) or JsonFields(document).fields("run").values.get("workload") != "code":
-        return False
-    cell_of(document, Corpus((), Path(), 0, 0, ""))
-    return True
+def needed_input(document: Mapping[str, object]) -> str | None:
+    """What its tasks came from: None for nothing, "code" a source tree, "jsonl" a file of tasks.
+
+    Raises as cell_of(): first, for to read a tree takes seconds.
+    """
+    if not is_ours(document):
+        return None
+    workload = JsonFields(document).fields("run").values.get("workload")
+    if workload not in ("code", "jsonl"):
+        return None
+    cell_of(document, DocstringInput(Corpus((), Path(), 0, 0, "")))
+    return str(workload)
 
 
-def cell_of(document: Mapping[str, object], corpus: Corpus | None = None, isa: str = "auto") -> Cell:
-    """The cell of a verified checkpoint. Raises CannotReplayError, InvalidFileError where the block is wrong."""
+def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
+    """The cell of a verified checkpoint; `given` is the input of a run on real input, or its source tree.
+
+    Raises CannotReplayError, InvalidFileError where the block is wrong.
+    """
     if not is_ours(document):
         raise CannotReplayError(
             "has no run block, as the files of the original system: what made its numbers is not known"
         )
     run = JsonFields(document).fields("run")
-    workload, split = _choice(run, "workload", ("simulated", "code")), "file"
+    workload, split = _choice(run, "workload", ("simulated", "code", "jsonl")), "file"
+    if workload != "simulated" and given is None:
+        raise CannotReplayError(f"is of the {workload} workload: it needs its input")
     if workload == "code":
-        split = _choice(run.fields("workloadDetails"), "split", ("file", "function"))
-        if corpus is None:
-            raise CannotReplayError("is of the code workload: it needs its corpus")
+        details = run.fields("workloadDetails")
+        split, kind = _choice(details, "split", ("file", "function")), _choice(details, "kind", CODE_TASKS)
+        if isinstance(given, Corpus):
+            given = code_input(given, kind)
+    if isinstance(given, Corpus):
+        raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
     try:
         (model,) = find_models([run.text("model")])
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
@@ -81,8 +97,8 @@ def cell_of(document: Mapping[str, object], corpus: Corpus | None = None, isa: s
         rank=rank,
         isa=isa,
     )
-    protocol = PROTOCOLS[_choice(run, "protocol", tuple(PROTOCOLS))]
-    return make_cell(options, protocol, model, seed, corpus if workload == "code" else None, fold)
+    protocol = protocol_of(options, _choice(run, "protocol", tuple(PROTOCOLS)))
+    return make_cell(options, protocol, model, seed, None if workload == "simulated" else given, fold)
 
 
 def setting_difference(document: Mapping[str, object], cell: Cell, workload: Workload) -> Difference | None:

@@ -33,8 +33,8 @@ DEFAULT_FOLDER = "results/checkpoints"
               help="Run each file's own run again and say whether every hashed number comes out the same.")
 @click.option("--isa", metavar="NAME",
               help="With --replay: on this instruction set; the numbers do not depend on it.  [default: auto]")
-@click.option("--corpus", metavar="PATH",
-              help="With --replay of the code workload: its source tree.  [default: the standard library]")
+@click.option("--corpus", metavar="PATH|jsonl:FILE",
+              help="With --replay of real input: its source tree or file of tasks.  [default: the standard library]")
 @click.option("--list", "folder", is_flag=False, flag_value=DEFAULT_FOLDER, metavar="[DIR]",
               type=click.Path(path_type=Path),
               help=f"One line for each checkpoint of a folder.  [default: {DEFAULT_FOLDER}]")
@@ -132,7 +132,7 @@ def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
 
     isa = options["isa"] or "auto"
     check_isas([isa], ["auto"])
-    corpora: dict[str | None, Corpus] = {}
+    corpora: dict[str | None, Any] = {}
     records: list[dict[str, object]] = []
     code = 0
     for file in files:
@@ -158,7 +158,7 @@ def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
 
 
 def _replay(
-    file: Path, name: str, isa: str, corpora: dict[str | None, Corpus], options: dict[str, Any]
+    file: Path, name: str, isa: str, corpora: dict[str | None, Any], options: dict[str, Any]
 ) -> tuple[Replay | None, str, int]:
     """The replay, or why there is none and the exit code."""
     from functools import partial
@@ -166,20 +166,16 @@ def _replay(
     from rich.console import Console
 
     from ruvllm.cli_options import make_reporter
-    from ruvllm.corpus import read_corpus
     from ruvllm.json_file import InvalidFileError, load_json_object
     from ruvllm.replay import cost_line, replay
-    from ruvllm.run_block import CannotReplayError, cell_of, needs_corpus
+    from ruvllm.run_block import CannotReplayError, cell_of
     from ruvllm.verify import verify_document
 
     reporter = make_reporter(Console(stderr=True), options["quiet"])
     try:
         document = load_json_object(file)
         verify_document(document)
-        corpus = None
-        if needs_corpus(document):
-            corpus = corpora.setdefault(options["corpus"], read_corpus(options["corpus"]))
-        cell = cell_of(document, corpus, isa)
+        cell = cell_of(document, _input(document, corpora, options["corpus"]), isa)
         reporter.note(f"{name}: {cost_line(document, cell)}")
         with reporter:
             reporter.start([cell.label])
@@ -193,6 +189,24 @@ def _replay(
         return None, f"cannot be replayed: {error}", NOT_MEASURED
     except MemoryError:
         return None, "does not fit into memory", FAILED
+
+
+def _input(document: dict[str, Any], known: dict[str | None, Any], name: str | None) -> Any:
+    """What the document's tasks came from, which is read once."""
+    from ruvllm.corpus import read_corpus
+    from ruvllm.real_input import read_input
+    from ruvllm.run_block import CannotReplayError, needed_input
+
+    needed = needed_input(document)
+    if needed is None:
+        return None
+    from_file = name is not None and name.startswith("jsonl:")
+    if from_file != (needed == "jsonl"):
+        wanted = "a file of tasks: --corpus jsonl:FILE" if needed == "jsonl" else "a source tree"
+        raise CannotReplayError(f"is of the {needed} workload: its input is {wanted}")
+    if name not in known:
+        known[name] = read_input(name) if name is not None and from_file else read_corpus(name)
+    return known[name]
 
 
 def _list(folder: Path, options: dict[str, Any]) -> int:

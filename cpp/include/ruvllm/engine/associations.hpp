@@ -88,6 +88,8 @@ public:
     }
 
 private:
+    friend struct StateAccess; // engine_state.hpp
+
     struct Learned {
         std::optional<BlockAdapter> block;
         EpisodicMemory memory;

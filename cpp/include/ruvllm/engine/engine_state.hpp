@@ -5,6 +5,7 @@
 // TD errors, the memory's vectors and sketches from the tasks' numbers.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -140,6 +141,8 @@ struct StateAccess {
         list_patterns(e, archive);
         list_rings(e, "memory.positives.", e.model_.memory().positives_, archive);
         list_rings(e, "memory.negatives.", e.model_.memory().negatives_, archive);
+        if (e.model_.associations().on())
+            list_associations(e, archive);
     }
 
     // An engine of the same configuration and tasks that has seen nothing yet.
@@ -251,6 +254,55 @@ private:
                 ring.oldest_ = oldest;
             }
         }
+    }
+
+    // Of each task type its block adapter and its episodes, from which the tasks give the episodic memory back.
+    template <class Engine, class Archive>
+    static void list_associations(Engine& e, Archive& archive)
+    {
+        auto& associations = e.model_.associations();
+        archive.number("associations.rehearsals", e.rehearsals_);
+        std::vector<std::uint64_t> types;
+        for (const auto& [type, learned] : associations.learned_)
+            types.push_back(type);
+        archive.list("associations.types", types);
+        for (const std::uint64_t type : types) {
+            const std::string path = "associations." + std::to_string(type);
+            std::vector<std::uint32_t> told; // task and right candidate of each episode
+            std::vector<float> weights;
+            if constexpr (!Archive::reading) {
+                const auto& learned = associations.learned_.at(type);
+                for (const Episode& episode : learned.episodes)
+                    told.insert(told.end(), {episode.task, episode.right});
+                if (learned.block)
+                    weights.assign(learned.block->weights().begin(), learned.block->weights().end());
+            }
+            archive.list(path + ".episodes", told);
+            archive.list(path + ".block", weights);
+            if constexpr (Archive::reading)
+                restore_associations(e, type, told, weights);
+        }
+    }
+
+    static void restore_associations(LearningEngine& e, std::size_t type, const std::vector<std::uint32_t>& told,
+                                     const std::vector<float>& weights)
+    {
+        auto& associations = e.model_.associations();
+        require(!told.empty() && told.size() % 2 == 0, "episodes must be pairs of a task and a candidate");
+        numeric::FloatVector query(e.c_.lora.dim), solution(e.c_.lora.dim);
+        for (std::size_t i = 0; i < told.size(); i += 2) {
+            require(e.source_->type(told[i]) == type, "an episode's task must be of its type");
+            e.source_->load_query(told[i], query.data());
+            e.source_->load_candidate(told[i], told[i + 1], solution.data());
+            associations.remember({told[i], told[i + 1]}, type, query.data(), solution.data());
+        }
+        auto& learned = associations.learned_.at(type);
+        require(2 * learned.episodes.size() == told.size(), "a task must have one episode");
+        const std::size_t size = learned.block ? learned.block->weights().size() : 0;
+        require(weights.size() == size, "a block adapter must have " + std::to_string(size) + " weights, not " +
+                                            std::to_string(weights.size()));
+        if (learned.block)
+            std::copy(weights.begin(), weights.end(), learned.block->weights().begin());
     }
 
     // Into an empty ring.
