@@ -18,7 +18,6 @@ from ruvllm.command_line import FAILED, run
 from ruvllm.version import __version__
 
 if TYPE_CHECKING:
-    from ruvllm.corpus import Corpus
     from ruvllm.replay import Replay
     from ruvllm.verify import VerifiedCheckpoint
 
