@@ -203,6 +203,8 @@ CONSTANTS = {
     "95%": "the level of every interval",
     "70%": "DDA's upper bound, schedulers.py",
     "50%": "DDA's lower bound, schedulers.py",
+    "1%": "a bound of how tasks are made, docs/workloads.md",
+    "10%": "the same",
 }
 
 

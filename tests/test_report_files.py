@@ -121,7 +121,8 @@ def retrieval_rows(tmp_path: Path, **retrieval: Any) -> dict[tuple[str, str], di
     report = make_report(read_sources([tmp_path]))
     (table,) = [table for table in report.tables if table.title.startswith("Retrieval")]
     (figure,) = [figure for figure in report.figures if figure.name.endswith("retrieval")]
-    assert [panel.title for panel in figure.panels] == list(dict.fromkeys(row[1] for row in table.rows))
+    short = dict.fromkeys(row[1] for row in table.rows if "," not in row[1])  # bars of all types would be too many
+    assert [panel.title for panel in figure.panels] == list(short)
     return {(row[0], row[1]): dict(zip(table.columns[2:], row[2:], strict=True)) for row in table.rows}
 
 
@@ -145,6 +146,35 @@ def test_retrieval_shows_methods_metrics_and_types_that_it_does_not_know(tmp_pat
     }  # fmt: skip
     assert rows["CodeLlama-7B", "bug fix, MRR"]["adapter"] == "25.0%"
     assert rows["CodeLlama-7B", "a new metric"]["some method"] == "50.0%"
+
+
+def test_task_types_other_input_and_closed_forms_stand_beside_it(tmp_path: Path) -> None:
+    document = code_document()
+    figures = {"frozen": 0.25, "learned": 0.5, "gain": 0.25, "gainCI95": [0.125, 0.375]}
+    difference = {"recallAt1": {"mean": 0.125, "ci95": [0.0, 0.25]}}
+    for summary in document["summaries"]:
+        summary["byType"] = {"bug_fix": {"tasks": 7, "recallAt3": figures, "resolveRate": figures}}
+        summary["transfer"] = {"tasks": 9, "mrr": figures}
+        summary["comparison"] = [
+            {"type": "all", "method": "ridge", "queries": 40.0, "recallAt1": 0.5, "gain": difference,
+             "learnedAhead": difference},
+            {"type": "all", "method": "learned", "queries": 40.0, "recallAt1": 0.625, "gain": None},
+            "not a row",
+        ]
+        summary["paramsB"] = 0
+    write_document(tmp_path / "x.json", document)
+    report = make_report(read_sources([tmp_path]))
+    (table,) = [table for table in report.tables if table.title.startswith("Retrieval")]
+    rows = {row[1]: row for row in table.rows if row[0] == "CodeLlama-7B"}
+    assert list(rows) == ["recall@1", "MRR", "bug fix, recall@3", "bug fix, resolve rate", "transfer, MRR"]
+    assert rows["transfer, MRR"][2:] == ("25.0%", "50.0%", "+25.0 [+12.5, +37.5]")
+    (compared,) = [table for table in report.tables if "no learning loop" in table.title]
+    assert compared.columns == ("Model", "Task type", "Method", "recall@1", "over frozen", "adapter ahead")
+    assert [row[2:] for row in compared.rows[:2]] == [
+        ("ridge regression", "50.0%", "+12.5 [+0.0, +25.0]", "+12.5 [+0.0, +25.0]"),
+        ("adapter", "62.5%", "", ""),
+    ]
+    assert report.tables[0].rows[0][3] == "?" and report.tables[0].rows[0][-1] == "?"
 
 
 @pytest.mark.parametrize("retrieval", [{"recallAt1": {}, "mrr": {}}, {"recallAt1": None, "mrr": "x"}])

@@ -9,7 +9,7 @@ from ruvllm.report.learning_figures import confusion_figure, learning_figures, r
 from ruvllm.report.parts import Block, Section, Table
 from ruvllm.report.retrieval_section import retrieval_blocks
 from ruvllm.report.settings import Measured, Setting
-from ruvllm.report.wording import listed, model_size, percent, percent_with, points_with, words
+from ruvllm.report.wording import efficiency, listed, model_size, percent, percent_with, points_with, words
 from ruvllm.report_figures import REPORT, ReportFigures
 from ruvllm.results import beside_the_report, rankings, recommendations
 from ruvllm.statistics import mean
@@ -82,7 +82,7 @@ def headline_table(setting: Setting, protocol: str) -> Table:
         cells.append((
             s["model"], percent_with(s["resolveRate"], s["resolveRateCI95"]), f"{100 * report.v3_final:.0f}%",
             percent_with(s["confidence"], s["confidenceCI95"]), f"{100 * report.v3_confidence:.0f}%",
-            f"{percent(s['efficiency'])}/B", f"{percent(report.v3_final / s['paramsB'])}/B",
+            efficiency(s["efficiency"], s["paramsB"]), f"{percent(report.v3_final / s['paramsB'])}/B",
             percent(s["initialResolveRate"]), points_with(s["gain"], s["gainCI95"]), f"{s['loraRank']:g}",
             model_size(s["paramsB"]),
         ))  # fmt: skip
@@ -100,7 +100,7 @@ def _final_table(setting: Setting, protocol: str, headline: bool = False) -> Tab
     rows = tuple(
         (
             s["model"], percent_with(s["resolveRate"], s["resolveRateCI95"]),
-            percent_with(s["confidence"], s["confidenceCI95"]), f"{percent(s['efficiency'])}/B",
+            percent_with(s["confidence"], s["confidenceCI95"]), efficiency(s["efficiency"], s["paramsB"]),
             percent(s["initialResolveRate"]), points_with(s["gain"], s["gainCI95"]), f"{s['loraRank']:g}",
             f"{s['patterns']:g}", model_size(s["paramsB"]),
         )

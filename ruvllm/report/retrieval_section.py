@@ -1,4 +1,8 @@
-"""Retrieval among all test solutions, whatever methods, metrics and task types a results file has of it."""
+"""Retrieval among all test solutions, whatever methods, metrics and task types a results file has of it.
+
+Of a summary: `retrieval`, `byType` and `transfer` are objects with numbers of several methods somewhere below,
+`comparison` is a list with a row for each task type and method. Each may be absent.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,16 @@ __all__ = ["measures_of", "retrieval_blocks"]
 
 INTERVAL = "CI95"
 GAIN = "gain"
-GROUPS = ("byType", "types", "byTaskType", "taskTypes", "metrics", "methods")
+SOURCES = ("retrieval", "byType", "transfer")
+GROUPS = ("retrieval", "byType", "types", "byTaskType", "taskTypes", "metrics", "methods")
 """Keys that only hold others: not part of a name."""
 EXPLAINED = (
     "Each test query among all test solutions. Frozen: the encoder as it is; adapter: after learning. Gains in points "
     "over frozen, with 95% intervals by bootstrap where the file has them."
+)
+COMPARED = (
+    "On the same test queries, in points with 95% intervals by bootstrap: what each method adds to the frozen vectors, "
+    "and how far the learned adapter is ahead of it."
 )
 
 
@@ -28,14 +37,19 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
     blocks: list[Block] = []
     for protocol in setting.protocols:
         found = {
-            row.summary["model"]: dict(measures_of(row.summary["retrieval"]))
+            row.summary["model"]: {
+                path: values
+                for key in SOURCES
+                if isinstance(row.summary.get(key), dict)
+                for path, values in measures_of({key: row.summary[key]})
+            }
             for row in setting.rows(protocol)
-            if isinstance(row.summary.get("retrieval"), dict)
         }
         found = {model: measures for model, measures in found.items() if measures}
         if found:
             blocks.append(_table(setting, protocol, found))
             blocks += _bars(setting, protocol, found)
+        blocks += _comparison(setting, protocol)
     return blocks
 
 
@@ -87,7 +101,8 @@ def _bars(setting: Setting, protocol: str, found: dict[str, dict[Path, Values]])
     models = list(found)
     panels = []
     most = 0
-    for path in dict.fromkeys(path for own in found.values() for path in own):
+    paths = list(dict.fromkeys(path for own in found.values() for path in own))
+    for path in [path for path in paths if len(path) == 1] or paths:  # all of them would be too many to look at
         keys = list(dict.fromkeys(
             key for own in found.values() for key, value in own.get(path, {}).items()
             if _is_number(value) and not key.lower().endswith(GAIN) and 0 <= value <= 1
@@ -117,3 +132,40 @@ def _draw(axes: Any, *, names: Sequence[str], groups: Sequence[Sequence[float | 
 def _fraction(values: Values, key: str) -> float | None:
     value = values.get(key)
     return 100 * value if value is not None and _is_number(value) else None
+
+
+def _comparison(setting: Setting, protocol: str) -> list[Block]:
+    """The adapter beside what needs no learning loop."""
+    rows = [
+        (measured.summary["model"], row)
+        for measured in setting.rows(protocol)
+        for row in measured.summary.get("comparison") or ()
+        if isinstance(row, dict) and isinstance(row.get("method"), str)
+    ]
+    metrics = list(dict.fromkeys(key for _, row in rows for key, value in row.items()
+                                 if _is_number(value) and 0 <= value <= 1 and key != "queries"))  # fmt: skip
+    if not metrics:
+        return []
+    cells = tuple(
+        (
+            model, words(str(row.get("type", ""))), words(row["method"]),
+            *(text for metric in metrics for text in (
+                percent(row[metric]) if _is_number(row.get(metric)) else "",
+                _paired(row.get("gain"), metric), _paired(row.get("learnedAhead"), metric),
+            )),
+        )
+        for model, row in rows
+    )  # fmt: skip
+    columns = [name for metric in metrics for name in (words(metric), "over frozen", "adapter ahead")]
+    return [Table(f"The adapter of {protocol} beside what needs no learning loop", ("Model", "Task type", "Method",
+                  *columns), cells, COMPARED, headline=True)]  # fmt: skip
+
+
+def _paired(differences: object, metric: str) -> str:
+    found = differences.get(metric) if isinstance(differences, dict) else None
+    if not isinstance(found, dict) or not _is_number(found.get("mean")):
+        return ""
+    interval = found.get("ci95")
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval)):
+        return points_with(found["mean"], interval)
+    return f"{100 * found['mean']:+.1f}"

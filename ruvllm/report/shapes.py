@@ -144,7 +144,10 @@ SUMMARY = {
     "patterns": float,
     "controls?": Map(float),
     "calibration?": {"initial": CALIBRATION, "final": CALIBRATION},
-    "retrieval?": Map(object),
+    "retrieval?": object,
+    "byType?": object,
+    "transfer?": object,
+    "comparison?": Maybe([object]),
 }
 DIFFERENCE = {"difference": float, "ci95": INTERVAL}
 MEASURED = {"resolveRate": DIFFERENCE, "tasksTo90": DIFFERENCE, "ece": DIFFERENCE}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
+__all__ = ["efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
 
 NAMES = {
     "recallAt1": "recall@1",
+    "recallAt3": "recall@3",
     "recallAt5": "recall@5",
     "recallAt10": "recall@10",
     "mrr": "MRR",
@@ -56,7 +57,13 @@ def points_with(value: float, interval: Sequence[float], digits: int = 1, factor
 
 
 def model_size(billions: float) -> str:
-    return f"{billions:g}B"
+    """0 where nobody has said."""
+    return f"{billions:g}B" if billions else "?"
+
+
+def efficiency(rate: float, billions: float) -> str:
+    """Resolve rate per billion parameters, where their number is known."""
+    return f"{percent(rate)}/B" if billions else "?"
 
 
 def listed(names: Sequence[str]) -> str:
