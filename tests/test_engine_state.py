@@ -23,11 +23,13 @@ SCRATCH = {"logits_", "dots_", "patterns_spoke_", "u_", "z_", "g_", "directed_",
 SCRATCH |= {"squared_norm_"}
 SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "probabilities_", "material_"}
 FOLLOWS = {"tree_", "nodes_", "size_", "first_halves_", "second_halves_", "vectors_", "combined_"}
-PARTS = {"lora_", "patterns_", "memory_", "model_", "ewc_", "buffer_", "replay_", "adapters_"}
+PARTS = {"lora_", "patterns_", "memory_", "model_", "ewc_", "buffer_", "replay_", "adapters_", "associations_"}
+FOLLOWS |= {"seen_", "queries_", "solutions_"}  # of an episodic memory: from the episodes
 STATEFUL = (
     *("components/micro_lora.hpp", "components/multi_head_lora.hpp", "components/pattern_bank.hpp"),
     *("components/contrastive_memory.hpp", "components/elastic_weight_consolidation.hpp"),
     *("components/prioritized_replay.hpp", "components/sum_tree.hpp"),
+    *("components/block_adapter.hpp", "components/episodic_memory.hpp", "engine/associations.hpp"),
     *("engine/learned_model.hpp", "engine/learning_engine.hpp", "engine/trajectory_buffer.hpp"),
 )
 
