@@ -54,9 +54,9 @@ COMPONENTS = (
     Component("curriculum", "no order from easy to hard", {"curriculum": False}),
     Component("learning-rate", "fixed at its start", {"learning_rate": "fixed"}),
     Component("temperature", "1 from first to last", {"final_temperature": 1.0}),
+    Component("momentum", "plain gradient steps", {"momentum": 0.0}),
     Component("blocks", "no block-diagonal adapter", {"block_size": 0}),
     Component("episodes", "no memory of past queries", {"episode_capacity": 0}),
-    Component("momentum", "plain gradient steps", {"momentum": 0.0}),
 )
 
 

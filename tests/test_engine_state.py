@@ -24,6 +24,7 @@ SCRATCH |= {"squared_norm_"}
 SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "probabilities_", "material_"}
 FOLLOWS = {"tree_", "nodes_", "size_", "first_halves_", "second_halves_", "vectors_", "combined_"}
 PARTS = {"lora_", "patterns_", "memory_", "model_", "ewc_", "buffer_", "replay_", "adapters_", "associations_"}
+PARTS |= {"weights_"}  # of a block adapter: listed through weights()
 FOLLOWS |= {"seen_", "queries_", "solutions_"}  # of an episodic memory: from the episodes
 STATEFUL = (
     *("components/micro_lora.hpp", "components/multi_head_lora.hpp", "components/pattern_bank.hpp"),
