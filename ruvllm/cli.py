@@ -238,7 +238,9 @@ def simd(**arguments: Any) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    return run(command, PROGRAM, words, when_interrupted="interrupted; files that were written stay, --resume goes on")
+    stays = "interrupted; files that were written stay"
+    goes_on = not {"ablate", "simd", "protocols", "blocked", "--stream=blocked"}.intersection(words)
+    return run(command, PROGRAM, words, when_interrupted=f"{stays}, --resume goes on" if goes_on else stays)
 
 
 if __name__ == "__main__":

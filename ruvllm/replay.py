@@ -23,6 +23,10 @@ __all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "cost_
 SAME, DIFFERENT, OTHER_INPUT, OTHER_VERSION = "same", "different", "other input", "other version"
 
 
+INPUT = {f"run.workloadDetails.{name}" for name in ("inputDigest", "transferDigest", "generator", "encoder", "kind")}
+"""Settings that say what the tasks were made from, and not how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """What came of it."""
@@ -95,7 +99,7 @@ def _without_version(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unlike(field: str, other_version: bool) -> str:
-    if field.startswith("run.workloadDetails."):
+    if field in INPUT or field.startswith("run.workloadDetails.tasks"):
         return OTHER_INPUT
     return OTHER_VERSION if other_version else DIFFERENT
 

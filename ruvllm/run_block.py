@@ -70,7 +70,8 @@ def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = N
     run = JsonFields(document).fields("run")
     workload, split = _choice(run, "workload", ("simulated", "code", "jsonl")), "file"
     if workload != "simulated" and given is None:
-        raise CannotReplayError(f"is of the {workload} workload: it needs its input")
+        needed = "corpus" if workload == "code" else "file of tasks"
+        raise CannotReplayError(f"is of the {workload} workload: it needs its {needed}")
     if workload == "code":
         details = run.fields("workloadDetails")
         split, kind = _choice(details, "split", ("file", "function")), _choice(details, "kind", CODE_TASKS)

@@ -15,7 +15,7 @@ from ruvllm.report.retrieval_section import measures_of, retrieval_blocks
 from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.sources import Source
 from ruvllm.report.stream_section import forgetting_table
-from ruvllm.report.wording import listed, percent
+from ruvllm.report.wording import listed, percent, words
 from ruvllm.results import beside_the_report
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
@@ -45,7 +45,7 @@ def make_blocks(kept: Kept) -> dict[str, str]:
         "ablation-v2-in-words": lambda: _temperature_in_v2(kept["ablation-v2"].document),
         "forgetting": lambda: _forgetting(kept["blocked"]),
         "forgetting-in-words": lambda: _forgetting_in_words(kept["blocked"].document),
-        "code": lambda: "\n\n".join(_code(kept[name]) for name in ("code-function", "code-file")),
+        "code": lambda: "\n\n".join(_code(kept[name]) for name in ("code-function", "code-file", "code-types")),
         "code-in-words": lambda: _code_in_words(kept),
         "constants": _constants,
         "where-from": lambda: _where_from(kept),
@@ -173,8 +173,8 @@ def _forgetting_in_words(document: Document) -> str:
 
 def _code(source: Source) -> str:
     (setting,) = find_settings([source])
-    table = next(block for block in retrieval_blocks(setting) if isinstance(block, Table))
-    return f"`{command_of(source)}`, {setting.seeds('v3')}:\n\n{_table(table)}"
+    tables = [_table(block) for block in retrieval_blocks(setting) if isinstance(block, Table)]
+    return "\n\n".join([f"`{command_of(source)}`, {setting.seeds('v3')}:", *tables])
 
 
 def _code_in_words(kept: Kept) -> str:
@@ -184,12 +184,21 @@ def _code_in_words(kept: Kept) -> str:
         for summary in kept[name].document["summaries"]:
             found = next(values for path, values in measures_of(summary["retrieval"]) if path[-1] == "recall@1")
             low, high = (100 * end for end in found["gainCI95"])
-            said.append(f"{100 * found['gain']:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary['model'])}")
+            best = max(_free(summary), key=lambda row: row["recallAt1"])
+            said.append(
+                f"{100 * found['gain']:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary['model'])} (the best "
+                f"closed form, {words(best['method'])}, {100 * best['gain']['recallAt1']['mean']:+.1f})"
+            )
         parts.append(f"{where} {listed(said)}")
     return (
-        "On real input (the documented functions of the running interpreter's standard library) what the adapter adds "
-        f"to recall@1, in points with 95% intervals: {'; '.join(parts)}."
+        "On real input (which function of the running interpreter's standard library does a docstring describe?) what "
+        f"learning adds to recall@1, in points with 95% intervals: {'; '.join(parts)}."
     )
+
+
+def _free(summary: Document) -> list[Document]:
+    """Rows of what needs no learning loop."""
+    return [row for row in summary["comparison"] if row["method"] not in ("frozen", "learned")]
 
 
 def _dimension(model: str) -> int:

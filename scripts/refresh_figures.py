@@ -39,8 +39,10 @@ IMAGES = Path("docs/images")
 RUNS = {
     "protocols": ["--protocol", "all", "--seeds", "5"],
     "blocked": ["--stream", "blocked"],
-    "code-file": ["--workload", "code"],
-    "code-function": ["--workload", "code", "--split", "function"],
+    "code-file": ["--workload", "code", "--tasks", "docstring", "--seeds", "5", "--models", "Qwen2.5-Coder-1.5B"],
+    "code-function": ["--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "5",
+                      "--no-controls"],
+    "code-types": ["--workload", "code", "--seeds", "5", "--models", "Qwen2.5-Coder-1.5B", "--no-controls"],
     "ablation": ["ablate"],
     "ablation-v2": ["ablate", "--protocol", "v2"],
 }

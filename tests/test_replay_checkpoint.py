@@ -20,6 +20,7 @@ from ruvllm.cell import run_cell
 from ruvllm.checkpoint_hash import checkpoint_id, run_hash, state_hash
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.json_file import InvalidFileError
+from ruvllm.real_input import DocstringInput
 from ruvllm.resume_file import read_arrays, resume_path, to_safetensors
 from ruvllm.run_block import CannotReplayError, first_difference
 from ruvllm.training import TrainingRun
@@ -48,7 +49,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Corpus]:
 @pytest.fixture(scope="module")
 def of_code(corpus: tuple[Path, Corpus], tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,), controls=False)
-    (cell,) = make_cells(options, corpus[1])
+    (cell,) = make_cells(options, DocstringInput(corpus[1]))
     return Path(run_cell(cell, tmp_path_factory.mktemp("code"))["checkpoint"])
 
 
@@ -182,7 +183,7 @@ def test_files_of_the_original_system_are_told_that_they_cannot(capsys: pytest.C
         {"seed": 2.0**60},
         {"fold": 9, "folds": 3},
         {"stream": "\x1b[2J"},
-        {"workload": "code", "workloadDetails": {"split": "../no"}},
+        {"workload": "code", "workloadDetails": {"split": "../no", "kind": "all"}},
     ],
 )
 def test_a_hostile_run_block_is_one_line(

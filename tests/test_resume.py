@@ -18,6 +18,7 @@ from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.corpus import read_corpus
 from ruvllm.folds import Fold
 from ruvllm.protocols import PROTOCOLS
+from ruvllm.real_input import DocstringInput
 from ruvllm.resume_file import read_arrays, resume_path, to_safetensors
 from ruvllm.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.state_arrays import state_digest
@@ -61,7 +62,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
 
 
 def same(a: Entry, b: Entry) -> bool:
-    return all(a[key] == b[key] for key in a if key not in ("seconds", "checkpoint"))
+    return all(a[key] == b[key] for key in a if key not in ("seconds", "microsecondsPerTask", "checkpoint"))
 
 
 def folders(tmp_path: Path) -> tuple[Path, Path]:
@@ -199,7 +200,7 @@ def test_a_broken_snapshot_counts_for_none(
 def test_the_code_workload_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: list[Control]) -> None:
     corpus = read_corpus(write_corpus(tmp_path / "source"))
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,))
-    (cell,) = make_cells(options, corpus)
+    (cell,) = make_cells(options, DocstringInput(corpus))
     checkpoints, unfinished = folders(tmp_path)
     (tmp_path / "unbroken").mkdir()
     unbroken = run_cell(cell, tmp_path / "unbroken")
