@@ -104,4 +104,5 @@ if [ -n "$browser_install" ]; then
 fi
 has_browser || echo "no Chromium: the report's page will not be opened in a browser"
 stage "Python tests"
-python -m pytest
+# a file at a time on each processor: what a file's tests share is made once
+python -m pytest -n "$jobs" --dist loadfile
