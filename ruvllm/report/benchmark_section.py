@@ -227,7 +227,7 @@ def lead_of(setting: Setting) -> str:
     start = sorted(row.summary["initialResolveRate"] for row in rows)
     end = sorted(row.summary["resolveRate"] for row in rows)
     sure = [row.summary["model"] for row in rows if row.summary["gainCI95"][0] > 0]
-    split = f", split by {setting.split}" if setting.split else ""
+    split = f", tasks {setting.tasks}, split by {setting.split}" if setting.split else ""
     models = "1 model" if len(rows) == 1 else f"{len(rows)} models"
     if not sure:
         beyond = "no gain is beyond chance"

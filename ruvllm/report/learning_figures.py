@@ -221,6 +221,6 @@ def _range_line(rows: Sequence[Measured], key: str, factor: float, style: int) -
 
 def _name(setting: Setting, what: str) -> str:
     """Of the picture's file."""
-    parts = [setting.workload, setting.split, setting.size.removeprefix("profile "),
+    parts = [setting.workload, setting.tasks, setting.split, setting.size.removeprefix("profile "),
              f"{setting.folds} folds" if setting.folds else "", what]  # fmt: skip
     return slug(" ".join(part for part in parts if part))

@@ -118,7 +118,7 @@ def _bars(setting: Setting, protocol: str, found: dict[str, dict[Path, Values]])
         most = max(most, len(keys))
     if not panels:
         return []
-    name = slug(f"{setting.workload} {setting.split} {setting.size.removeprefix('profile ')} "
+    name = slug(f"{setting.workload} {setting.tasks} {setting.split} {setting.size.removeprefix('profile ')} "
                 f"{protocol} retrieval")  # fmt: skip
     series = tuple(Series(model, number, bar=True) for number, model in enumerate(models))
     return [Figure(name, f"Retrieval of {protocol}", tuple(panels), series, "In percent; MRR times 100.",

@@ -35,6 +35,8 @@ class Setting:
     """What must be equal for numbers to stand in one table."""
 
     workload: str
+    tasks: str
+    """Which tasks of the code workload (`--tasks`), else empty."""
     split: str
     """Of the code workload, else empty."""
     size: str
@@ -46,7 +48,7 @@ class Setting:
 
     @property
     def title(self) -> str:
-        split = f", split by {self.split}" if self.split else ""
+        split = f", tasks {self.tasks}, split by {self.split}" if self.split else ""
         folds = f", {self.folds}-fold cross-validation" if self.folds else ""
         return f"{self.workload.capitalize()} workload{split}, {self.size}{folds}"
 
@@ -88,15 +90,15 @@ def find_settings(sources: Sequence[Source]) -> list[Setting]:
         entries: dict[tuple[str, str], list[Entry]] = {}
         for entry in source.document["results"]:
             entries.setdefault((entry["protocol"], entry["model"]), []).append(entry)
-        split = _split(source)
+        tasks, split = _of_code(source, "--tasks", "all"), _of_code(source, "--split", "file")
         for summary in source.document["summaries"]:
             key = (summary["protocol"], summary["model"])
             found = Measured(source, summary, entries.get(key, []))
             if not found.entries:
                 continue
             folds = None if summary.get("folds") is None else int(summary["folds"])
-            setting = Setting(summary["workload"], split, _size(found.entries[0]), folds, source.version)
-            place = (setting.workload, setting.split, setting.size, setting.folds, setting.version)
+            setting = Setting(summary["workload"], tasks, split, _size(found.entries[0]), folds, source.version)
+            place = (setting.workload, setting.tasks, setting.split, setting.size, setting.folds, setting.version)
             known = settings.setdefault(place, setting).measured
             if key not in known or _rank(found) > _rank(known[key]):
                 known[key] = found
@@ -117,12 +119,12 @@ def _size(entry: Entry) -> str:
     return f"{epochs} x {tasks} tasks"
 
 
-def _split(source: Source) -> str:
-    """From the command: entries do not name it."""
+def _of_code(source: Source, option: str, default: str) -> str:
+    """From the command: entries do not name it. Empty for other workloads."""
     first = source.document["results"][0] if source.document["results"] else {}
     if not str(first.get("workload", "")).startswith("code"):
         return ""
-    return option_of(source.document["command"], "--split", "file")
+    return option_of(source.document["command"], option, default)
 
 
 def option_of(command: Sequence[str], name: str, default: str) -> str:
