@@ -218,7 +218,7 @@ def test_two_splits_are_two_settings(tmp_path: Path) -> None:
     write_document(tmp_path / "a.json", code_document())
     write_document(tmp_path / "b.json", other)
     titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of_kind("benchmark"))]
-    assert titles == ["Code workload, tasks all, split by function, 1 x 4 tasks", "Code workload, tasks all, split by file, 1 x 4 tasks"]
+    assert titles == [f"Code workload, tasks all, split by {split}, 1 x 4 tasks" for split in ("function", "file")]
 
 
 def test_of_two_streams_the_newer_counts(tmp_path: Path) -> None:
