@@ -84,10 +84,7 @@ public:
         const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
         squared_norm_ = lora_.forward(query, type, u_, z_.data());
-        if (associations_.on()) {
-            associations_.add_adapted(query, type, z_.data());
-            squared_norm_ = k_->squared_norm(z_.data(), dim_);
-        }
+        associate(query, type, false);
         if (use_patterns_)
             patterns_.compare(query, 1, to_patterns);
         score_candidates(source, index, to_patterns);
@@ -136,14 +133,21 @@ private:
             const float* const query = queries_.data() + q * dim_;
             const std::uint32_t index = tasks[positions[q]];
             squared_norm_ = combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data());
-            if (associations_.on()) {
-                associations_.add_adapted(query, source.type(index), z_.data());
-                associations_.add_recalled(query, source.type(index), z_.data());
-                squared_norm_ = k_->squared_norm(z_.data(), dim_);
-            }
+            associate(query, source.type(index), true);
             score_candidates(source, index, to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
         }
+    }
+
+    // Adds to z, and to its norm, what a query's associations say; `recall`: those of the episodic memory too.
+    void associate(const float* query, std::size_t type, bool recall)
+    {
+        if (!associations_.on())
+            return;
+        associations_.add_adapted(query, type, z_.data());
+        if (recall)
+            associations_.add_recalled(query, type, z_.data());
+        squared_norm_ = k_->squared_norm(z_.data(), dim_);
     }
 
     // From the adapted query z and the query's cosines with the patterns. Adapter and patterns both speak through a
