@@ -189,7 +189,22 @@ void register_learning(py::class_<LearningEngine>& engine)
                 return z;
             },
             py::arg("queries").noconvert(), py::arg("types").noconvert(),
-            "Adapted queries (n, d) of queries (n, d) with task types (n,) uint8.");
+            "Adapted queries (n, d) of queries (n, d) with task types (n,) uint8.")
+        .def(
+            "crowding",
+            [](LearningEngine& e, const FloatArray& solutions, std::size_t type, std::size_t neighbours) {
+                const auto s = matrix_view(solutions, "solutions", e.config().lora.dim);
+                if (type >= e.config().contrastive.types)
+                    throw std::invalid_argument("type must be below " + std::to_string(e.config().contrastive.types) +
+                                                ", not " + std::to_string(type));
+                FloatArray found(static_cast<py::ssize_t>(s.rows));
+                float* const out = found.mutable_data();
+                unlocked([&] { e.crowding(neighbours, {s.data, s.rows, s.columns}, type, out); });
+                return found;
+            },
+            py::arg("solutions").noconvert(), py::arg("type"), py::kw_only(), py::arg("neighbours") = 10,
+            "(m,): the mean cosine of each solution (m, d) with the past queries of a task type, adapted, that are nearest "
+            "to it; 0 where nothing is remembered.");
 }
 
 void register_state(py::class_<LearningEngine>& engine)

@@ -121,8 +121,16 @@ def retrieval_ranks(
     solutions: npt.NDArray[np.float32],
     right: npt.NDArray[np.int32],
     *,
+    discount: npt.NDArray[np.float32] | None = None,
     isa: str = "auto",
 ) -> npt.NDArray[np.int32]: ...
+def crowding(
+    solutions: npt.NDArray[np.float32],
+    queries: npt.NDArray[np.float32],
+    *,
+    neighbours: int = 10,
+    isa: str = "auto",
+) -> npt.NDArray[np.float32]: ...
 def hardest(
     queries: npt.NDArray[np.float32],
     solutions: npt.NDArray[np.float32],
@@ -493,6 +501,9 @@ class LearningEngine:
     def end_epoch(self) -> None: ...
     def consolidate(self) -> None: ...
     def adapt(self, queries: npt.NDArray[np.float32], types: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
+    def crowding(
+        self, solutions: npt.NDArray[np.float32], type: int, *, neighbours: int = 10
+    ) -> npt.NDArray[np.float32]: ...
     def lora_matrices(self, adapter: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]: ...
     @property
     def heads(self) -> int: ...

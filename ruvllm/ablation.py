@@ -10,10 +10,15 @@ from typing import Any
 from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.benchmark import Options, Reporter, make_cell, protocol_of
 from ruvllm.cell import Cell
+from ruvllm.learned_retrieval import LearnedRetrieval
 from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import Protocol
 from ruvllm.real_input import RealInput
-from ruvllm.training import TrainedRun, train
+from ruvllm.recorded_run import recorded_run
+from ruvllm.retrieval import recall_at_1
+from ruvllm.snapshots import Unfinished
+from ruvllm.training import TrainedRun
+from ruvllm.workload import Workload
 
 __all__ = ["COMPONENTS", "GOAL", "Component", "components_of", "run_ablation", "tasks_to_goal"]
 
@@ -57,6 +62,7 @@ COMPONENTS = (
     Component("momentum", "plain gradient steps", {"momentum": 0.0}),
     Component("blocks", "no block-diagonal adapter", {"block_size": 0}),
     Component("episodes", "no memory of past queries", {"episode_capacity": 0}),
+    Component("crowding", "in retrieval, cosines as they are", {"crowding_shares": (0.0,)}),
 )
 
 
@@ -65,13 +71,15 @@ def components_of(protocol: Protocol) -> list[Component]:
     return [c for c in COMPONENTS if all(getattr(protocol, field) != value for field, value in c.changes.items())]
 
 
-def run_ablation(options: Options, given: RealInput | None, jobs: int, reporter: Reporter) -> list[dict[str, Any]]:
+def run_ablation(
+    options: Options, given: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+) -> list[dict[str, Any]]:
     """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
 
-    Options must name one protocol. No controls and no checkpoints.
+    Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
     """
     (name,) = options.protocols
-    protocol = protocol_of(options, name)
+    protocol = protocol_of(name, given)
     variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
     variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
     runs = [
@@ -84,8 +92,7 @@ def run_ablation(options: Options, given: RealInput | None, jobs: int, reporter:
     def run(item: tuple[str | None, Cell], cancelled: Callable[[], bool]) -> dict[str, Any]:
         without, cell = item
         label = _label(cell, without)
-        trained = train(cell.plan, cell.build(), progress=partial(reporter.epoch, label), cancelled=cancelled)
-        record = _record(cell, without, trained)
+        record = recorded_run(cell, label, partial(_record, cell, without), reporter, cancelled, unfinished)
         reporter.finish(label, f"{label}: {record['resolveRate']:.1%} of the test tasks")
         return record
 
@@ -97,13 +104,13 @@ def _label(cell: Cell, without: str | None) -> str:
     return f"{cell.label}, " + ("full" if without is None else f"without {without}")
 
 
-def _record(cell: Cell, without: str | None, run: TrainedRun) -> dict[str, Any]:
+def _record(cell: Cell, without: str | None, workload: Workload, run: TrainedRun) -> dict[str, Any]:
     final = run.final.summary()
     tasks, reached = tasks_to_goal(
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
         cell.plan.size.tasks_per_epoch,
     )
-    return {
+    record = {
         "model": cell.model.name,
         "seed": cell.plan.seed,
         "without": without,
@@ -113,6 +120,10 @@ def _record(cell: Cell, without: str | None, run: TrainedRun) -> dict[str, Any]:
         "tasksTo90": tasks,
         "reached90": reached,
     }
+    if workload.retrieval is not None:
+        learned = LearnedRetrieval.of_run(run.engine, workload, cell.plan).learned_ranks(workload.retrieval)
+        record["recallAt1"] = recall_at_1(learned)
+    return record
 
 
 def tasks_to_goal(rates: Sequence[float], tasks_per_epoch: int, goal: float = GOAL) -> tuple[float, bool]:

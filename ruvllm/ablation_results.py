@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ruvllm.ablation import Component, components_of
+from ruvllm.ablation import COMPONENTS, Component
 from ruvllm.benchmark import Options
-from ruvllm.protocols import PROTOCOLS
 from ruvllm.results import make_header
 from ruvllm.statistics import mean, student_t_interval
 
 __all__ = ["MEASURES", "compare_with_full", "make_ablation_document"]
 
-MEASURES = ("resolveRate", "tasksTo90", "ece")
+MEASURES = ("resolveRate", "recallAt1", "tasksTo90", "ece")
+"""Those of them that the runs have: recall@1 among all test solutions is of real input only."""
 METHOD = {
     "difference": "without the component minus the full system: same model, seed and tasks",
     "interval": "Student's t over seeds; of all models together: of each seed's mean over models",
@@ -38,8 +38,8 @@ def make_ablation_document(runs: Sequence[Run], options: Options, command: Seque
         "models": [model.name for model in options.models],
         "seeds": list(options.seeds),
         "method": METHOD,
-        "full": {measure: mean([run[measure] for run in full]) for measure in MEASURES},
-        "components": compare_with_full(runs, components_of(PROTOCOLS[protocol])),
+        "full": {measure: mean([run[measure] for run in full]) for measure in _measures(runs)},
+        "components": compare_with_full(runs, [c for c in COMPONENTS if c.name in {run["without"] for run in runs}]),
         "runs": list(runs),
     }
 
@@ -50,7 +50,7 @@ def compare_with_full(runs: Sequence[Run], components: Sequence[Component]) -> l
     Needs at least 2 seeds.
     """
     found = {(run["model"], run["seed"], run["without"]): run for run in runs}
-    models = list(dict.fromkeys(run["model"] for run in runs))
+    models, measures = list(dict.fromkeys(run["model"] for run in runs)), _measures(runs)
     seeds = list(dict.fromkeys(run["seed"] for run in runs))
 
     def differences(component: Component, model: str, measure: str) -> list[float]:
@@ -59,12 +59,12 @@ def compare_with_full(runs: Sequence[Run], components: Sequence[Component]) -> l
     records = []
     for component in components:
         of_models = {
-            model: {measure: _paired(differences(component, model, measure)) for measure in MEASURES}
+            model: {measure: _paired(differences(component, model, measure)) for measure in measures}
             for model in models
         }
         overall = {
             measure: _paired(_means_over_models([differences(component, model, measure) for model in models]))
-            for measure in MEASURES
+            for measure in measures
         }
         reached = sum(found[model, s, component.name]["reached90"] for model in models for s in seeds)
         records.append(
@@ -74,10 +74,14 @@ def compare_with_full(runs: Sequence[Run], components: Sequence[Component]) -> l
                 "overall": overall,
                 "models": of_models,
                 "reached90": {"runs": reached, "of": len(models) * len(seeds)},
-                "effectOn": [m for m in MEASURES if _leaves_out_zero(overall[m]["ci95"])],
+                "effectOn": [m for m in measures if _leaves_out_zero(overall[m]["ci95"])],
             }
         )
     return records
+
+
+def _measures(runs: Sequence[Run]) -> list[str]:
+    return [measure for measure in MEASURES if all(measure in run for run in runs)]
 
 
 def _means_over_models(per_model: Sequence[Sequence[float]]) -> list[float]:

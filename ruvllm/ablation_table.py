@@ -12,11 +12,12 @@ from ruvllm.table_layout import Columns, in_points, print_notes, print_table
 
 __all__ = ["print_ablation"]
 
-NAMES = {"resolveRate": "resolve rate", "tasksTo90": "tasks to 90%", "ece": "ECE"}
+NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "tasks to 90%", "ece": "ECE"}
 EXPLAINED = (
     "Differences: without the component minus the full system, on the same tasks and seeds; mean over the models, 95% "
-    "interval by Student's t over the seeds, not adjusted for their number. Resolve rate and ECE (calibration error) "
-    "in points; tasks to 90%: training tasks until 90% of the test tasks are resolved, all where that never comes.",
+    "interval by Student's t over the seeds, not adjusted for their number. Resolve rate, recall@1 (on real input: the "
+    "right one first among all test solutions) and ECE (calibration error) in points; tasks to 90%: training tasks "
+    "until 90% of the test tasks are resolved, all where that never comes.",
     "Effect on: where the interval leaves out 0; none: shown as having none. The results file has each model's own.",
 )
 
@@ -28,8 +29,10 @@ def print_ablation(console: Console, document: dict[str, Any]) -> None:
         f"{document['protocol']}, {document['workload']} workload, without one component; "
         f"seeds {seeds[0]} to {seeds[-1]}, {models} model{'' if models == 1 else 's'}"
     )
+    retrieval: Columns = (("Recall@1\n[95%]", partial(_rate, "recallAt1")),) if "recallAt1" in full else ()
     columns: Columns = (
         ("Resolve rate\n[95%]", partial(_rate, "resolveRate")),
+        *retrieval,
         ("Tasks to 90%\n[95%]", _tasks),
     )
     calibration: Columns = (
@@ -40,8 +43,9 @@ def print_ablation(console: Console, document: dict[str, Any]) -> None:
     instead: Columns = (("\nInstead", lambda row: str(row["without"])),)
     name = ("\nWithout", lambda row: str(row["name"]))
     print_table(console, title, name, (columns, calibration, effect, instead), document["components"])
+    recall = f"recall@1 {full['recallAt1']:.1%}, " if retrieval else ""
     whole = (
-        f"Full system: resolve rate {full['resolveRate']:.1%}, tasks to 90% {full['tasksTo90']:.0f}, "
+        f"Full system: resolve rate {full['resolveRate']:.1%}, {recall}tasks to 90% {full['tasksTo90']:.0f}, "
         f"ECE {full['ece']:.3f}."
     )
     print_notes(console, (whole, *EXPLAINED))

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol as Interface
 
-from ruvllm import code_tasks
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import MODELS, ModelProfile
 from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import PROTOCOLS, Protocol, Size, lora_rank
 from ruvllm.real_input import RealInput
+from ruvllm.real_protocols import RANK
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.snapshots import Unfinished
 from ruvllm.training import RunPlan
@@ -83,7 +83,7 @@ def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
 def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
     """One cell per protocol, model, seed and fold, in this order. `given`: None for the simulated workload."""
     return [
-        make_cell(options, protocol_of(options, name), model, seed, given, fold)
+        make_cell(options, protocol_of(name, given), model, seed, given, fold)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
@@ -91,10 +91,10 @@ def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
     ]
 
 
-def protocol_of(options: Options, name: str) -> Protocol:
-    """The protocol of that name as it is on the options' workload."""
+def protocol_of(name: str, given: RealInput | None) -> Protocol:
+    """The protocol of that name as it is on the input; None for the simulated workload."""
     protocol = PROTOCOLS[name]
-    return protocol if options.workload == "simulated" else code_tasks.settings(protocol)
+    return protocol if given is None else given.settings(protocol)
 
 
 def make_cell(
@@ -108,14 +108,14 @@ def make_cell(
     """One cell of a protocol, which may be a changed one."""
     size = protocol.size(options.profile)
     parts = ORDINARY if fold is None else fold
-    rank, rate = lora_rank(protocol, model.params_b), None
+    rank = lora_rank(protocol, model.params_b)
     build: Callable[[], Workload]
     if given is None:
         build = partial(build_simulated_workload, model, dataset_size(options.profile), seed, options.isa, parts)
     else:
-        rank, rate = code_tasks.RANK, given.base_rate(protocol)
+        rank = RANK
         build = partial(given.build, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts)
-    plan = RunPlan(protocol, size, options.rank or rank, seed, base_rate=rate, stream=options.stream, isa=options.isa)
+    plan = RunPlan(protocol, size, options.rank or rank, seed, stream=options.stream, isa=options.isa)
     return Cell(model, plan, options.profile, build, fold, options.controls)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ruvllm.bootstrap import bootstrap_interval
+from ruvllm.retrieval import OF_RECIPROCAL_RANK
 from ruvllm.statistics import mean
 from ruvllm.workload import TASK_TYPES
 
@@ -16,10 +17,7 @@ Values = list[list[float]]
 
 MEASURES: dict[str, tuple[str, str, Callable[[float], float]]] = {
     "resolveRate": ("resolvedInitially", "resolved", float),
-    "recallAt1": ("reciprocalRankInitially", "reciprocalRank", lambda r: float(r == 1.0)),
-    "recallAt3": ("reciprocalRankInitially", "reciprocalRank", lambda r: float(r >= 1 / 3)),
-    "recallAt5": ("reciprocalRankInitially", "reciprocalRank", lambda r: float(r >= 1 / 5)),
-    "mrr": ("reciprocalRankInitially", "reciprocalRank", float),
+    **{name: ("reciprocalRankInitially", "reciprocalRank", value) for name, value in OF_RECIPROCAL_RANK.items()},
 }
 """Before, after, and what a task counts for."""
 

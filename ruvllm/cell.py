@@ -13,24 +13,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import Control, LearningEngine, active_isa
+from ruvllm._core import Control, active_isa
 from ruvllm.anti_overfitting import anti_overfitting
 from ruvllm.canonical import canonical_json
 from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
 from ruvllm.closed_forms import closed_form_ranks
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.json_file import InvalidFileError
+from ruvllm.learned_retrieval import LearnedRetrieval, figures
 from ruvllm.metrics import answer, transitions
 from ruvllm.models import ModelProfile
 from ruvllm.protocols import Protocol, Size
-from ruvllm.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5, reciprocal_ranks
+from ruvllm.retrieval import Ranks, reciprocal_ranks
 from ruvllm.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.training import Progress, RunPlan, TrainedRun, train
 from ruvllm.verify import RESUME_OK, verify_checkpoint
 from ruvllm.version import __version__
-from ruvllm.workload import TASK_TYPES, Retrieval, Workload
+from ruvllm.workload import TASK_TYPES, Workload
 
-__all__ = ["Cell", "Entry", "MeasuredCell", "checkpoint_content", "measure_cell", "run_arguments", "run_cell"]
+__all__ = [
+    "Cell",
+    "Entry",
+    "MeasuredCell",
+    "checkpoint_content",
+    "described",
+    "measure_cell",
+    "run_arguments",
+    "run_cell",
+]
 
 Entry = dict[str, Any]
 """One run in the results file."""
@@ -88,7 +98,7 @@ def run_cell(
     ValueError.
     """
     workload = cell.build()
-    key = key_of(_described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
+    key = key_of(described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
     if unfinished is not None and (kept := unfinished.result(key)) is not None and _is_saved(kept, folder):
         _keep(cell, workload, key, kept, unfinished)
         return kept
@@ -118,11 +128,13 @@ def measure_cell(
     for name, control in CONTROLS.items() if cell.controls else ():
         controlled = learned(control)
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
-    ranks = _retrieve(workload.retrieval, run.engine, cell.plan.isa)
-    elsewhere = _retrieve(workload.transfer, run.engine, cell.plan.isa)
-    metrics = _metrics(workload, run, controls, ranks)
+    retrieval = LearnedRetrieval.of_run(run.engine, workload, cell.plan)
+    ranks, elsewhere = (retrieval.ranks(question) for question in (workload.retrieval, workload.transfer))
+    metrics = _metrics(workload, run, controls)
+    if ranks is not None:
+        metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
     if elsewhere is not None:
-        metrics["transfer"] = _figures(elsewhere)
+        metrics["transfer"] = figures(elsewhere)
     return MeasuredCell(workload, run, metrics, ranks, elsewhere)
 
 
@@ -150,12 +162,10 @@ def _entry(cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint) -> En
     }
 
 
-def _metrics(
-    workload: Workload, run: TrainedRun, controls: dict[str, Any], ranks: tuple[Ranks, Ranks] | None
-) -> dict[str, Any]:
+def _metrics(workload: Workload, run: TrainedRun, controls: dict[str, Any]) -> dict[str, Any]:
     """Test before and after, as many train tasks as test tasks, and the holdout: read here and never before."""
     parts = workload.parts
-    metrics = {
+    return {
         "initial": run.initial.summary(),
         "final": run.final.summary_with_interval(),
         "calibrated": {"initial": run.initial_calibrated, "final": run.final_calibrated},
@@ -165,38 +175,14 @@ def _metrics(
         "holdout": answer(run.engine, workload, parts.holdout).summary(),
         "controls": controls,
     }
-    if ranks is not None:
-        metrics["retrieval"] = _figures(ranks)
-    return metrics
-
-
-def _figures(ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
-    frozen, learned = ranks
-    return {
-        "queries": len(frozen),
-        "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
-        "recallAt5": {"frozen": recall_at_5(frozen), "learned": recall_at_5(learned)},
-        "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
-    }
-
-
-def _retrieve(question: Retrieval | None, engine: LearningEngine, isa: str) -> tuple[Ranks, Ranks] | None:
-    """Ranks among all solutions of a query's group, of the frozen queries and of the adapted ones."""
-    if question is None:
-        return None
-    adapted = engine.adapt(question.queries, question.types)
-    return (
-        ranks_in_groups(question, question.queries, question.solutions, isa),
-        ranks_in_groups(question, adapted, question.solutions, isa),
-    )
 
 
 def _closed_forms(workload: Workload, isa: str) -> dict[str, list[float]]:
     """Reciprocal ranks under each closed form. Not hashed: they pass through LAPACK."""
-    if workload.retrieval is None or workload.vectors is None:
+    if workload.retrieval is None or workload.watched is None or workload.vectors is None:
         return {}
-    parts = workload.parts
-    ranks = closed_form_ranks(workload.vectors, workload.types, parts.train, parts.valid, workload.retrieval, isa)
+    train, asked = workload.parts.train, workload.retrieval
+    ranks = closed_form_ranks(workload.vectors, workload.types, train, workload.watched, asked, isa)
     return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
 
 
@@ -254,7 +240,7 @@ def _task_set(cell: Cell, workload: Workload) -> str:
     return hashlib.sha256(canonical_json(made_from)).hexdigest()
 
 
-def _described(cell: Cell, workload: Workload) -> dict[str, Any]:
+def described(cell: Cell, workload: Workload) -> dict[str, Any]:
     """All that decides what the cell learns."""
     protocol = {f.name: getattr(cell.protocol, f.name) for f in fields(cell.protocol)}
     plain = {
@@ -269,7 +255,7 @@ def _described(cell: Cell, workload: Workload) -> dict[str, Any]:
         "size": asdict(cell.plan.size),
         "rank": cell.plan.rank,
         "seed": cell.plan.seed,
-        "baseRate": cell.plan.first_rate,
+        "baseRate": cell.protocol.base_rate,
         "stream": cell.plan.stream,
         "fold": [fold.number, fold.of],
         "workload": workload.name,
@@ -278,7 +264,7 @@ def _described(cell: Cell, workload: Workload) -> dict[str, Any]:
 
 
 def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:
-    return unfinished.snapshot(key_of(_described(cell, workload) | {"control": control.name}))
+    return unfinished.snapshot(key_of(described(cell, workload) | {"control": control.name}))
 
 
 def _keep(cell: Cell, workload: Workload, key: str, entry: Entry, unfinished: Unfinished) -> None:
@@ -305,7 +291,7 @@ def run_arguments(cell: Cell, workload: Workload) -> dict[str, Any]:
         **_identity(cell, workload),
         "profile": cell.profile,
         "stream": cell.plan.stream,
-        "baseRate": cell.plan.first_rate,
+        "baseRate": cell.protocol.base_rate,
         "workloadDetails": workload.details,
         "packageVersion": __version__,
     }

@@ -58,8 +58,6 @@ class _Commands(click.Group):
               help="blocked: the four task types one after another; forgetting with EWC on and off.")
 @click.option("--controls/--no-controls", default=True, show_default=True,
               help="Run each model under the three controls as well; without them it is done sooner.")
-@click.option("--resume", is_flag=True,
-              help="Go on where a run of the same arguments into the same folder was stopped.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=lambda *given: _version(*given),
               help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**arguments: Any) -> int:
@@ -147,9 +145,13 @@ def _blocked(arguments: dict[str, Any]) -> int:
     from ruvllm.forgetting_table import print_forgetting
 
     run = start(arguments, default_seeds=5, least_seeds=FEWEST_SEEDS)
-    with run.reporter:
-        runs = run_blocked(run.options, run.jobs, run.reporter)
+    try:
+        with run.reporter:
+            runs = run_blocked(run.options, run.jobs, run.reporter, run.unfinished)
+    except (ValueError, OSError) as error:
+        raise Failure(str(error)) from error
     give_out(run, make_forgetting_document(runs, run.command, run.options.isa), print_forgetting)
+    run.unfinished.forget_results()
     return 0
 
 
@@ -174,10 +176,11 @@ def ablate(**arguments: Any) -> int:
     run = start(arguments, default_seeds=10, least_seeds=FEWEST_SEEDS)
     try:
         with run.reporter:
-            runs = run_ablation(run.options, run.given, run.jobs, run.reporter)
-    except ValueError as error:
+            runs = run_ablation(run.options, run.given, run.jobs, run.reporter, run.unfinished)
+    except (ValueError, OSError) as error:
         raise Failure(str(error)) from error
     give_out(run, make_ablation_document(runs, run.options, run.command), print_ablation)
+    run.unfinished.forget_results()
     return 0
 
 
@@ -239,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     stays = "interrupted; files that were written stay"
-    goes_on = not {"ablate", "simd", "protocols", "blocked", "--stream=blocked"}.intersection(words)
+    goes_on = not {"simd", "protocols"}.intersection(words)
     return run(command, PROGRAM, words, when_interrupted=f"{stays}, --resume goes on" if goes_on else stays)
 
 

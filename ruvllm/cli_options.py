@@ -88,6 +88,8 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Runs at the same time. The results do not depend on it."),
         click.option("--isa", default="auto", show_default=True, metavar=f"auto|{ISAS}",
                      help="Instruction set of the kernels. The results do not depend on it."),
+        click.option("--resume", is_flag=True,
+                     help="Go on where a run of the same arguments into the same folder was stopped."),
         output_options("Folder for the results file and checkpoints."),
     )  # fmt: skip
     return _all_of(options)
@@ -118,14 +120,14 @@ def _all_of(options: Sequence[Decorator]) -> Decorator:
 class Output:
     """Where results go to, and how: checked before there are any."""
 
-    def __init__(self, arguments: dict[str, Any], *, checkpoints: bool = False) -> None:
+    def __init__(self, arguments: dict[str, Any], folders: Sequence[str] = ()) -> None:
         from rich.console import Console
 
         self.out: Path = arguments["out"]
         self.as_json: bool = arguments["as_json"]
         self.quiet: bool = arguments["quiet"]
         self.command = [PROGRAM, *click.get_current_context().find_root().obj]
-        _prepare_folders(self.out, checkpoints)
+        _prepare_folders([self.out, *(self.out / folder for folder in folders)])
         self.reporter = make_reporter(Console(stderr=True), self.quiet)
 
 
@@ -137,9 +139,9 @@ class Run(Output):
     ) -> None:
         from ruvllm.snapshots import Unfinished
 
-        super().__init__(arguments, checkpoints=checkpoints)
-        self.unfinished = Unfinished(self.out / UNFINISHED, arguments.get("resume", False))
-        if checkpoints and not self.unfinished.wanted and any(self.unfinished.folder.iterdir()):
+        super().__init__(arguments, (*(["checkpoints"] if checkpoints else []), UNFINISHED))
+        self.unfinished = Unfinished(self.out / UNFINISHED, arguments["resume"])
+        if not self.unfinished.wanted and any(self.unfinished.folder.iterdir()):
             self.reporter.note(f"unfinished work in {self.unfinished.folder}; with its arguments, --resume goes on")
         self.options = options
         self.jobs: int = arguments["jobs"]
@@ -266,12 +268,12 @@ def check_isas(names: Sequence[str], others: Sequence[str]) -> None:
             )
 
 
-def _prepare_folders(out: Path, checkpoints: bool) -> None:
+def _prepare_folders(folders: Sequence[Path]) -> None:
     """An output folder that cannot be written is found out before the first epoch."""
     from ruvllm.files import UnwritableFolderError, ensure_writable_folder, remove_abandoned
 
     try:
-        for folder in (out, out / "checkpoints", out / UNFINISHED) if checkpoints else (out,):
+        for folder in folders:
             ensure_writable_folder(folder)
             remove_abandoned(folder)
     except UnwritableFolderError as error:

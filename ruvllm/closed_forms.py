@@ -1,4 +1,4 @@
-"""What needs no learning loop: mean removal, All-but-the-Top and ridge regression, fitted on the same train part.
+"""What needs no learning loop: mean removal, All-but-the-Top, ridge regression and CSLS, fitted on the same train part.
 
 They go through BLAS and LAPACK, whose last bits differ between machines: what comes of them is reported and never
 hashed. Constants are chosen among a few by MRR on the validation part.
@@ -6,21 +6,25 @@ hashed. Constants are chosen among a few by MRR on the validation part.
 - mean removal: x - mean, queries and solutions each by the mean of their own kind
 - All-but-the-Top (Mu & Viswanath 2018): then without the k leading principal directions of both kinds together
 - ridge (+ identity): centred q -> q W, W = I + (Q'Q + lambda I)^-1 Q'(S - Q): regression towards the identity
+- CSLS: cosines of frozen vectors less a share of the solution's crowding among train queries, see retrieval.crowding()
+- ridge and CSLS: both, the train queries mapped as well
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups
+from ruvllm.large_rows import map_rows
+from ruvllm.retrieval import CSLS_SHARES, Ranks, crowding, mean_reciprocal_rank, ranks_in_groups
 from ruvllm.workload import Retrieval, Vectors
 
 __all__ = ["CLOSED_FORMS", "closed_form_ranks"]
 
-CLOSED_FORMS = ("meanRemoval", "allButTheTop", "ridge")
+CLOSED_FORMS = ("meanRemoval", "allButTheTop", "ridge", "csls", "ridgeCsls")
 DIRECTIONS = (1, 2, 3, 7)
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
 MOST_PAIRS = 8_000
@@ -28,50 +32,77 @@ MOST_PAIRS = 8_000
 
 Rows = NDArray[np.float32]
 Map = Callable[[Rows], Rows]
-Maps = tuple[Map, Map]
-"""Of queries and of solutions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A closed form, fitted."""
+
+    of_query: Map
+    of_solution: Map
+    past: Rows | None = None
+    """Mapped train queries, among which solutions are crowded."""
+    shares: tuple[float, ...] = (0.0,)
+    """Of the crowding, to choose from."""
+
+    def ranks(self, question: Retrieval, isa: str) -> Iterator[Ranks]:
+        """With each of the shares."""
+        queries, solutions = map_rows(self.of_query, question.queries), map_rows(self.of_solution, question.solutions)
+        crowded = np.zeros(len(solutions), np.float32) if self.past is None else crowding(solutions, self.past, isa=isa)
+        for share in self.shares:
+            discount: Rows = np.float32(share) * crowded
+            yield ranks_in_groups(question, queries, solutions, isa, discount)
 
 
 def closed_form_ranks(
     vectors: Vectors,
     types: NDArray[np.uint8],
     train: NDArray[np.uint32],
-    valid: NDArray[np.uint32],
+    watched: Retrieval,
     question: Retrieval,
     isa: str,
 ) -> dict[str, Ranks]:
-    """Ranks (n,) of the question's right solutions under each of CLOSED_FORMS, fitted for each task type by itself."""
-    frozen = ranks_in_groups(question, question.queries, question.solutions, isa)
-    ranks = {name: frozen.copy() for name in CLOSED_FORMS}  # where there is nothing to fit on
+    """Ranks (n,) of the question's right solutions under each of CLOSED_FORMS, fitted for each task type by itself.
+
+    `watched` is the question of the validation part, by which constants are chosen.
+    """
+    ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
     for kind in np.unique(question.types):
-        seen, held = (part[types[part] == kind] for part in (train, valid))
-        if len(seen) < 2 or len(held) < 2:
-            continue
-        watched = Retrieval.by_type(vectors.queries[held], vectors.solutions[held], types[held])
         members = question.types == kind
-        for name, maps in _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]]):
-            ranks[name][members] = _best(maps, watched, question, isa)[members]
+        seen, held, asked = train[types[train] == kind], watched.of_type(kind), question.of_type(kind)
+        if len(seen) < 2 or len(held.queries) < 2:  # nothing to fit on
+            frozen = ranks_in_groups(asked, asked.queries, asked.solutions, isa)
+            for of_form in ranks.values():
+                of_form[members] = frozen
+            continue
+        for name, forms in _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]]):
+            ranks[name][members] = _best(forms, held, asked, isa)
     return ranks
 
 
-def _best(maps: list[Maps], watched: Retrieval, asked: Retrieval, isa: str) -> Ranks:
-    scores = [mean_reciprocal_rank(_ranks(m, watched, isa)) for m in maps] if len(maps) > 1 else [1.0]
-    return _ranks(maps[int(np.argmax(scores))], asked, isa)
+def _best(forms: list[Form], watched: Retrieval, asked: Retrieval, isa: str) -> Ranks:
+    tried = [replace(form, shares=(share,)) for form in forms for share in form.shares]
+    best = 0
+    if len(tried) > 1:
+        best = int(np.argmax([mean_reciprocal_rank(ranks) for form in forms for ranks in form.ranks(watched, isa)]))
+    return next(tried[best].ranks(asked, isa))
 
 
-def _ranks(maps: Maps, question: Retrieval, isa: str) -> Ranks:
-    of_query, of_solution = maps
-    return ranks_in_groups(question, of_query(question.queries), of_solution(question.solutions), isa)
-
-
-def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Maps]]]:
-    """Each closed form with the choices for its constant, from train pairs (n, d)."""
+def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Form]]]:
+    """Each closed form with the choices for its constants, from train pairs (n, d)."""
     q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
     q, s = queries - q_mean, solutions - s_mean
-    yield "meanRemoval", [(_minus(q_mean), _minus(s_mean))]
+    yield "meanRemoval", [Form(_minus(q_mean), _minus(s_mean))]
     top = _principal_directions(np.concatenate([q, s]), max(DIRECTIONS))
-    yield "allButTheTop", [(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
-    yield "ridge", [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
+    yield "allButTheTop", [Form(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
+    ridges = [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
+    yield "ridge", [Form(*maps) for maps in ridges]
+    yield "csls", [Form(_unchanged, _unchanged, queries, CSLS_SHARES)]
+    yield "ridgeCsls", [Form(*maps, maps[0](queries), CSLS_SHARES) for maps in ridges]
+
+
+def _unchanged(x: Rows) -> Rows:
+    return x
 
 
 def _minus(mean: Rows) -> Map:

@@ -1,9 +1,8 @@
-"""The code workload as a run needs it: tasks behind a source, parts, and the retrieval question."""
+"""The docstring question as a run needs it: tasks behind a source, parts, and the retrieval question."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,42 +12,11 @@ from ruvllm.code_workload import build_code_workload
 from ruvllm.corpus import Corpus
 from ruvllm.encoders import Encoder
 from ruvllm.folds import ORDINARY, Fold
-from ruvllm.protocols import Protocol, Size
 from ruvllm.text_tasks import TextTask, texts_digest
 from ruvllm.text_workload import CANDIDATES, transfer_question
-from ruvllm.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload
+from ruvllm.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload, watched_tasks
 
-__all__ = ["CANDIDATES", "RANK", "base_rate", "build_code_tasks", "settings"]
-
-RANK = 16
-RATES = {"v3": 0.002}
-"""Beside the block adapter, whose steps are larger. v1 and v2 keep theirs. All chosen on seeds from 100 on."""
-TASKS_FACTOR = 2
-"""Times as many tasks per epoch as on simulated input: so that v3's full profile sees each train task."""
-
-
-def settings(protocol: Protocol) -> Protocol:
-    """The protocol on real input. v3, which learns from every answer, gets a block adapter and an episodic memory."""
-    if protocol.name != "v3":
-        return protocol
-    return replace(
-        protocol,
-        quick=_larger(protocol.quick),
-        standard=_larger(protocol.standard),
-        full=_larger(protocol.full),
-        block_size=256,
-        episode_capacity=4096,
-    )
-
-
-def _larger(size: Size) -> Size:
-    return Size(size.epochs, TASKS_FACTOR * size.tasks_per_epoch)
-
-
-def base_rate(protocol: Protocol) -> float:
-    """The learning rate of a protocol on this workload."""
-    return RATES.get(protocol.name, protocol.base_rate)
-
+__all__ = ["CANDIDATES", "build_code_tasks"]
 
 def build_code_tasks(
     corpus: Corpus,
@@ -71,6 +39,10 @@ def build_code_tasks(
         queries=code.queries, solutions=code.solutions, candidates=code.candidates, right=code.right, types=types
     )
     parts = Parts(*(_numbers(part) for part in (code.train, code.valid, code.test, code.holdout)))
+
+    def asked(part: NDArray[np.uint32]) -> Retrieval:
+        return Retrieval.by_type(code.queries[part], code.solutions[part], types[part])
+
     details = {
         "kind": "docstring",
         "split": split,
@@ -91,7 +63,8 @@ def build_code_tasks(
         parts,
         digest=code.digest,
         details=details,
-        retrieval=Retrieval.by_type(code.queries[parts.test], code.solutions[parts.test], types[parts.test]),
+        retrieval=asked(parts.test),
+        watched=asked(watched_tasks(parts.valid)),
         transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
         vectors=Vectors(code.queries, code.solutions),
     )

@@ -17,9 +17,11 @@ from ruvllm.benchmark import Options, Reporter, make_cell
 from ruvllm.cell import Cell
 from ruvllm.pool import run_side_by_side
 from ruvllm.protocols import PROTOCOLS, Protocol
+from ruvllm.recorded_run import recorded_run
+from ruvllm.snapshots import Unfinished
 from ruvllm.statistics import mean
-from ruvllm.training import TrainedRun, train
-from ruvllm.workload import TASK_TYPES
+from ruvllm.training import TrainedRun
+from ruvllm.workload import TASK_TYPES, Workload
 
 __all__ = ["backward_transfer", "forgetting", "run_blocked"]
 
@@ -40,10 +42,12 @@ def forgetting(rates: Matrix) -> float:
     return mean([max(row[j] for row in earlier) - last[j] for j in range(len(rates) - 1)])
 
 
-def run_blocked(options: Options, jobs: int, reporter: Reporter) -> list[dict[str, Any]]:
+def run_blocked(
+    options: Options, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+) -> list[dict[str, Any]]:
     """One record per protocol, model and seed, with heads and with a single adapter, EWC on and off.
 
-    No controls and no checkpoints.
+    No controls and no checkpoints. `unfinished` as for run_cells().
     """
     options = replace(options, stream="blocked")
     runs = [
@@ -58,8 +62,7 @@ def run_blocked(options: Options, jobs: int, reporter: Reporter) -> list[dict[st
     def run(item: tuple[str, bool, Cell], cancelled: Callable[[], bool]) -> dict[str, Any]:
         adapter, ewc, cell = item
         label = _label(*item)
-        trained = train(cell.plan, cell.build(), progress=partial(reporter.epoch, label), cancelled=cancelled)
-        record = _record(cell, adapter, ewc, trained)
+        record = recorded_run(cell, label, partial(_record, cell, adapter, ewc), reporter, cancelled, unfinished)
         reporter.finish(label, f"{label}: final {record['finalAccuracy']:.1%}, forgetting {record['forgetting']:+.1%}")
         return record
 
@@ -75,7 +78,7 @@ def _label(adapter: str, ewc: bool, cell: Cell) -> str:
     return f"{cell.label}, {adapter}, EWC {'on' if ewc else 'off'}"
 
 
-def _record(cell: Cell, adapter: str, ewc: bool, run: TrainedRun) -> dict[str, Any]:
+def _record(cell: Cell, adapter: str, ewc: bool, _: Workload, run: TrainedRun) -> dict[str, Any]:
     stage = len(run.history) // len(TASK_TYPES)
     ends = run.history[stage - 1 :: stage]
     rates = [[epoch["taskTypeAccuracy"][kind] for kind in TASK_TYPES] for epoch in ends]

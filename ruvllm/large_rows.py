@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IN_MEMORY_BYTES", "empty_rows"]
+__all__ = ["IN_MEMORY_BYTES", "empty_rows", "map_rows", "take_rows"]
+
+AT_ONCE = 4096
 
 IN_MEMORY_BYTES = 192 << 20
 """Larger matrices lie in a temporary file without a name; the system keeps in memory what it has room for."""
@@ -19,3 +22,23 @@ def empty_rows(n: int, dim: int) -> NDArray[np.float32]:
         return np.empty((n, dim), dtype=np.float32)
     with tempfile.TemporaryFile(prefix="ruvllm-") as file:  # the mapping outlives the name and the handle
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(n, dim))
+
+
+def take_rows(rows: NDArray[np.float32], indices: NDArray[np.integer]) -> NDArray[np.float32]:
+    """A copy of some rows (n, dim), by their numbers (k,)."""
+    taken = empty_rows(len(indices), rows.shape[1])
+    for begin in range(0, len(indices), AT_ONCE):
+        taken[begin : begin + AT_ONCE] = rows[indices[begin : begin + AT_ONCE]]
+    return taken
+
+
+def map_rows(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """function(rows) for one that takes (k, dim) to (k, dim), row by row."""
+    if len(rows) <= AT_ONCE:
+        return function(rows)
+    mapped = empty_rows(*rows.shape)
+    for begin in range(0, len(rows), AT_ONCE):
+        mapped[begin : begin + AT_ONCE] = function(rows[begin : begin + AT_ONCE])
+    return mapped

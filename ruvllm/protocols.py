@@ -126,6 +126,10 @@ class Protocol:
     episode_neighbours: int = 8
     """So many speak on a query."""
     episode_strength: float = 0.5
+    crowding_neighbours: int = 10
+    """Among so many of the past queries the crowding of a solution is found, see retrieval.crowding()."""
+    crowding_shares: tuple[float, ...] = (0.0,)
+    """So much of it is taken from the solution's cosines in retrieval; of several, the best on the validation part."""
 
     def size(self, profile: str) -> Size:
         """Epochs and tasks per epoch of profile quick, standard or full."""

@@ -9,7 +9,7 @@ from typing import Any
 from typing import Protocol as Interface
 
 from ruvllm.code_split import split_by_file, split_by_function
-from ruvllm.code_tasks import base_rate, build_code_tasks
+from ruvllm.code_tasks import build_code_tasks
 from ruvllm.code_types import make_code_tasks
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.encoders import Encoder
@@ -17,22 +17,23 @@ from ruvllm.folds import ORDINARY, Fold
 from ruvllm.jsonl_reader import BadLines, BadRecordError, read_records
 from ruvllm.jsonl_tasks import task_of_record
 from ruvllm.protocols import Protocol
+from ruvllm.real_protocols import on_code, on_docstrings, on_issues, on_tasks
 from ruvllm.swebench import Issue, is_issue, issue_of_record, issue_tasks, split_by_date, usable_issues
 from ruvllm.text_candidates import TooFewSolutionsError
 from ruvllm.text_tasks import TextTask, texts_digest
 from ruvllm.text_workload import TextInput, build_text_workload
 from ruvllm.workload import Workload
 
-__all__ = ["DocstringInput", "IssueInput", "RealInput", "TaskInput", "code_input", "read_input", "read_tasks"]
-
-CODE_RATES = {"v3": 0.02}
-"""Of the four types made from code: on seeds 100 and 101, file split, recall@1 over all types gained 1.5 and 0.9 points
-at the docstring question's 0.002, 2.3 and 3.3 at 0.01, 3.3 (seed 100) at 0.02: most of it on bugs and rewritten
-functions."""
-TASK_RATES = {"v3": 0.005}
-"""Files of tasks are small beside a source tree, and larger steps forget more than they learn: on seeds 100 and 101 of
-codesearch-dev, 5 folds, recall@1 moved by 0, +3 and +1 points at 0.02, 0.005 and 0.001. Issues are fewer still: there
-each rate above the protocol's own lost more than 10 points."""
+__all__ = [
+    "DocstringInput",
+    "IssueInput",
+    "RealInput",
+    "TaskInput",
+    "code_input",
+    "read_input",
+    "read_tasks",
+    "read_transfer",
+]
 
 Watch = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
@@ -46,11 +47,15 @@ class RealInput(Interface):
     """What tasks are made from."""
 
     @property
+    def encoder(self) -> Encoder | None:
+        """None for the default one."""
+
+    @property
     def n_tasks(self) -> int:
         """Tasks in all."""
 
-    def base_rate(self, protocol: Protocol) -> float:
-        """The learning rate to start from."""
+    def settings(self, protocol: Protocol) -> Protocol:
+        """The protocol as it is on this input."""
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         """The workload of one run, at dimension d. Raises ValueError."""
@@ -68,8 +73,8 @@ class DocstringInput:
     def n_tasks(self) -> int:
         return len(self.corpus.tasks)
 
-    def base_rate(self, protocol: Protocol) -> float:
-        return base_rate(protocol)
+    def settings(self, protocol: Protocol) -> Protocol:
+        return on_docstrings(protocol)
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         return build_code_tasks(
@@ -93,9 +98,8 @@ class TaskInput:
     def n_tasks(self) -> int:
         return len(self.tasks)
 
-    def base_rate(self, protocol: Protocol) -> float:
-        rates = CODE_RATES if self.name == "code" else TASK_RATES
-        return rates.get(protocol.name, protocol.base_rate)
+    def settings(self, protocol: Protocol) -> Protocol:
+        return on_code(protocol) if self.name == "code" else on_tasks(protocol)
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         details, parts = dict(self.details), split_by_function(len(self.tasks), seed, fold)
@@ -122,8 +126,8 @@ class IssueInput:
     def n_tasks(self) -> int:
         return len(self.issues)
 
-    def base_rate(self, protocol: Protocol) -> float:
-        return protocol.base_rate
+    def settings(self, protocol: Protocol) -> Protocol:
+        return on_issues(protocol)
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         parts = split_by_date(self.issues, seed, fold)
@@ -164,7 +168,7 @@ def read_input(
     Raises ValueError, one line each, for input that does not do.
     """
     source, _, path = workload.partition(":")
-    others = () if transfer is None else _read_transfer(transfer, note, watch)
+    others = () if transfer is None else read_transfer(transfer, note, watch)
     if source == "jsonl":
         return _read_file(Path(path), encoder, others, note, watch)
     note(f"Reading Python source: {path or 'the standard library'}")
@@ -188,7 +192,8 @@ def code_input(
     return TaskInput("code", tasks, texts_digest(tasks), {"kind": kind}, encoder, transfer, watch)
 
 
-def _read_transfer(spec: str, note: Note, watch: Watch) -> tuple[TextTask, ...]:
+def read_transfer(spec: str, note: Note = _nobody, watch: Watch = _nobody) -> tuple[TextTask, ...]:
+    """The tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
     tasks, issues = read_tasks(Path(spec.partition(":")[2]), note, watch)
     if issues:
         raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")

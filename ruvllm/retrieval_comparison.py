@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ruvllm.bootstrap import bootstrap_intervals
+from ruvllm.retrieval import OF_RECIPROCAL_RANK
 from ruvllm.statistics import mean
 from ruvllm.workload import TASK_TYPES
 
@@ -60,10 +61,8 @@ def _row(kind: str, name: str, methods: dict[str, Ranks]) -> dict[str, Any]:
 
 
 def _values(metric: str, ranks: Ranks) -> Ranks:
-    if metric == "mrr":
-        return ranks
-    least = 1.0 if metric == "recallAt1" else 0.2
-    return [[float(rank >= least) for rank in run] for run in ranks]
+    value = OF_RECIPROCAL_RANK[metric]
+    return [[value(rank) for rank in run] for run in ranks]
 
 
 def _differences(ranks: Ranks, others: Ranks) -> dict[str, dict[str, Any]]:

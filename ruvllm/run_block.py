@@ -15,16 +15,18 @@ from ruvllm.cell import Cell, run_arguments
 from ruvllm.checkpoint_schema import is_ours
 from ruvllm.code_types import CODE_TASKS
 from ruvllm.corpus import Corpus
+from ruvllm.encoder_choice import models_for
+from ruvllm.encoders import Encoder
 from ruvllm.folds import Fold
 from ruvllm.json_fields import JsonFields
 from ruvllm.json_file import InvalidFileError, shown
-from ruvllm.models import find_models
+from ruvllm.models import MODELS, ModelProfile, find_models
 from ruvllm.protocols import PROTOCOLS
 from ruvllm.real_input import DocstringInput, RealInput, code_input
 from ruvllm.stream import STREAMS
 from ruvllm.workload import Workload
 
-__all__ = ["CannotReplayError", "cell_of", "first_difference", "needed_input", "setting_difference"]
+__all__ = ["CannotReplayError", "cell_of", "code_kind", "first_difference", "needed_input", "setting_difference"]
 
 Difference = tuple[str, Any, Any]
 """Path of a field, what the file says, what it is here; MISSING where one of them has no such field."""
@@ -44,8 +46,9 @@ class CannotReplayError(ValueError):
     """A run that is not to be had here; the message is one line."""
 
 
-def needed_input(document: Mapping[str, object]) -> str | None:
-    """What its tasks came from: None for nothing, "code" a source tree, "jsonl" a file of tasks.
+def needed_input(document: Mapping[str, object], encoder: Encoder | None = None) -> str | None:
+    """What its tasks came from: None for nothing, "code" a source tree, "jsonl" a file of tasks; `encoder` is the one
+    that it will be read with.
 
     Raises as cell_of(): first, for to read a tree takes seconds.
     """
@@ -54,8 +57,13 @@ def needed_input(document: Mapping[str, object]) -> str | None:
     workload = JsonFields(document).fields("run").values.get("workload")
     if workload not in ("code", "jsonl"):
         return None
-    cell_of(document, DocstringInput(Corpus((), Path(), 0, 0, "")))
+    cell_of(document, DocstringInput(Corpus((), Path(), 0, 0, ""), encoder))
     return str(workload)
+
+
+def code_kind(document: Mapping[str, object]) -> str:
+    """Which of CODE_TASKS a run on code was of. Raises CannotReplayError, InvalidFileError."""
+    return _choice(JsonFields(document).fields("run").fields("workloadDetails"), "kind", CODE_TASKS)
 
 
 def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
@@ -74,13 +82,13 @@ def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = N
         raise CannotReplayError(f"is of the {workload} workload: it needs its {needed}")
     if workload == "code":
         details = run.fields("workloadDetails")
-        split, kind = _choice(details, "split", ("file", "function")), _choice(details, "kind", CODE_TASKS)
+        split, kind = _choice(details, "split", ("file", "function")), code_kind(document)
         if isinstance(given, Corpus):
             given = code_input(given, kind)
     if isinstance(given, Corpus):
         raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
     try:
-        (model,) = find_models([run.text("model")])
+        model = _model(run.text("model"), None if given is None else given.encoder)
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
     except InvalidFileError:
         raise
@@ -98,8 +106,19 @@ def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = N
         rank=rank,
         isa=isa,
     )
-    protocol = protocol_of(options, _choice(run, "protocol", tuple(PROTOCOLS)))
-    return make_cell(options, protocol, model, seed, None if workload == "simulated" else given, fold)
+    made_from = None if workload == "simulated" else given
+    protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
+    return make_cell(options, protocol, model, seed, made_from, fold)
+
+
+def _model(name: str, encoder: Encoder | None) -> ModelProfile:
+    """One of the six, or the profile that a run with this encoder and no other model has. Raises ValueError."""
+    if encoder is not None and name not in {model.name for model in MODELS}:
+        (own,) = models_for(encoder, None)
+        if own.name == name:
+            return own
+    (model,) = find_models([name])
+    return model
 
 
 def setting_difference(document: Mapping[str, object], cell: Cell, workload: Workload) -> Difference | None:

@@ -38,14 +38,17 @@ RETRIEVAL_EXPLAINED = (
     "what was learned of vectors. Where tasks have wrong answers of their own, these are among them."
 )
 COMPARISON_EXPLAINED = (
-    "Beside what is free: mean removal, All-but-the-Top and ridge (+ identity), fitted on the same train part with "
-    "constants chosen on the validation part; same queries, paired 95% intervals. They pass through LAPACK: not hashed."
+    "Beside what is free: mean removal, All-but-the-Top, ridge (+ identity) and CSLS, fitted on the same train part "
+    "with constants chosen on the validation part; same queries, paired 95% intervals. They pass through LAPACK: not "
+    "hashed."
 )
 METHODS = {
     "frozen": "frozen",
     "meanRemoval": "mean removal",
     "allButTheTop": "All-but-the-Top",
     "ridge": "ridge (+ identity)",
+    "csls": "CSLS",
+    "ridgeCsls": "ridge and CSLS",
     "learned": "learned",
 }
 

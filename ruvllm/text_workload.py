@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.code_split import PARTS, Split
 from ruvllm.encoders import Encoder, HashedNgramEncoder
-from ruvllm.large_rows import empty_rows
+from ruvllm.large_rows import empty_rows, take_rows
 from ruvllm.text_candidates import CandidateTable
 from ruvllm.text_tasks import TextTask, texts_digest
 from ruvllm.unit_rows import unit_rows
-from ruvllm.workload import Parts, Retrieval, Vectors, Workload
+from ruvllm.workload import Parts, Retrieval, Vectors, Workload, watched_tasks
 
 __all__ = ["CANDIDATES", "TextInput", "build_text_workload", "default_encoder", "transfer_question"]
 
@@ -43,8 +43,8 @@ class TextInput:
     tasks: Sequence[TextTask]
     split: Split
     closed: bool = False
-    """Whether a pool's solutions are all known beforehand: candidates then come from every part, and retrieval is among
-    the pool's solutions, not the type's."""
+    """Whether a pool's solutions are all known beforehand: those of every part are then candidates, of the train part
+    its own only, and retrieval is among the pool's solutions, not the type's."""
     details: dict[str, Any] = field(default_factory=dict)
     """For the `run` block of a checkpoint."""
     digest: str | None = None
@@ -74,8 +74,12 @@ def build_text_workload(
     difficulty = _difficulty(tasks, seed)
     bodies = _numbers_of([task.solution for task in tasks])
     table = CandidateTable(tasks, solutions, own_rows, bodies, difficulty, n_candidates=CANDIDATES, seed=seed)
-    for members in [np.arange(len(tasks))] if given.closed else [split.part(name) for name in PARTS]:
-        table.fill(members)
+    if given.closed:
+        table.fill(np.arange(len(tasks)))
+        table.fill(split.train)  # again: what only other parts call right must not be told to be wrong
+    else:
+        for name in PARTS:
+            table.fill(split.part(name))
 
     types = np.array([task.type for task in tasks], dtype=np.uint8)
     source = CorpusSource(
@@ -101,7 +105,8 @@ def build_text_workload(
         Parts(*(split.part(name).astype(np.uint32) for name in PARTS)),
         digest=digest,
         details=details,
-        retrieval=_retrieval(given, queries, solutions, own_rows, bodies),
+        retrieval=_retrieval(given, split.test, queries, solutions, own_rows, bodies),
+        watched=_retrieval(given, watched_tasks(split.valid), queries, solutions, own_rows, bodies),
         transfer=transfer_question(given.transfer, encoder, dim) if given.transfer else None,
         vectors=Vectors(queries, solutions[: len(tasks)]),
     )
@@ -168,14 +173,19 @@ def _numbers_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _retrieval(
-    given: TextInput, queries: FloatRows, solutions: FloatRows, own_rows: Sequence[range], bodies: NDArray[np.int64]
+    given: TextInput,
+    part: NDArray[np.int64],
+    queries: FloatRows,
+    solutions: FloatRows,
+    own_rows: Sequence[range],
+    bodies: NDArray[np.int64],
 ) -> Retrieval:
-    """Each test query among the solutions of its group, each of them once.
+    """Each query of a part among the solutions of its group, each of them once.
 
-    These are those of the test tasks of its type and their own wrong answers, or, where pools are closed, those of all
-    tasks of its pool.
+    These are those of the part's tasks of its type and their own wrong answers, or, where pools are closed, those of
+    all tasks of its pool.
     """
-    test, tasks = given.split.test, given.tasks
+    tasks = given.tasks
     group_names: dict[tuple[int, str], int] = {}
 
     def group(i: int) -> int:
@@ -184,7 +194,7 @@ def _retrieval(
     place: dict[tuple[int, int], int] = {}
     rows: list[int] = []
     groups: list[int] = []
-    for i in np.arange(len(tasks)).tolist() if given.closed else test.tolist():
+    for i in np.arange(len(tasks)).tolist() if given.closed else part.tolist():
         for row in (i, *own_rows[i]):
             key = (group(i), int(bodies[i]) if row == i else -row)
             if key not in place:
@@ -192,11 +202,11 @@ def _retrieval(
                 rows.append(row)
                 groups.append(group(i))
     return Retrieval(
-        queries=np.ascontiguousarray(queries[test]),
-        solutions=np.ascontiguousarray(solutions[rows]),
-        types=np.array([tasks[i].type for i in test.tolist()], dtype=np.uint8),
-        right=np.array([place[group(i), int(bodies[i])] for i in test.tolist()], dtype=np.int32),
-        groups=np.array([group(i) for i in test.tolist()], dtype=np.int32),
+        queries=take_rows(queries, part),
+        solutions=take_rows(solutions, np.array(rows)),
+        types=np.array([tasks[i].type for i in part.tolist()], dtype=np.uint8),
+        right=np.array([place[group(i), int(bodies[i])] for i in part.tolist()], dtype=np.int32),
+        groups=np.array([group(i) for i in part.tolist()], dtype=np.int32),
         solution_groups=np.array(groups, dtype=np.int32),
     )
 
@@ -212,7 +222,7 @@ def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> 
     rows.write(solutions, [task.solution for task in tasks])
     rows.write_each(solutions, len(tasks), tasks)
     given = TextInput("transfer", tasks, Split(nothing, nothing, everything, nothing))
-    return _retrieval(given, queries, solutions, own_rows, _numbers_of([task.solution for task in tasks]))
+    return _retrieval(given, everything, queries, solutions, own_rows, _numbers_of([task.solution for task in tasks]))
 
 
 def _input_digest(given: TextInput, encoder: Encoder, vectors: str) -> str:

@@ -45,15 +45,8 @@ class RunPlan:
     rank: int
     seed: int
     control: Control = Control.NONE
-    base_rate: float | None = None
-    """None: the protocol's own."""
     stream: str = "mixed"
     isa: str = "auto"
-
-    @property
-    def first_rate(self) -> float:
-        """The learning rate at the start."""
-        return self.protocol.base_rate if self.base_rate is None else self.base_rate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,7 +319,7 @@ class TrainingRun:
 
 def _rate_scheduler(plan: RunPlan) -> RateScheduler:
     p = plan.protocol
-    base = plan.first_rate if p.lora else 0.0
+    base = p.base_rate if p.lora else 0.0
     return make_rate_scheduler(p.learning_rate, base, p.lowest_rate, p.highest_rate)
 
 

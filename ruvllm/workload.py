@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import TaskSource
+from ruvllm.large_rows import take_rows
 
-__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Vectors", "Workload"]
+__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "watched_tasks"]
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
 
 FloatRows = NDArray[np.float32]
 Numbers = NDArray[np.uint32]
+Part = TypeVar("Part", NDArray[np.int64], NDArray[np.uint32])
+
+MOST_WATCHED = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +60,19 @@ class Retrieval:
         groups = types.astype(np.int32)
         return cls(queries, solutions, types, np.arange(len(queries), dtype=np.int32), groups, groups)
 
+    def of_type(self, kind: int) -> Retrieval:
+        """The queries of one type, with the candidates of their groups."""
+        members = np.flatnonzero(self.types == kind)
+        rows = np.flatnonzero(np.isin(self.solution_groups, self.groups[members]))
+        return Retrieval(
+            queries=take_rows(self.queries, members),
+            solutions=take_rows(self.solutions, rows),
+            types=self.types[members],
+            right=np.searchsorted(rows, self.right[members]).astype(np.int32),
+            groups=self.groups[members],
+            solution_groups=self.solution_groups[rows],
+        )
+
     def blocks(self) -> Iterator[RetrievalBlock]:
         """The question of each group by itself, in the order of the groups; every query is in one."""
         for group in np.unique(self.groups):
@@ -63,6 +80,11 @@ class Retrieval:
             candidates = np.flatnonzero(self.solution_groups == group)
             right = np.searchsorted(candidates, self.right[members]).astype(np.int32)
             yield RetrievalBlock(members, candidates, right)
+
+
+def watched_tasks(valid: Part) -> Part:
+    """Of the tasks (n,) of a validation part so many, evenly, that to rank them a few dozen times takes seconds."""
+    return valid[:: -(-len(valid) // MOST_WATCHED)] if len(valid) > 0 else valid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +128,9 @@ class Workload:
     """Arguments that made the workload, for the `run` block of a checkpoint."""
     retrieval: Retrieval | None = None
     """Of the test part."""
+    watched: Retrieval | None = None
+    """The same of watched_tasks() of the validation part, by which constants are chosen."""
     transfer: Retrieval | None = None
     """Of other input, of which training has seen nothing."""
     vectors: Vectors | None = None
-    """What closed forms are fitted on: rows by task number, of which only train and validation are read."""
+    """What closed forms are fitted on: rows by task number, of which only those of the train part are read."""

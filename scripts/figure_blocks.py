@@ -47,6 +47,7 @@ def make_blocks(kept: Kept) -> dict[str, str]:
         "forgetting-in-words": lambda: _forgetting_in_words(kept["blocked"].document),
         "code": lambda: "\n\n".join(_code(kept[name]) for name in ("code-function", "code-file", "code-types")),
         "code-in-words": lambda: _code_in_words(kept),
+        "ablation-code": lambda: _ablation(kept["ablation-code"]),
         "constants": _constants,
         "where-from": lambda: _where_from(kept),
     }

@@ -45,6 +45,7 @@ RUNS = {
     "code-types": ["--workload", "code", "--seeds", "5", "--models", "Qwen2.5-Coder-1.5B", "--no-controls"],
     "ablation": ["ablate"],
     "ablation-v2": ["ablate", "--protocol", "v2"],
+    "ablation-code": ["ablate", "--workload", "code", "--tasks", "docstring", "--models", "Qwen2.5-Coder-1.5B"],
 }
 """Arguments of ruvllm-bench, by the name of the kept file."""
 BLOCK = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,11 @@ def bench(
 
 
 def small_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:
+    p = PROTOCOLS[protocol]
     fields: dict[str, Any] = {
-        "protocol": PROTOCOLS[protocol],
+        "protocol": replace(p, base_rate=changes.pop("base_rate", p.base_rate)),
         "size": Size(epochs, tasks),
-        "rank": lora_rank(PROTOCOLS[protocol], SMALL_MODEL.params_b),
+        "rank": lora_rank(p, SMALL_MODEL.params_b),
         "seed": seed,
     }
     return RunPlan(**{**fields, **changes})

@@ -29,6 +29,6 @@ def small_workload(
 
 def run_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:
     """A run of the first model. A name that is not the plan's is the protocol's: run_plan("v2", momentum=0.0)."""
-    of_plan = {name: changes.pop(name) for name in ("control", "base_rate", "stream", "isa") if name in changes}
+    of_plan = {name: changes.pop(name) for name in ("control", "stream", "isa") if name in changes}
     p = replace(PROTOCOLS[protocol], **changes)
     return RunPlan(p, Size(epochs, tasks), rank=lora_rank(p, SMALL_MODEL.params_b), seed=seed, **of_plan)

@@ -14,12 +14,16 @@ from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.ablation import COMPONENTS, Component, components_of, run_ablation, tasks_to_goal
-from ruvllm.benchmark import Options
-from ruvllm.code_tasks import build_code_tasks, settings
+from ruvllm.ablation_results import make_ablation_document
+from ruvllm.benchmark import Options, make_cell
+from ruvllm.cell import measure_cell
+from ruvllm.code_tasks import build_code_tasks
 from ruvllm.corpus import CodeTask, Corpus
 from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS, Protocol, Size
 from ruvllm.real_input import DocstringInput
+from ruvllm.real_protocols import on_docstrings
+from ruvllm.retrieval import CSLS_SHARES
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.training import RunPlan, TrainedRun, train
 
@@ -43,9 +47,10 @@ CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
     "momentum": {"momentum": (0.9, 0.0)},
     "blocks": {"block_size": (256, 0)},
     "episodes": {"episode_capacity": (4096, 0)},
+    "crowding": {"crowding_shares": (CSLS_SHARES, (0.0,))},
 }
-ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ("blocks", "episodes")]
-WHOLE = settings(PROTOCOLS["v3"])  # with what it has on real input only
+ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ("blocks", "episodes", "crowding")]
+WHOLE = on_docstrings(PROTOCOLS["v3"])  # with what it has on real input only
 V1 = ["lora", "replay", "ewc", "patterns"]
 V2 = [*V1[:2], "replay-policy", *V1[2:], "curriculum", "learning-rate", "temperature", "momentum"]
 
@@ -208,6 +213,27 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [
         plain.final.summary()[key] for key in ("resolveRate", "confidence", "ece")
     ]
+
+
+def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
+    options = Options(protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), workload="code")
+    runs = run_ablation(options, DocstringInput(CORPUS), 2, QuietReporter())
+    assert [run["without"] for run in runs] == 2 * [None, *names(COMPONENTS)]
+    document = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
+    assert [component["name"] for component in document["components"]] == names(COMPONENTS)
+    full, plain = (next(run for run in runs if run["without"] == name) for name in (None, "crowding"))
+    assert plain["resolveRate"] == full["resolveRate"]  # it is of retrieval only
+    cell = make_cell(options, replace(WHOLE, crowding_shares=(0.0,)), SMALL_MODEL, 1, DocstringInput(CORPUS))
+    measured = measure_cell(replace(cell, controls=False), cell.build())
+    assert plain["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["learned"]
+    found = next(component for component in document["components"] if component["name"] == "crowding")
+    differences = [
+        run["recallAt1"] - whole["recallAt1"]
+        for run, whole in zip(
+            [r for r in runs if r["without"] == "crowding"], [r for r in runs if r["without"] is None], strict=True
+        )
+    ]
+    assert found["overall"]["recallAt1"]["difference"] == pytest.approx(sum(differences) / 2)
 
 
 @pytest.mark.parametrize("protocols", [(), ("v2", "v3")])

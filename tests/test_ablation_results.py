@@ -12,7 +12,7 @@ from experiment_samples import SHORTEST, Run, ablated
 from scipy import stats
 
 from ruvllm.ablation import COMPONENTS, Component, components_of
-from ruvllm.ablation_results import MEASURES, compare_with_full, make_ablation_document
+from ruvllm.ablation_results import compare_with_full, make_ablation_document
 from ruvllm.json_layout import to_json
 from ruvllm.models import MODELS
 from ruvllm.protocols import PROTOCOLS
@@ -20,6 +20,7 @@ from ruvllm.protocols import PROTOCOLS
 EWC = next(component for component in COMPONENTS if component.name == "ewc")
 HEADS = COMPONENTS[0]
 ON_SIMULATED_INPUT = components_of(PROTOCOLS["v3"])
+ALWAYS = ("resolveRate", "tasksTo90", "ece")
 
 
 def random_runs(components: Sequence[Component], models: str, n_seeds: int) -> list[Run]:
@@ -44,15 +45,15 @@ def random_runs(components: Sequence[Component], models: str, n_seeds: int) -> l
 def pairs(differences: dict[str, Sequence[float]], component: Component = EWC, model: str = "A") -> list[Run]:
     """Runs of one model whose measures differ so; the full system's are 0."""
     runs = []
-    for seed, values in enumerate(zip(*(differences[measure] for measure in MEASURES), strict=True)):
-        runs.append(ablated(model=model, seed=seed, **dict.fromkeys(MEASURES, 0.0)))
-        runs.append(ablated(component.name, model=model, seed=seed, **dict(zip(MEASURES, values, strict=True))))
+    for seed, values in enumerate(zip(*(differences[measure] for measure in ALWAYS), strict=True)):
+        runs.append(ablated(model=model, seed=seed, **dict.fromkeys(ALWAYS, 0.0)))
+        runs.append(ablated(component.name, model=model, seed=seed, **dict(zip(ALWAYS, values, strict=True))))
     return runs
 
 
 def effects(**differences: Sequence[float]) -> list[str]:
     n = len(next(iter(differences.values())))
-    (record,) = compare_with_full(pairs({m: [0.0] * n for m in MEASURES} | differences), [EWC])
+    (record,) = compare_with_full(pairs({m: [0.0] * n for m in ALWAYS} | differences), [EWC])
     found: list[str] = record["effectOn"]
     return found
 
@@ -74,7 +75,7 @@ def test_differences_and_intervals_are_those_of_a_paired_t_test(models: str, n_s
         assert list(record["models"]) == list(models)
         for of_whom, found in [(models, record["overall"]), *record["models"].items()]:
             assert list(found) == ["resolveRate", "tasksTo90", "ece"]
-            for measure in MEASURES:
+            for measure in ALWAYS:
                 without = over_seeds(runs, measure, record["name"], of_whom)
                 full = over_seeds(runs, measure, None, of_whom)
                 differences = [a - b for a, b in zip(without, full, strict=True)]
@@ -94,7 +95,7 @@ def test_an_effect_is_where_scipys_p_value_is_below_5_percent() -> None:
     for record in compare_with_full(runs, components):
         sure = [
             measure
-            for measure in MEASURES
+            for measure in ALWAYS
             if stats.ttest_rel(
                 over_seeds(runs, measure, record["name"], "AB"), over_seeds(runs, measure, None, "AB")
             ).pvalue
@@ -102,7 +103,7 @@ def test_an_effect_is_where_scipys_p_value_is_below_5_percent() -> None:
         ]
         assert record["effectOn"] == sure
         count += len(sure)
-    assert 0 < count < len(components) * len(MEASURES)  # both kinds were there
+    assert 0 < count < len(components) * len(ALWAYS)  # both kinds were there
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
@@ -151,6 +152,16 @@ def test_an_effect_is_one_on_all_models_together() -> None:
     assert [record["models"][model]["resolveRate"]["ci95"] for model in "AB"] == [[0.5, 0.5], [-0.5, -0.5]]
     assert record["overall"]["resolveRate"] == {"difference": 0.0, "ci95": [0.0, 0.0]}
     assert record["effectOn"] == []
+
+
+def test_recall_is_a_measure_where_every_run_has_it() -> None:
+    runs = pairs({measure: [0.0, 0.0] for measure in ALWAYS})
+    with_recall = [{**run, "recallAt1": 0.5 if run["without"] is None else 0.25} for run in runs]
+    (record,) = compare_with_full(with_recall, [EWC])
+    assert record["overall"]["recallAt1"] == {"difference": -0.25, "ci95": [-0.25, -0.25]}
+    assert record["effectOn"] == ["recallAt1"]
+    (record,) = compare_with_full([*with_recall[:-1], runs[-1]], [EWC])
+    assert list(record["overall"]) == list(ALWAYS)
 
 
 def test_runs_that_reached_90_percent_are_counted_over_models_and_seeds() -> None:
@@ -204,7 +215,7 @@ def test_the_full_systems_measures_are_means_over_its_own_runs() -> None:
     document = make("v2")
     full = [run for run in document["runs"] if run["without"] is None]
     assert len(full) == 6
-    assert document["full"] == {m: pytest.approx(sum(run[m] for run in full) / 6) for m in MEASURES}
+    assert document["full"] == {m: pytest.approx(sum(run[m] for run in full) / 6) for m in ALWAYS}
 
 
 def test_the_document_is_json_as_it_stands() -> None:

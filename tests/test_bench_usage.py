@@ -53,11 +53,11 @@ def test_wrong_usage_loads_nothing_heavy(words: list[str]) -> None:
 def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     common = {
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--transfer", "--rank",
-        "--seed", "--seeds", "--jobs", "--isa", "--out", "--json", "--quiet", "--help",
+        "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
     for words, options in (
-        ([], common | {"--folds", "--stream", "--controls", "--resume", "--version"}),
+        ([], common | {"--folds", "--stream", "--controls", "--version"}),
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip

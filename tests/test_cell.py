@@ -43,7 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="module")
 def code(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Entry:
-    plan = RunPlan(PROTOCOLS["v3"], Size(6, 40), 16, seed=2, base_rate=0.02)
+    plan = RunPlan(replace(PROTOCOLS["v3"], base_rate=0.02), Size(6, 40), 16, seed=2)
     build = partial(build_code_tasks, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
     return run_cell(Cell(SMALL_MODEL, plan, "quick", build), tmp_path_factory.mktemp("checkpoints"))
 

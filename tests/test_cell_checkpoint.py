@@ -17,13 +17,14 @@ from ruvllm._core import available_isas
 from ruvllm.benchmark import Options, make_cells, run_cells
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.checkpoint import CheckpointConflictError
-from ruvllm.code_tasks import build_code_tasks, settings
+from ruvllm.code_tasks import build_code_tasks
 from ruvllm.corpus import Corpus, read_corpus
 from ruvllm.folds import ORDINARY, Fold
 from ruvllm.models import find_models
 from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS, Size
 from ruvllm.real_input import DocstringInput
+from ruvllm.real_protocols import on_docstrings
 from ruvllm.simulated import build_simulated_workload
 from ruvllm.training import RunPlan
 from ruvllm.verify import verify_checkpoint
@@ -114,9 +115,8 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     details, seed = run["workloadDetails"], run["seed"]
     protocol = PROTOCOLS[run["protocol"]]
     plan = RunPlan(
-        protocol if corpus is None else settings(protocol),
-        Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed,
-        base_rate=run["baseRate"], stream=run["stream"],
+        replace(protocol if corpus is None else on_docstrings(protocol), base_rate=run["baseRate"]),
+        Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed, stream=run["stream"],
     )  # fmt: skip
     fold = Fold(run["fold"], run["folds"]) if "fold" in run else None
     parts = fold or ORDINARY

@@ -78,6 +78,8 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "episode_capacity": (0, 0, 0),
     "episode_neighbours": (8, 8, 8),
     "episode_strength": (0.5, 0.5, 0.5),
+    "crowding_neighbours": (10, 10, 10),
+    "crowding_shares": ((0.0,), (0.0,), (0.0,)),
 }
 
 

@@ -148,12 +148,23 @@ def test_retrieval_shows_methods_metrics_and_types_that_it_does_not_know(tmp_pat
     assert rows["CodeLlama-7B", "a new metric"]["some method"] == "50.0%"
 
 
+def test_what_a_single_task_type_has_in_common_with_all_is_shown_once(tmp_path: Path) -> None:
+    document = code_document()
+    for summary in document["summaries"]:
+        same, rates = summary["retrieval"]["recallAt1"], {"frozen": 0.25, "learned": 0.5}
+        summary["byType"] = {"bug_fix": {"tasks": 7, "recallAt1": same, "resolveRate": rates}}
+    write_document(tmp_path / "x.json", document)
+    (table,) = [t for t in make_report(read_sources([tmp_path])).tables if t.title.startswith("Retrieval")]
+    rows = [row[1] for row in table.rows if row[0] == "CodeLlama-7B"]
+    assert rows == ["recall@1", "MRR", "resolve rate"]
+
+
 def test_task_types_other_input_and_closed_forms_stand_beside_it(tmp_path: Path) -> None:
     document = code_document()
     figures = {"frozen": 0.25, "learned": 0.5, "gain": 0.25, "gainCI95": [0.125, 0.375]}
     difference = {"recallAt1": {"mean": 0.125, "ci95": [0.0, 0.25]}}
     for summary in document["summaries"]:
-        summary["byType"] = {"bug_fix": {"tasks": 7, "recallAt3": figures, "resolveRate": figures}}
+        summary["byType"] = {"bug_fix": {"tasks": 7, "recallAt3": figures, "resolveRate": figures}, "refactor": {}}
         summary["transfer"] = {"tasks": 9, "mrr": figures}
         summary["comparison"] = [
             {"type": "all", "method": "ridge", "queries": 40.0, "recallAt1": 0.5, "gain": difference,

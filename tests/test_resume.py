@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from bench_samples import SMALL_MODEL, bench, small_cell, small_plan, stored, wr
 
 from ruvllm import training
 from ruvllm._core import Control
+from ruvllm.ablation import run_ablation
 from ruvllm.benchmark import Options, make_cells
 from ruvllm.cell import Cell, Entry, run_cell
 from ruvllm.corpus import read_corpus
 from ruvllm.folds import Fold
+from ruvllm.forgetting import run_blocked
+from ruvllm.progress import QuietReporter
 from ruvllm.protocols import PROTOCOLS
 from ruvllm.real_input import DocstringInput
 from ruvllm.resume_file import read_arrays, resume_path, to_safetensors
@@ -234,6 +238,48 @@ def test_the_digest_of_a_state_is_of_its_content() -> None:
     assert state_digest({**state, "b": state["b"].astype(">u4")}) == digest
     for other in ({**state, "a": np.array([0.5, 0.0])}, {"b": state["b"]}, {**state, "b": state["b"].view(np.uint8)}):
         assert state_digest(other) != digest
+
+
+@pytest.mark.parametrize("kind", ["ablation", "blocked", "ablation of code"])
+def test_runs_without_checkpoints_go_on_too(
+    kind: str, begun: list[Control], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(0, 1))
+    given = None
+    if kind == "ablation of code":
+        given = DocstringInput(read_corpus(write_corpus(tmp_path / "tree")))
+        options = replace(options, workload="code")
+
+    def run(unfinished: Unfinished | None) -> list[dict[str, Any]]:
+        if kind == "blocked":
+            return run_blocked(options, 1, QuietReporter(), unfinished)
+        return run_ablation(options, given, 1, QuietReporter(), unfinished)
+
+    unbroken = run(None)
+    everything = len(begun)
+    for done in (0, 1, 4, everything - 1):
+        _, folder = folders(tmp_path / f"{done}")
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            stop_after(patch, done)
+            run(Unfinished(folder, resume=False))
+        del begun[:]
+        second = Unfinished(folder, resume=True)
+        assert run(second) == unbroken
+        assert everything - done <= len(begun) <= everything - max(0, done - 1)
+        del begun[:]
+        assert run(Unfinished(folder, resume=True)) == unbroken
+        assert begun == []  # all are done
+        second.forget_results()
+        assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("ablate", "--protocol", "v1"), ("--stream", "blocked", "--protocol", "v1")])
+def test_the_commands_without_checkpoints_take_resume_and_leave_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    small = (*words, "--profile", "quick", "--models", SMALL_MODEL.name, "--seeds", "2", "-q")
+    for more in ((), ("--resume",)):
+        assert bench(*small, *more, folder=tmp_path).returncode == 0
+        assert list((tmp_path / "results" / "unfinished").iterdir()) == []
+    assert not (tmp_path / "results" / "checkpoints").exists()
 
 
 def test_the_command_goes_on_and_leaves_nothing_unfinished(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from ruvllm import _core
-from ruvllm.retrieval import hits_at_1, mean_reciprocal_rank, recall_at_1, reciprocal_ranks, retrieval_ranks
+from ruvllm.retrieval import (
+    crowding,
+    hits_at_1,
+    mean_reciprocal_rank,
+    recall_at_1,
+    reciprocal_ranks,
+    retrieval_ranks,
+)
+from ruvllm.workload import watched_tasks
 
 Rows = NDArray[np.float32]
 
@@ -57,6 +65,29 @@ def test_a_query_or_solution_of_zeros_never_wins() -> None:
     assert retrieval_ranks(queries, solutions, right).tolist() == [2, 3]
 
 
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_crowding_is_the_mean_cosine_with_the_nearest_queries(isa: str) -> None:
+    queries, solutions = rows(40, 33, 1), rows(131, 33, 2)
+    nearest = np.sort(cosines(solutions, queries), axis=1)[:, ::-1]
+    for neighbours in (1, 10, 40, 50):
+        expected = nearest[:, :neighbours].mean(axis=1)
+        found = crowding(solutions, queries, neighbours=neighbours, isa=isa)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert found.tobytes() == crowding(solutions, queries, neighbours=neighbours, isa="scalar").tobytes()
+    assert crowding(solutions, queries[:0], isa=isa).tolist() == [0.0] * 131
+
+
+def test_what_is_near_to_every_query_comes_behind_when_its_crowding_is_taken() -> None:
+    past = np.array([[1, 0.6, 0], [0, 0.6, 1]], np.float32)
+    queries = np.array([[0.5, 0.8, 0], [0, 0.8, 0.5]], np.float32)
+    solutions = np.array([[1, 0, 0], [0, 0, 1], [0.5, 1, 0.5]], np.float32)  # the last is a hub
+    right = np.array([0, 1], np.int32)
+    assert retrieval_ranks(queries, solutions, right).tolist() == [2, 2]
+    less = crowding(solutions, past, neighbours=2)
+    assert less.tolist() == pytest.approx([0.4287, 0.4287, 0.7702], abs=1e-4)
+    assert retrieval_ranks(queries, solutions, right, discount=1.2 * less).tolist() == [1, 1]
+
+
 def test_nan_never_helps() -> None:
     solutions = np.array([[1, 0], [np.nan, 0], [-1, 0]], np.float32)
     queries = np.array([[1, 0], [1, 0], [np.nan, 1]], np.float32)
@@ -75,6 +106,10 @@ def test_shapes_and_types_must_fit() -> None:
     right = np.array([0], np.int32)
     with pytest.raises(ValueError, match="solutions must have 4 columns, not 5"):
         retrieval_ranks(rows(1, 4, 0), rows(3, 5, 0), right)
+    with pytest.raises(ValueError, match="discount must have 3 elements, not 2"):
+        retrieval_ranks(rows(1, 4, 0), rows(3, 4, 0), right, discount=np.zeros(2, np.float32))
+    with pytest.raises(ValueError, match="queries must have 5 columns, not 4"):
+        crowding(rows(3, 5, 0), rows(1, 4, 0))
     with pytest.raises(ValueError, match="right must have 2 elements, not 1"):
         retrieval_ranks(rows(2, 4, 0), rows(3, 4, 0), right)
     with pytest.raises(ValueError, match="one row for each of the 2 queries, not 1"):
@@ -115,3 +150,11 @@ def test_metrics_of_nothing_are_refused() -> None:
     for metric in (recall_at_1, mean_reciprocal_rank):
         with pytest.raises(ValueError, match="at least 1 rank, not 0"):
             metric(np.array([], np.int32))
+
+
+def test_of_many_validation_tasks_some_are_watched_evenly() -> None:
+    for n, expected in ((0, 0), (1, 1), (2000, 2000), (2001, 1001), (100_000, 2000)):
+        part = np.arange(n, dtype=np.uint32)
+        watched = watched_tasks(part)
+        assert len(watched) == expected
+        assert len(set(np.diff(watched).tolist())) <= 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ruvllm.closed_forms import CLOSED_FORMS, closed_form_ranks
+from ruvllm.retrieval import CSLS_SHARES
 from ruvllm.retrieval_comparison import compare_methods
 from ruvllm.workload import TASK_TYPES, Retrieval, Vectors
 
@@ -32,7 +33,8 @@ def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarr
     vectors, types = world
     train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
     question = Retrieval.by_type(vectors.queries[test], vectors.solutions[test], types[test])
-    found = closed_form_ranks(vectors, types, train, valid, question, "auto")
+    watched = Retrieval.by_type(vectors.queries[valid], vectors.solutions[valid], types[valid])
+    found = closed_form_ranks(vectors, types, train, watched, question, "auto")
     assert tuple(found) == CLOSED_FORMS
     q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
     q, s = q - q[train].mean(axis=0), s - s[train].mean(axis=0)
@@ -45,11 +47,42 @@ def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarr
     without = {k: np.eye(D) - top[:k].T @ top[:k] for k in (1, 2, 3, 7)}
     best = max(without, key=lambda k: np.mean(1 / np.array(ranks(q[valid] @ without[k], s[valid] @ without[k]))))
     assert found["allButTheTop"].tolist() == ranks(q[test] @ without[best], s[test] @ without[best])
+    frozen = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
+    crowded = [(c, *(x[valid] for x in frozen), frozen[0][train]) for c in CSLS_SHARES]
+    share = max(crowded, key=lambda tried: np.mean(1 / np.array(ranks(*tried[1:3], csls(*tried)))))[0]
+    q, s = (x[test] for x in frozen)
+    assert found["csls"].tolist() == ranks(q, s, csls(share, q, s, frozen[0][train]))
 
 
-def ranks(queries: np.ndarray[Any, Any], solutions: np.ndarray[Any, Any]) -> list[int]:
-    q, s = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, solutions))
-    similar = q @ s.T
+def test_csls_is_fitted_on_the_train_queries_after_ridge(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
+    vectors, types = world
+    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
+    question = Retrieval.by_type(vectors.queries[test], vectors.solutions[test], types[test])
+    watched = Retrieval.by_type(vectors.queries[valid], vectors.solutions[valid], types[valid])
+    found = closed_form_ranks(vectors, types, train, watched, question, "auto")
+    q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
+    q, s = q - q[train].mean(axis=0), s - s[train].mean(axis=0)
+    best: tuple[float, list[int]] = (0.0, [])
+    for penalty in (1.0, 3.0, 10.0, 30.0):
+        inverse = np.linalg.inv(q[train].T @ q[train] + penalty * np.eye(D))
+        z = q + q @ inverse @ q[train].T @ (s - q)[train]
+        for share in CSLS_SHARES:
+            mrr = np.mean(1 / np.array(ranks(z[valid], s[valid], csls(share, z[valid], s[valid], z[train]))))
+            if mrr > best[0]:
+                best = mrr, ranks(z[test], s[test], csls(share, z[test], s[test], z[train]))
+    assert found["ridgeCsls"].tolist() == best[1]
+
+
+def unit64(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def csls(share: float, _: Any, s: np.ndarray[Any, Any], train: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return share * np.sort(unit64(s) @ unit64(train).T, axis=1)[:, -10:].mean(axis=1)
+
+
+def ranks(queries: np.ndarray[Any, Any], solutions: np.ndarray[Any, Any], discount: Any = 0.0) -> list[int]:
+    similar = unit64(queries) @ unit64(solutions).T - discount
     return [int(r) for r in (similar >= np.diag(similar)[:, None]).sum(axis=1)]
 
 

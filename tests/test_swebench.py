@@ -112,6 +112,21 @@ def test_the_candidates_are_all_files_of_the_repository_in_whichever_part() -> N
         assert tasks[i].solution.startswith(given.issues[i].path + " ")
 
 
+def test_no_file_that_only_other_parts_change_is_told_to_be_wrong() -> None:
+    given = IssueInput(usable_issues(make_issues({"a": 40, "b": 30})))
+    workload = given.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
+    parts = workload.parts
+
+    def candidates_of(part: Any) -> set[bytes]:
+        return {row.tobytes() for i in part.tolist() for row in workload.source.load(i)[1]}
+
+    def right_in(part: Any) -> set[bytes]:
+        return {c[y].tobytes() for i in part.tolist() for _, c, y, _ in [workload.source.load(i)]}
+
+    assert candidates_of(parts.train) <= right_in(parts.train)
+    assert not candidates_of(parts.test) <= right_in(parts.train) | right_in(parts.test)  # there, all files
+
+
 def test_too_few_issues_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     path.write_text(json.dumps([record(patch=patch((f"m{i}.py", 1))) for i in range(3)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,3 +126,20 @@ def test_an_encoder_whose_vectors_do_not_fit_is_refused() -> None:
     encoder.shift = float("nan")
     with pytest.raises(ValueError, match="gave a vector that is not finite"):
         build_text_workload(given, dim=96, seed=0, encoder=encoder)
+
+
+def test_rows_are_taken_and_mapped_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
+    for at_once in (1, 7, 50, 100):
+        monkeypatch.setattr(large_rows, "AT_ONCE", at_once)
+        indices = np.array([3, 3, 49, *range(20)])
+        assert np.array_equal(large_rows.take_rows(rows, indices), rows[indices])
+        assert large_rows.take_rows(rows, indices[:0]).shape == (0, 7)
+        sizes: list[int] = []
+
+        def doubled(some: Any, sizes: list[int] = sizes) -> Any:
+            sizes.append(len(some))
+            return 2 * some
+
+        assert np.array_equal(large_rows.map_rows(doubled, rows), 2 * rows)
+        assert max(sizes) <= at_once and sum(sizes) == 50

@@ -185,12 +185,10 @@ def test_the_history_tells_what_the_schedulers_did(plan: RunPlan, workload: Work
         assert {entry["dynamicDifficulty"] for entry in history} == {0.3}
 
 
-def test_the_first_rate_is_the_protocols_unless_the_plan_has_its_own(workload: Workload) -> None:
+def test_the_first_rate_is_the_protocols(workload: Workload) -> None:
     for name in PROTOCOL_NAMES:
-        for base_rate, expected in ((None, BASE_RATES[name]), (0.02, 0.02)):
-            plan = run_plan(name, 1, 20, base_rate=base_rate)
-            assert plan.first_rate == expected
-            assert train(plan, workload).history[0]["learningRate"] == expected
+        assert train(run_plan(name, 1, 20), workload).history[0]["learningRate"] == BASE_RATES[name]
+        assert train(run_plan(name, 1, 20, base_rate=0.02), workload).history[0]["learningRate"] == 0.02
 
 
 def test_successes_and_quality_are_those_of_the_attempts_whatever_replay_made_of_them(

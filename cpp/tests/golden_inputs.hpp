@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "golden_section.hpp"
+#include "ruvllm/components/crowding.hpp"
 #include "ruvllm/components/hardest.hpp"
 #include "ruvllm/components/ngram_encoder.hpp"
 #include "ruvllm/components/retrieval.hpp"
@@ -92,6 +93,12 @@ inline void retrieval(const simd::KernelTable& kernels, Digest& digest)
     std::iota(right.begin(), right.end(), 0);
     components::retrieval_ranks(kernels, {queries.data(), n, dim}, {solutions.data(), 90, dim}, right.data(),
                                 ranks.data());
+    digest.add(ranks);
+    std::vector<float> crowded(90);
+    crowding(kernels, 10, {solutions.data(), 90, dim}, {queries.data(), n, dim}, crowded.data());
+    digest.add(crowded);
+    components::retrieval_ranks(kernels, {queries.data(), n, dim}, {solutions.data(), 90, dim}, right.data(),
+                                ranks.data(), crowded.data());
     digest.add(ranks);
     for (std::size_t i = 0; i < n * pool_size; ++i)
         pool.push_back(static_cast<std::int32_t>(random.word() % 90));

@@ -30,10 +30,11 @@ Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint64_t seed)
 
 class Retrieval : public EveryIsa {
 protected:
-    Indices ranks(const Matrix& queries, const Matrix& solutions, const Indices& right) const
+    Indices ranks(const Matrix& queries, const Matrix& solutions, const Indices& right,
+                  const float* discount = nullptr) const
     {
         Indices out(queries.rows, -1);
-        retrieval_ranks(kernels, queries.view(), solutions.view(), right.data(), out.data());
+        retrieval_ranks(kernels, queries.view(), solutions.view(), right.data(), out.data(), discount);
         return out;
     }
 
@@ -71,6 +72,15 @@ TEST_P(Retrieval, RankIsOnePlusTheNumberOfBetterOrEqualWrongOnes)
             }
             EXPECT_EQ(ranks(queries, solutions, right), expected) << "d " << d << ", m " << m;
         }
+}
+
+TEST_P(Retrieval, ADiscountIsTakenFromEveryCosineOfASolution)
+{
+    const Matrix queries{{1, 0, 0, 1}, 2, 2}, solutions{{1, 0, 0, 1, 3, 4}, 3, 2}; // cosines 1 0 0.6, 0 1 0.8
+    const std::vector<float> none{0, 0, 0}, some{0.5f, 0, 0}, more{0.5f, 0.5f, -0.5f};
+    EXPECT_EQ(ranks(queries, solutions, {0, 1}, none.data()), (Indices{1, 1}));
+    EXPECT_EQ(ranks(queries, solutions, {0, 1}, some.data()), (Indices{2, 1}));
+    EXPECT_EQ(ranks(queries, solutions, {0, 2}, more.data()), (Indices{2, 1}));
 }
 
 TEST_P(Retrieval, TiesCountAgainst)

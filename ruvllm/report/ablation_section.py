@@ -18,7 +18,7 @@ MEASURES: tuple[tuple[str, str, float], ...] = (
     ("tasksTo90", "Training tasks to 90%", 1.0),
     ("ece", "ECE, points", 100.0),
 )
-NAMES = {"resolveRate": "resolve rate", "tasksTo90": "tasks to 90%", "ece": "ECE"}
+NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "tasks to 90%", "ece": "ECE"}
 EXPLAINED = (
     "Without the component minus the full system: same tasks and seeds, mean over models, 95% interval by Student's t "
     "over seeds, not adjusted for their number. Tasks to 90%: training tasks until 90% of the test tasks are resolved; "
@@ -44,12 +44,18 @@ def ablation_section(source: Source) -> Section:
 
 
 def ablation_table(document: dict[str, Any]) -> Table:
-    columns = ("Without", "Instead", "Resolve rate, points", "Tasks to 90%", "ECE, points", "Reached 90%", "Effect on")
+    retrieval = ("Recall@1, points",) if "recallAt1" in document["full"] else ()
+    columns = (
+        *("Without", "Instead", "Resolve rate, points"),
+        *retrieval,
+        *("Tasks to 90%", "ECE, points", "Reached 90%", "Effect on"),
+    )
     rows = tuple(
         (
             component["name"],
             component["without"],
             _difference(component, "resolveRate"),
+            *([_difference(component, "recallAt1")] if retrieval else []),
             _difference(component, "tasksTo90", 0, 1),
             _difference(component, "ece"),
             f"{component['reached90']['runs']:.0f}/{component['reached90']['of']:.0f}",

@@ -15,7 +15,8 @@ REPLAY = (
     "To replay a file: install the version that it names, run its command again, and compare. Everything but times, "
     "dates, host and paths must come out the same on any CPU: `ruvllm-report compare OLD.json NEW.json` pairs the "
     "tasks, and each run's two hashes must be the ones below. A hash shows that a file is intact; running it again "
-    "shows that its numbers are true."
+    "shows that its numbers are true: `ruvllm-verify --replay FILE` does that for a checkpoint, and names the first "
+    "number that is another one."
 )
 COVERED = (
     "The first 16 of 64 digits. stateHash covers what was learned (adapter, EWC, patterns), runHash everything "

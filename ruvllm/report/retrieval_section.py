@@ -36,15 +36,7 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
     """A table per protocol and, where there are methods to compare, bars."""
     blocks: list[Block] = []
     for protocol in setting.protocols:
-        found = {
-            row.summary["model"]: {
-                path: values
-                for key in SOURCES
-                if isinstance(row.summary.get(key), dict)
-                for path, values in measures_of({key: row.summary[key]})
-            }
-            for row in setting.rows(protocol)
-        }
+        found = {row.summary["model"]: _measures_in(row.summary) for row in setting.rows(protocol)}
         found = {model: measures for model, measures in found.items() if measures}
         if found:
             blocks.append(_table(setting, protocol, found))
@@ -55,6 +47,18 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
 
 Path = tuple[str, ...]
 Values = dict[str, Any]
+
+
+def _measures_in(summary: dict[str, Any]) -> dict[Path, Values]:
+    """All measures of a summary. A single task type goes without its name: its retrieval is that of all."""
+    types = summary.get("byType")
+    single = {words(kind) for kind in types} if isinstance(types, dict) and len(types) == 1 else set()
+    return {
+        tuple(part for part in path if part not in single): values
+        for key in SOURCES
+        if isinstance(summary.get(key), dict)
+        for path, values in measures_of({key: summary[key]})
+    }
 
 
 def measures_of(node: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Values]]:

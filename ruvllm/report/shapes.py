@@ -150,7 +150,7 @@ SUMMARY = {
     "comparison?": Maybe([object]),
 }
 DIFFERENCE = {"difference": float, "ci95": INTERVAL}
-MEASURED = {"resolveRate": DIFFERENCE, "tasksTo90": DIFFERENCE, "ece": DIFFERENCE}
+MEASURED = {"resolveRate": DIFFERENCE, "recallAt1?": DIFFERENCE, "tasksTo90": DIFFERENCE, "ece": DIFFERENCE}
 WITH_INTERVAL = {"mean": float, "ci95": INTERVAL}
 EWC = {"ewcOn": WITH_INTERVAL, "ewcOff": WITH_INTERVAL, "difference": WITH_INTERVAL}
 FORGOTTEN = {"finalAccuracy": EWC, "backwardTransfer": EWC, "forgetting": EWC}
@@ -168,7 +168,7 @@ SHAPES: dict[str, Shape] = {
         "workload": str,
         "models": [str],
         "seeds": [float],
-        "full": {"resolveRate": float, "tasksTo90": float, "ece": float},
+        "full": {"resolveRate": float, "recallAt1?": float, "tasksTo90": float, "ece": float},
         "components": [
             {
                 "name": str,

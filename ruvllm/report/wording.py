@@ -20,6 +20,8 @@ NAMES = {
     "meanRemoval": "mean removal",
     "allButTheTop": "All-but-the-Top",
     "ridge": "ridge regression",
+    "csls": "CSLS",
+    "ridgeCsls": "ridge and CSLS",
     "randomGradient": "random gradient",
     "shuffled": "shuffled answers",
     "code_completion": "code completion",

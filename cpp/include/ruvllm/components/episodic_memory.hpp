@@ -37,6 +37,7 @@ public:
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return queries_.size() / dim_; }
+    [[nodiscard]] const float* query(std::size_t i) const noexcept { return queries_.data() + i * dim_; } // (dim,)
 
     // query and solution: (dim,) unit vectors, copied.
     void add(const float* query, const float* solution)

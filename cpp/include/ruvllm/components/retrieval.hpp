@@ -59,11 +59,13 @@ inline void check_index(std::int64_t index, std::size_t n, const char* what)
 } // namespace detail
 
 // ranks[i] = 1 + the number of wrong solutions whose cosine with query i is not below that of the right one,
-// solution right[i]. Ties count against, and so does NaN: it never helps.
+// solution right[i]. Ties count against, and so does NaN: it never helps. Where there is a `discount` (solutions,), each
+// solution's is taken from its cosines first.
 // Throws std::out_of_range for a right[i] that is no row of the solutions.
 inline void retrieval_ranks(const simd::KernelTable& kernels, const Rows& queries, const Rows& solutions,
-                            const std::int32_t* right, std::int32_t* ranks)
+                            const std::int32_t* right, std::int32_t* ranks, const float* discount = nullptr)
 {
+    const auto of = [&](std::size_t solution) { return discount == nullptr ? 0.0f : discount[solution]; };
     const std::size_t d = queries.columns;
     for (std::size_t i = 0; i < queries.rows; ++i)
         detail::check_index(right[i], solutions.rows, "right");
@@ -74,7 +76,7 @@ inline void retrieval_ranks(const simd::KernelTable& kernels, const Rows& querie
     for (std::size_t i = 0; i < queries.rows; ++i) {
         const auto j = static_cast<std::size_t>(right[i]);
         const float dot = kernels.dot(solutions.row(j), queries.row(i), d);
-        threshold[i] = detail::cosine(dot, query_norms[i], solution_norms[j]);
+        threshold[i] = detail::cosine(dot, query_norms[i], solution_norms[j]) - of(j);
         ranks[i] = 1;
     }
     const std::size_t block = detail::rows_per_block(d);
@@ -84,7 +86,7 @@ inline void retrieval_ranks(const simd::KernelTable& kernels, const Rows& querie
         for (std::size_t i = 0; i < queries.rows; ++i) {
             kernels.gemv(solutions.row(begin), count, d, queries.row(i), d, dots.data());
             for (std::size_t j = 0; j < count; ++j) {
-                const float value = detail::cosine(dots[j], query_norms[i], solution_norms[begin + j]);
+                const float value = detail::cosine(dots[j], query_norms[i], solution_norms[begin + j]) - of(begin + j);
                 const bool wrong = begin + j != static_cast<std::size_t>(right[i]);
                 ranks[i] += wrong && !(value < threshold[i]);
             }

@@ -53,6 +53,13 @@ public:
             learned->memory.add_recalled(h, z);
     }
 
+    // The memory of a type, null where nothing was told yet.
+    [[nodiscard]] const EpisodicMemory* memory(std::size_t type) const
+    {
+        const Learned* learned = find(type);
+        return learned == nullptr ? nullptr : &learned->memory;
+    }
+
     // Keeps a told solution (dim,) of a query (dim,), once for each task.
     void remember(const Episode& episode, std::size_t type, const float* query, const float* solution)
     {

@@ -12,6 +12,7 @@
 
 #include "ruvllm/components/combined_adapter.hpp"
 #include "ruvllm/components/contrastive_memory.hpp"
+#include "ruvllm/components/crowding.hpp"
 #include "ruvllm/components/multi_head_lora.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/engine/engine_config.hpp"
@@ -69,6 +70,21 @@ public:
         (void)lora_.forward(h, type, u_, z);
         associations_.add_adapted(h, type, z);
         associations_.add_recalled(h, type, z);
+    }
+
+    // out (candidates.rows,) = the crowding of candidates among the queries of a type's episodic memory, as the adapters
+    // make them now.
+    void crowding(std::size_t neighbours, const components::Rows& candidates, std::size_t type, float* out)
+    {
+        const EpisodicMemory* const memory = associations_.memory(type);
+        const std::size_t n = memory == nullptr ? 0 : memory->size();
+        numeric::FloatVector queries(n * dim_);
+        for (std::size_t i = 0; i < n; ++i) {
+            float* const z = queries.data() + i * dim_;
+            (void)lora_.forward(memory->query(i), type, u_, z);
+            associations_.add_adapted(memory->query(i), type, z);
+        }
+        ruvllm::crowding(*k_, neighbours, candidates, {queries.data(), n, dim_}, out);
     }
 
     // Of a loss with this gradient g (dim,) at the adapted query of the task scored last.

@@ -168,6 +168,12 @@ public:
         model_.adapt(h, type, z);
     }
 
+    // out (m,) = the crowding of solutions (m, dim) among the past queries of a type (components/crowding.hpp).
+    void crowding(std::size_t neighbours, const components::Rows& solutions, std::size_t type, float* out)
+    {
+        model_.crowding(neighbours, solutions, type, out);
+    }
+
     [[nodiscard]] const EngineConfig& config() const noexcept { return c_; }
     [[nodiscard]] std::size_t n_candidates() const noexcept { return source_->n_candidates(); }
     [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return model_.lora(); }
