@@ -19,6 +19,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ruvllm.verify import verify_document
 VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors"
 LIMITS = JsonLimits(size_bytes=2**20, nodes=100_000)
 MOST_SECONDS = 1.0
+MOST_GUIDED = 16_384
 TOKENS = [
     *(b"null", b"true", b"{}", b"[]", b"[[]]", b'""', b"-0", b"1e308", b"1e309", b"-1e-400", b"NaN", b"Infinity"),
     *(b'"\\ud800"', b'"\\u0000"', b"\xef\xbb\xbf", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"9" * 400),
@@ -159,8 +161,14 @@ def guided(arguments: list[str]) -> int:
     def one(data: bytes) -> None:
         try_one(data[1:], resume=data[:1] == b"\x01")
 
-    atheris.Setup([sys.argv[0], *(arguments or ["-max_total_time=60", "-max_len=8192"])], one)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as corpus:  # it begins with the vectors, and libFuzzer adds what reaches more
+        for path in VECTORS.glob("*/*.*"):
+            if path.is_file() and path.stat().st_size < MOST_GUIDED:
+                first = b"\x01" if path.suffix == ".safetensors" else b"\x00"
+                Path(corpus, hashlib.sha256(str(path).encode()).hexdigest()).write_bytes(first + path.read_bytes())
+        words = arguments or ["-max_total_time=60", f"-max_len={MOST_GUIDED}"]
+        atheris.Setup([sys.argv[0], *words, corpus], one)
+        atheris.Fuzz()  # ends the process
     return 0
 
 
