@@ -19,6 +19,7 @@ from ruvllm.version import __version__
 
 if TYPE_CHECKING:
     from ruvllm.replay import Replay
+    from ruvllm.replay_input import ReplayInputs
     from ruvllm.verify import VerifiedCheckpoint
 
 PROGRAM = "ruvllm-verify"
@@ -34,6 +35,9 @@ DEFAULT_FOLDER = "results/checkpoints"
               help="With --replay: on this instruction set; the numbers do not depend on it.  [default: auto]")
 @click.option("--corpus", metavar="PATH|jsonl:FILE",
               help="With --replay of real input: its source tree or file of tasks.  [default: the standard library]")
+@click.option("--encoder", metavar="NAME",
+              help="With --replay of real input: the encoder of the run, as for ruvllm-bench.  [default: hash]")
+@click.option("--transfer", metavar="jsonl:FILE", help="With --replay of a run with --transfer: the same file.")
 @click.option("--list", "folder", is_flag=False, flag_value=DEFAULT_FOLDER, metavar="[DIR]",
               type=click.Path(path_type=Path),
               help=f"One line for each checkpoint of a folder.  [default: {DEFAULT_FOLDER}]")
@@ -55,7 +59,7 @@ def command(
       ruvllm-verify --list                          one line each: model, protocol, id, rate, state
       ruvllm-verify --compare A.json B.json         rates, patterns, norms, the first setting that differs
       ruvllm-verify --replay FILE --isa scalar      run it again, here on another instruction set
-      ruvllm-verify --replay FILE --corpus TREE     a run of --workload code:TREE
+      ruvllm-verify --replay FILE --corpus TREE     a run of --workload code:TREE; --encoder and --transfer as there
 
     Exit codes: 0 all is well, 1 a file does not verify or its numbers are not those of its run, 2 wrong usage, 4 a file
     cannot be replayed here: another corpus, another version's numbers, a file of the original system.
@@ -78,8 +82,10 @@ def _check_usage(
         raise click.UsageError("Missing argument 'FILE...', --list or --compare")
     if chosen > 1 or (options["replayed"] and not files):
         raise click.UsageError("FILE..., --list and --compare are for one at a time; --replay needs a FILE")
-    if not options["replayed"] and (options["isa"] or options["corpus"]):
-        raise click.UsageError("--isa and --corpus are for --replay")
+    if not options["replayed"] and any(options[name] for name in ("isa", "corpus", "encoder", "transfer")):
+        raise click.UsageError("--isa, --corpus, --encoder and --transfer are for --replay")
+    if options["transfer"] and not options["transfer"].startswith("jsonl:"):
+        raise click.UsageError(f"--transfer must be jsonl:FILE, not {options['transfer']!r}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,16 +133,17 @@ def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
     from ruvllm.cli_options import check_isas
     from ruvllm.json_file import shown
     from ruvllm.replay import OTHER_VERSION
+    from ruvllm.replay_input import ReplayInputs
     from ruvllm.verify_report import replay_line
 
     isa = options["isa"] or "auto"
     check_isas([isa], ["auto"])
-    corpora: dict[str | None, Any] = {}
+    inputs = ReplayInputs(options["corpus"], options["encoder"], options["transfer"])
     records: list[dict[str, object]] = []
     code = 0
     for file in files:
         name = shown(str(file), 4096)
-        result, reason, failed = _replay(file, name, isa, corpora, options)
+        result, reason, failed = _replay(file, name, isa, inputs, options["quiet"])
         if result is None:
             click.echo(f"{PROGRAM}: {name}: {reason}", err=True)
             records.append({"file": name, "outcome": "not replayed", "error": reason})
@@ -157,7 +164,7 @@ def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
 
 
 def _replay(
-    file: Path, name: str, isa: str, corpora: dict[str | None, Any], options: dict[str, Any]
+    file: Path, name: str, isa: str, inputs: ReplayInputs, quiet: bool
 ) -> tuple[Replay | None, str, int]:
     """The replay, or why there is none and the exit code."""
     from functools import partial
@@ -170,11 +177,11 @@ def _replay(
     from ruvllm.run_block import CannotReplayError, cell_of
     from ruvllm.verify import verify_document
 
-    reporter = make_reporter(Console(stderr=True), options["quiet"])
+    reporter = make_reporter(Console(stderr=True), quiet)
     try:
         document = load_json_object(file)
         verify_document(document)
-        cell = cell_of(document, _input(document, corpora, options["corpus"]), isa)
+        cell = cell_of(document, inputs.of(document), isa)
         reporter.note(f"{name}: {cost_line(document, cell)}")
         with reporter:
             reporter.start([cell.label])
@@ -188,24 +195,6 @@ def _replay(
         return None, f"cannot be replayed: {error}", NOT_MEASURED
     except MemoryError:
         return None, "does not fit into memory", FAILED
-
-
-def _input(document: dict[str, Any], known: dict[str | None, Any], name: str | None) -> Any:
-    """What the document's tasks came from, which is read once."""
-    from ruvllm.corpus import read_corpus
-    from ruvllm.real_input import read_input
-    from ruvllm.run_block import CannotReplayError, needed_input
-
-    needed = needed_input(document)
-    if needed is None:
-        return None
-    from_file = name is not None and name.startswith("jsonl:")
-    if from_file != (needed == "jsonl"):
-        wanted = "a file of tasks: --corpus jsonl:FILE" if needed == "jsonl" else "a source tree"
-        raise CannotReplayError(f"is of the {needed} workload: its input is {wanted}")
-    if name not in known:
-        known[name] = read_input(name) if name is not None and from_file else read_corpus(name)
-    return known[name]
 
 
 def _list(folder: Path, options: dict[str, Any]) -> int:

@@ -19,8 +19,9 @@ from ruvllm.benchmark import Options, make_cells
 from ruvllm.cell import run_cell
 from ruvllm.checkpoint_hash import checkpoint_id, run_hash, state_hash
 from ruvllm.corpus import Corpus, read_corpus
+from ruvllm.encoder_choice import make_encoder, models_for
 from ruvllm.json_file import InvalidFileError
-from ruvllm.real_input import DocstringInput
+from ruvllm.real_input import DocstringInput, read_transfer
 from ruvllm.resume_file import read_arrays, resume_path, to_safetensors
 from ruvllm.run_block import CannotReplayError, first_difference
 from ruvllm.training import TrainingRun
@@ -146,6 +147,40 @@ def test_a_corpus_that_is_another_is_said_so(
     assert (code, out) == (4, "")
     assert "other input: run.workloadDetails." in err and "different" not in err
     code, out, err = said(capsys, "--replay", of_code, "--corpus", tmp_path / "none", "-q")
+    assert (code, len(err.splitlines())) == (4, 1)
+
+
+def test_a_run_with_an_encoder_and_transfer_is_replayed_with_both(
+    corpus: tuple[Path, Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letters.py").write_text(
+        "import numpy as np\n"
+        "def encode(texts):\n"
+        "    return np.array([[1 + t.count(chr(c)) for c in range(97, 113)] for t in texts], np.float32)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    tasks = [{"prompt": f"number {i} {'a' * i}", "solution": f"return {i} {'b' * i}"} for i in range(20)]
+    (tmp_path / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
+    transfer, encoder = f"jsonl:{tmp_path / 'tasks.jsonl'}", "python:letters.encode"
+    options = Options(profile="quick", models=models_for(make_encoder(encoder), None), workload="code", controls=False)
+    given = DocstringInput(corpus[1], make_encoder(encoder), read_transfer(transfer))
+    (cell,) = make_cells(options, given)
+    path = Path(run_cell(cell, tmp_path)["checkpoint"])
+    whole = ("--encoder", encoder, "--transfer", transfer)
+    code, out, err = said(capsys, "--replay", path, "--corpus", corpus[0], *whole)
+    assert code == 0, err
+    assert "the same" in out or "same" in out
+    code, _, err = said(capsys, "--replay", path, "--corpus", corpus[0], *whole[:2], "-q")
+    assert code == 4 and "other input: run.workloadDetails.transferDigest" in err
+    code, _, err = said(capsys, "--replay", path, "--corpus", corpus[0], *whole[2:], "-q")
+    assert code == 4 and "letters.encode" in err  # whose width no other model has
+
+
+def test_what_goes_with_replay_is_wrong_usage_without_it(of_code: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (("--encoder", "hash"), ("--transfer", "jsonl:x"), ("--corpus", "x"), ("--isa", "scalar")):
+        assert said(capsys, of_code, *words)[0] == 2
+    assert said(capsys, "--replay", of_code, "--transfer", "x")[0] == 2
+    code, _, err = said(capsys, "--replay", of_code, "--encoder", "python:no_such_module.f", "-q")
     assert (code, len(err.splitlines())) == (4, 1)
 
 
