@@ -89,7 +89,8 @@ ruff check ruvllm tests scripts bench
 stage "mypy"
 mypy --strict ruvllm
 stage "stubtest"
-python -m mypy.stubtest ruvllm._core --allowlist tests/stubtest-allowlist.txt
+python -m mypy.stubtest ruvllm._core --allowlist tests/stubtest-allowlist.txt \
+  --mypy-config-file pyproject.toml
 
 stage "C++ build"
 cmake -S . -B "$build" -G Ninja -DRUVLLM_BUILD_PYTHON=OFF -DRUVLLM_BUILD_TESTS=ON -DRUVLLM_BUILD_BENCH=ON \
