@@ -66,6 +66,7 @@ class Reporter(Interface):
     `start` names all runs, and for each the bar that shows it (a model's, say), where several share one.
     """
 
+    def work(self, label: str, done: int, total: int) -> None: ...
     def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None: ...
     def epoch(
         self, label: str, done: int, total: int, test_resolve_rate: float | None, confidence: float | None
@@ -134,7 +135,8 @@ def run_cells(
     """Runs the cells, `jobs` at once; their entries in their order. Their checkpoints go into the folder."""
 
     def run(cell: Cell, cancelled: Callable[[], bool]) -> Entry:
-        entry = run_cell(cell, folder, partial(reporter.epoch, cell.label), cancelled, unfinished)
+        comparing = partial(reporter.work, f"closed forms, {cell.label}")
+        entry = run_cell(cell, folder, partial(reporter.epoch, cell.label), cancelled, unfinished, comparing)
         reporter.finish(cell.label, finished_line(cell.label, entry))
         return entry
 

@@ -26,7 +26,7 @@ from ruvllm.models import ModelProfile
 from ruvllm.protocols import Protocol, Size
 from ruvllm.retrieval import Ranks, reciprocal_ranks
 from ruvllm.snapshots import Snapshot, Unfinished, key_of
-from ruvllm.training import Progress, RunPlan, TrainedRun, train
+from ruvllm.training import Cancelled, Progress, RunPlan, TrainedRun, train
 from ruvllm.verify import RESUME_OK, verify_checkpoint
 from ruvllm.version import __version__
 from ruvllm.workload import TASK_TYPES, Workload
@@ -91,9 +91,11 @@ def run_cell(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     unfinished: Unfinished | None = None,
+    comparing: Callable[[int, int], None] = lambda done, total: None,
 ) -> Entry:
     """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
 
+    `comparing` hears of what needs no learning loop, as (fits done, fits in all): with large input it takes minutes.
     `unfinished` is where progress is kept and, where that is wanted, gone on from. Raises Cancelled, OSError,
     ValueError.
     """
@@ -104,7 +106,13 @@ def run_cell(
         return kept
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
     written = _save(cell, measured, folder)
-    entry = _entry(cell, measured, written)
+
+    def watched(done: int, total: int) -> None:
+        if cancelled():
+            raise Cancelled
+        comparing(done, total)
+
+    entry = _entry(cell, measured, written, _closed_forms(workload, cell.plan.isa, watched))
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
     return entry
@@ -138,11 +146,13 @@ def measure_cell(
     return MeasuredCell(workload, run, metrics, ranks, elsewhere)
 
 
-def _entry(cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint) -> Entry:
+def _entry(
+    cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint, closed_forms: dict[str, list[float]]
+) -> Entry:
     workload, run, metrics, ranks = measured.workload, measured.run, measured.metrics, measured.ranks
     answers = _answers(workload, run, ranks)
     elsewhere = measured.elsewhere
-    answers |= {"closedForms": forms} if (forms := _closed_forms(workload, cell.plan.isa)) else {}
+    answers |= {"closedForms": closed_forms} if closed_forms else {}
     return {
         **_identity(cell, workload),
         "taskSet": _task_set(cell, workload),
@@ -177,12 +187,14 @@ def _metrics(workload: Workload, run: TrainedRun, controls: dict[str, Any]) -> d
     }
 
 
-def _closed_forms(workload: Workload, isa: str) -> dict[str, list[float]]:
+def _closed_forms(
+    workload: Workload, isa: str, progress: Callable[[int, int], None]
+) -> dict[str, list[float]]:
     """Reciprocal ranks under each closed form. Not hashed: they pass through LAPACK."""
     if workload.retrieval is None or workload.watched is None or workload.vectors is None:
         return {}
     train, asked = workload.parts.train, workload.retrieval
-    ranks = closed_form_ranks(workload.vectors, workload.types, train, workload.watched, asked, isa)
+    ranks = closed_form_ranks(workload.vectors, workload.types, train, workload.watched, asked, isa, progress)
     return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
 
 

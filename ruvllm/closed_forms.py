@@ -61,13 +61,16 @@ def closed_form_ranks(
     watched: Retrieval,
     question: Retrieval,
     isa: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Ranks]:
     """Ranks (n,) of the question's right solutions under each of CLOSED_FORMS, fitted for each task type by itself.
 
-    `watched` is the question of the validation part, by which constants are chosen.
+    `watched` is the question of the validation part, by which constants are chosen. `progress` hears of (fits done,
+    fits in all).
     """
     ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
-    for kind in np.unique(question.types):
+    kinds = np.unique(question.types)
+    for i, kind in enumerate(kinds.tolist()):
         members = question.types == kind
         seen, held, asked = train[types[train] == kind], watched.of_type(kind), question.of_type(kind)
         if len(seen) < 2 or len(held.queries) < 2:  # nothing to fit on
@@ -75,8 +78,11 @@ def closed_form_ranks(
             for of_form in ranks.values():
                 of_form[members] = frozen
             continue
-        for name, forms in _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]]):
+        fits = _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]])
+        for j, (name, forms) in enumerate(fits):
+            progress(i * len(CLOSED_FORMS) + j, len(kinds) * len(CLOSED_FORMS))
             ranks[name][members] = _best(forms, held, asked, isa)
+    progress(len(kinds) * len(CLOSED_FORMS), len(kinds) * len(CLOSED_FORMS))
     return ranks
 
 

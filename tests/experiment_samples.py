@@ -27,6 +27,8 @@ class Listener:
         self.finished: dict[str, str] = {}
         self.bars: Sequence[str] | None = None
 
+    def work(self, label: str, done: int, total: int) -> None: ...
+
     def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None:
         self.started += labels
         self.bars = bars

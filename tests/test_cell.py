@@ -136,6 +136,19 @@ def test_a_cancelled_cell_writes_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_comparison_can_be_watched_and_cancelled(corpus: Corpus, tmp_path: Path) -> None:
+    plan = RunPlan(PROTOCOLS["v3"], Size(1, 10), 16, seed=2)
+    build = partial(build_code_tasks, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
+    cell = Cell(SMALL_MODEL, plan, "quick", build, controls=False)
+    told: list[tuple[int, int]] = []
+    run_cell(cell, tmp_path, comparing=lambda *done: told.append(done))
+    assert told[0] == (0, 5) and told[-1] == (5, 5)
+    del told[:]
+    with pytest.raises(Cancelled):
+        run_cell(cell, tmp_path, cancelled=lambda: len(told) == 2, comparing=lambda *done: told.append(done))
+    assert told == [(0, 5), (1, 5)]
+
+
 def test_an_error_in_one_cell_stops_the_others_soon(tmp_path: Path) -> None:
     class Breaking(QuietReporter):
         told = 0

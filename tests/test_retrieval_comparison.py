@@ -73,6 +73,19 @@ def test_csls_is_fitted_on_the_train_queries_after_ridge(world: tuple[Vectors, n
     assert found["ridgeCsls"].tolist() == best[1]
 
 
+def test_progress_is_told_of_every_fit(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
+    vectors, _ = world
+    types = (np.arange(N) % 2).astype(np.uint8)
+    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
+    watched, question = (
+        Retrieval.by_type(vectors.queries[part], vectors.solutions[part], types[part]) for part in (valid, test)
+    )
+    told: list[tuple[int, int]] = []
+    closed_form_ranks(vectors, types, train, watched, question, "auto", lambda *done: told.append(done))
+    n = 2 * len(CLOSED_FORMS)
+    assert told == [(i, n) for i in range(n + 1)]
+
+
 def unit64(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
