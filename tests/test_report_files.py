@@ -129,7 +129,7 @@ def retrieval_rows(tmp_path: Path, **retrieval: Any) -> dict[tuple[str, str], di
 def test_retrieval_has_a_row_for_each_measure(tmp_path: Path) -> None:
     rows = retrieval_rows(tmp_path)
     assert set(rows) == {(m, w) for m in ("Qwen2.5-Coder-1.5B", "CodeLlama-7B") for w in ("recall@1", "MRR")}
-    assert rows["CodeLlama-7B", "recall@1"] == {"frozen": "0.0%", "adapter": "50.0%", "gain": "+50.0 [+38.8, +61.3]"}
+    assert rows["CodeLlama-7B", "recall@1"] == {"frozen": "0.0%", "learned": "50.0%", "gain": "+50.0 [+38.8, +61.3]"}
 
 
 def test_retrieval_shows_methods_metrics_and_types_that_it_does_not_know(tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_retrieval_shows_methods_metrics_and_types_that_it_does_not_know(tmp_pat
         aNewMetric={"someMethod": 0.5, "frozen": 0.25},
     )  # fmt: skip
     assert rows["CodeLlama-7B", "recall@5"] == {
-        "frozen": "25.0%", "adapter": "62.5% [50.0, 75.0]", "gain": "", "mean removal": "37.5%",
+        "frozen": "25.0%", "learned": "62.5% [50.0, 75.0]", "gain": "", "mean removal": "37.5%",
         "All-but-the-Top": "50.0%", "ridge regression": "75.0%", "some method": "",
     }  # fmt: skip
-    assert rows["CodeLlama-7B", "bug fix, MRR"]["adapter"] == "25.0%"
+    assert rows["CodeLlama-7B", "bug fix, MRR"]["learned"] == "25.0%"
     assert rows["CodeLlama-7B", "a new metric"]["some method"] == "50.0%"
 
 
@@ -180,10 +180,10 @@ def test_task_types_other_input_and_closed_forms_stand_beside_it(tmp_path: Path)
     assert list(rows) == ["recall@1", "MRR", "bug fix, recall@3", "bug fix, resolve rate", "transfer, MRR"]
     assert rows["transfer, MRR"][2:] == ("25.0%", "50.0%", "+25.0 [+12.5, +37.5]")
     (compared,) = [table for table in report.tables if "no learning loop" in table.title]
-    assert compared.columns == ("Model", "Task type", "Method", "recall@1", "over frozen", "adapter ahead")
+    assert compared.columns == ("Model", "Task type", "Method", "recall@1", "over frozen", "learned ahead")
     assert [row[2:] for row in compared.rows[:2]] == [
         ("ridge regression", "50.0%", "+12.5 [+0.0, +25.0]", "+12.5 [+0.0, +25.0]"),
-        ("adapter", "62.5%", "", ""),
+        ("learned", "62.5%", "", ""),
     ]
     assert report.tables[0].rows[0][3] == "?" and report.tables[0].rows[0][-1] == "?"
 

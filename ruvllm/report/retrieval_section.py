@@ -23,12 +23,12 @@ SOURCES = ("retrieval", "byType", "transfer")
 GROUPS = ("retrieval", "byType", "types", "byTaskType", "taskTypes", "metrics", "methods")
 """Keys that only hold others: not part of a name."""
 EXPLAINED = (
-    "Each test query among all test solutions. Frozen: the encoder as it is; adapter: after learning. Gains in points "
+    "Each test query among all test solutions. Frozen: the encoder as it is; learned: after learning. Gains in points "
     "over frozen, with 95% intervals by bootstrap where the file has them."
 )
 COMPARED = (
     "On the same test queries, in points with 95% intervals by bootstrap: what each method adds to the frozen vectors, "
-    "and how far the learned adapter is ahead of it."
+    "and how far what was learned is ahead of it."
 )
 
 
@@ -139,7 +139,7 @@ def _fraction(values: Values, key: str) -> float | None:
 
 
 def _comparison(setting: Setting, protocol: str) -> list[Block]:
-    """The adapter beside what needs no learning loop."""
+    """What was learned beside what needs no learning loop."""
     rows = [
         (measured.summary["model"], row)
         for measured in setting.rows(protocol)
@@ -160,8 +160,8 @@ def _comparison(setting: Setting, protocol: str) -> list[Block]:
         )
         for model, row in rows
     )  # fmt: skip
-    columns = [name for metric in metrics for name in (words(metric), "over frozen", "adapter ahead")]
-    return [Table(f"The adapter of {protocol} beside what needs no learning loop", ("Model", "Task type", "Method",
+    columns = [name for metric in metrics for name in (words(metric), "over frozen", "learned ahead")]
+    return [Table(f"What {protocol} learned beside what needs no learning loop", ("Model", "Task type", "Method",
                   *columns), cells, COMPARED, headline=True)]  # fmt: skip
 
 
