@@ -30,6 +30,7 @@ __all__ = [
     "Output",
     "Run",
     "check_isas",
+    "check_transfer",
     "give_out",
     "make_reporter",
     "output_options",
@@ -224,9 +225,13 @@ def _check_real_options(arguments: dict[str, Any]) -> None:
         raise click.UsageError("--tasks is for the code workload")
     if kind == "simulated" and (arguments["encoder_name"] != "hash" or arguments["transfer"] is not None):
         raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
-    transfer = arguments["transfer"]
-    if transfer is not None and not (transfer.startswith("jsonl:") and transfer != "jsonl:"):
-        raise click.BadParameter(f"must be jsonl:FILE, not {transfer!r}", param_hint="'--transfer'")
+    check_transfer(arguments["transfer"])
+
+
+def check_transfer(spec: str | None) -> None:
+    """Refuses another form of --transfer than jsonl:FILE."""
+    if spec is not None and not (spec.startswith("jsonl:") and spec != "jsonl:"):
+        raise click.BadParameter(f"must be jsonl:FILE, not {spec!r}", param_hint="'--transfer'")
 
 
 def _encoder(name: str) -> Encoder | None:

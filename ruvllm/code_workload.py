@@ -18,6 +18,7 @@ from ruvllm.code_split import PARTS, Split, split_by_file, split_by_function
 from ruvllm.corpus import CodeTask, corpus_digest
 from ruvllm.encoders import Encoder, HashedNgramEncoder
 from ruvllm.folds import ORDINARY, Fold
+from ruvllm.text_workload import default_encoder
 from ruvllm.unit_rows import unit_rows
 
 __all__ = ["CodeWorkload", "build_code_workload"]
@@ -98,7 +99,7 @@ def build_code_workload(
     bodies = _body_numbers(tasks)
     _check_sizes(parts, bodies, n_candidates, split)
 
-    encoder = encoder or _default_encoder(tasks, parts.train, dim)
+    encoder = encoder or default_encoder([tasks[i] for i in parts.train.tolist()], dim)
     queries = unit_rows(encoder, [task.prompt for task in tasks], dim)
     solutions = unit_rows(encoder, [task.solution for task in tasks], dim)
     difficulty = RandomStream(seed, Purpose.DATASET).uniform(len(tasks))
@@ -138,12 +139,6 @@ def _check_sizes(parts: Split, bodies: Indices, n_candidates: int, split: str) -
                 f"{n_candidates} candidates need as many different bodies in each part; part {name} of the split "
                 f"by {split} has {n_bodies}, of {len(bodies)} tasks in all"
             )
-
-
-def _default_encoder(tasks: Sequence[CodeTask], train: Indices, dim: int) -> HashedNgramEncoder:
-    chosen = [tasks[i] for i in train.tolist()]
-    texts = [task.prompt for task in chosen] + [task.solution for task in chosen]
-    return HashedNgramEncoder(dim, sublinear_tf=True).fit(texts)
 
 
 def _input_digest(tasks: Sequence[CodeTask], encoder: Encoder, queries: FloatRows, solutions: FloatRows) -> str:

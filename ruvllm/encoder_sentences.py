@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.encoder_transformers import loading, weights_digest
+from ruvllm.encoder_transformers import loading, weights_digest, whole
 
 __all__ = ["SentenceEncoder"]
 
@@ -34,7 +34,7 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (n, dim) float32."""
-        return self._encode([text.encode("utf-8", "replace").decode("utf-8") for text in texts])
+        return self._encode([whole(text) for text in texts])
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         with self._lock:

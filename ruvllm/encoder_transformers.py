@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TransformersEncoder", "loading", "weights_digest"]
+__all__ = ["TransformersEncoder", "loading", "weights_digest", "whole"]
 
 MAX_TOKENS = 512
 """Longer texts are cut."""
@@ -50,7 +50,7 @@ class TransformersEncoder:
         with self._lock, self._torch.inference_mode():
             for begin in range(0, len(order), BATCH):
                 some = order[begin : begin + BATCH]
-                rows[some] = self._means([_whole(texts[i]) for i in some])
+                rows[some] = self._means([whole(texts[i]) for i in some])
         return rows
 
     def _means(self, texts: list[str]) -> NDArray[np.float32]:
@@ -65,7 +65,7 @@ class TransformersEncoder:
         return found
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """Without lone surrogates, which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.code_split import PARTS, Split
+from ruvllm.corpus import CodeTask
 from ruvllm.encoders import Encoder, HashedNgramEncoder
 from ruvllm.large_rows import empty_rows, take_rows
 from ruvllm.text_candidates import CandidateTable
@@ -66,10 +67,7 @@ def build_text_workload(
     own_rows = _own_rows(tasks)
     n_rows = own_rows[-1].stop if tasks else 0
     rows = _RowWriter(encoder, dim, 2 * len(tasks) + (n_rows - len(tasks)), progress)
-    queries, solutions = empty_rows(len(tasks), dim), empty_rows(n_rows, dim)
-    rows.write(queries, [task.prompt for task in tasks])
-    rows.write(solutions, [task.solution for task in tasks])
-    rows.write_each(solutions, len(tasks), tasks)
+    queries, solutions = rows.encode(tasks, n_rows)
 
     difficulty = _difficulty(tasks, seed)
     bodies = _numbers_of([task.solution for task in tasks])
@@ -112,7 +110,7 @@ def build_text_workload(
     )
 
 
-def default_encoder(train: Sequence[TextTask], dim: int) -> HashedNgramEncoder:
+def default_encoder(train: Sequence[TextTask | CodeTask], dim: int) -> HashedNgramEncoder:
     """Hashed n-grams with weights from the prompts and the solutions of these tasks."""
     texts = [task.prompt for task in train] + [task.solution for task in train]
     return HashedNgramEncoder(dim, sublinear_tf=True).fit(texts)
@@ -128,7 +126,15 @@ class _RowWriter:
         """Over the vectors of an encoder that is not ours: ours follow from the texts, and a difference there must
         show as one."""
 
-    def write(self, rows: FloatRows, texts: Sequence[str], begin: int = 0) -> None:
+    def encode(self, tasks: Sequence[TextTask], n_rows: int) -> tuple[FloatRows, FloatRows]:
+        """Queries (n, dim), and solutions (n_rows, dim): the right ones, then the own wrong ones of all tasks."""
+        queries, solutions = empty_rows(len(tasks), self._dim), empty_rows(n_rows, self._dim)
+        self._write(queries, [task.prompt for task in tasks])
+        self._write(solutions, [task.solution for task in tasks])
+        self._write_each(solutions, len(tasks), tasks)
+        return queries, solutions
+
+    def _write(self, rows: FloatRows, texts: Sequence[str], begin: int = 0) -> None:
         for first in range(0, len(texts), ENCODED_AT_ONCE):
             some = texts[first : first + ENCODED_AT_ONCE]
             encoded = unit_rows(self._encoder, some, self._dim)
@@ -139,16 +145,16 @@ class _RowWriter:
             if self._progress is not None:
                 self._progress(self._done, self._total)
 
-    def write_each(self, rows: FloatRows, begin: int, tasks: Sequence[TextTask]) -> None:
+    def _write_each(self, rows: FloatRows, begin: int, tasks: Sequence[TextTask]) -> None:
         """The own wrong answers of all tasks, one after another from row `begin` on."""
         waiting: list[str] = []
         for task in tasks:
             waiting += task.wrong
             if len(waiting) >= ENCODED_AT_ONCE:
-                self.write(rows, waiting, begin)
+                self._write(rows, waiting, begin)
                 begin += len(waiting)
                 waiting = []
-        self.write(rows, waiting, begin)
+        self._write(rows, waiting, begin)
 
 
 def _own_rows(tasks: Sequence[TextTask]) -> list[range]:
@@ -217,10 +223,7 @@ def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> 
     nothing = everything[:0]
     own_rows = _own_rows(tasks)
     rows = _RowWriter(encoder, dim, 0, None)
-    queries, solutions = empty_rows(len(tasks), dim), empty_rows(own_rows[-1].stop, dim)
-    rows.write(queries, [task.prompt for task in tasks])
-    rows.write(solutions, [task.solution for task in tasks])
-    rows.write_each(solutions, len(tasks), tasks)
+    queries, solutions = rows.encode(tasks, own_rows[-1].stop)
     given = TextInput("transfer", tasks, Split(nothing, nothing, everything, nothing))
     return _retrieval(given, everything, queries, solutions, own_rows, _numbers_of([task.solution for task in tasks]))
 

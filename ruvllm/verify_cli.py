@@ -84,8 +84,6 @@ def _check_usage(
         raise click.UsageError("FILE..., --list and --compare are for one at a time; --replay needs a FILE")
     if not options["replayed"] and any(options[name] for name in ("isa", "corpus", "encoder", "transfer")):
         raise click.UsageError("--isa, --corpus, --encoder and --transfer are for --replay")
-    if options["transfer"] and not options["transfer"].startswith("jsonl:"):
-        raise click.UsageError(f"--transfer must be jsonl:FILE, not {options['transfer']!r}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,7 +128,7 @@ def _verify(file: Path) -> tuple[VerifiedCheckpoint | None, str]:
 
 
 def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
-    from ruvllm.cli_options import check_isas
+    from ruvllm.cli_options import check_isas, check_transfer
     from ruvllm.json_file import shown
     from ruvllm.replay import OTHER_VERSION
     from ruvllm.replay_input import ReplayInputs
@@ -138,6 +136,7 @@ def _replay_all(files: tuple[Path, ...], options: dict[str, Any]) -> int:
 
     isa = options["isa"] or "auto"
     check_isas([isa], ["auto"])
+    check_transfer(options["transfer"])
     inputs = ReplayInputs(options["corpus"], options["encoder"], options["transfer"])
     records: list[dict[str, object]] = []
     code = 0

@@ -65,6 +65,13 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     monkeypatch.setattr(training.TrainingRun, "_attempt", watched)
 
 
+def kill_after(monkeypatch: pytest.MonkeyPatch, epochs: int, checkpoints: Path, unfinished: Path) -> None:
+    """The small cell, killed in the middle of the epoch after so many."""
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        stop_after(patch, epochs)
+        run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=False))
+
+
 def same(a: Entry, b: Entry) -> bool:
     return all(a[key] == b[key] for key in a if key not in ("seconds", "microsecondsPerTask", "checkpoint"))
 
@@ -173,9 +180,7 @@ def test_another_run_does_not_go_on_from_it(
     other: Cell, begun: list[Control], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints, unfinished = folders(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        stop_after(patch, 2)
-        run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=False))
+    kill_after(monkeypatch, 2, checkpoints, unfinished)
     del begun[:]
     run_cell(other, checkpoints, unfinished=Unfinished(unfinished, resume=True))
     assert len(begun) == other.plan.size.epochs * RUNS
@@ -186,9 +191,7 @@ def test_a_broken_snapshot_counts_for_none(
     damage: str, begun: list[Control], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints, unfinished = folders(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        stop_after(patch, 2)
-        run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=False))
+    kill_after(monkeypatch, 2, checkpoints, unfinished)
     (path,) = unfinished.iterdir()
     data = bytearray(path.read_bytes())
     if damage == "flipped":

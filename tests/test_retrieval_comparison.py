@@ -29,59 +29,60 @@ def world() -> tuple[Vectors, np.ndarray[Any, Any]]:
     return Vectors(queries, solutions), np.zeros(N, dtype=np.uint8)
 
 
+TRAIN, VALID, TEST = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
+
+
+def fitted(vectors: Vectors, types: np.ndarray[Any, Any], *more: Any) -> dict[str, Any]:
+    """The ranks of the test part under each closed form."""
+    watched, question = (
+        Retrieval.by_type(vectors.queries[part], vectors.solutions[part], types[part]) for part in (VALID, TEST)
+    )
+    return closed_form_ranks(vectors, types, TRAIN, watched, question, "auto", *more)
+
+
 def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
     vectors, types = world
-    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
-    question = Retrieval.by_type(vectors.queries[test], vectors.solutions[test], types[test])
-    watched = Retrieval.by_type(vectors.queries[valid], vectors.solutions[valid], types[valid])
-    found = closed_form_ranks(vectors, types, train, watched, question, "auto")
+    found = fitted(vectors, types)
     assert tuple(found) == CLOSED_FORMS
     q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
-    q, s = q - q[train].mean(axis=0), s - s[train].mean(axis=0)
-    assert found["meanRemoval"].tolist() == ranks(q[test], s[test])
-    inverse = {p: np.linalg.inv(q[train].T @ q[train] + p * np.eye(D)) for p in (1.0, 3.0, 10.0, 30.0)}
-    moved = {p: q + q @ inverse[p] @ q[train].T @ (s - q)[train] for p in inverse}
-    best = max(inverse, key=lambda p: np.mean(1 / np.array(ranks(moved[p][valid], s[valid]))))
-    assert found["ridge"].tolist() == ranks(moved[best][test], s[test])
-    top = np.linalg.svd(np.concatenate([q[train], s[train]]))[2]
+    q, s = q - q[TRAIN].mean(axis=0), s - s[TRAIN].mean(axis=0)
+    assert found["meanRemoval"].tolist() == ranks(q[TEST], s[TEST])
+    inverse = {p: np.linalg.inv(q[TRAIN].T @ q[TRAIN] + p * np.eye(D)) for p in (1.0, 3.0, 10.0, 30.0)}
+    moved = {p: q + q @ inverse[p] @ q[TRAIN].T @ (s - q)[TRAIN] for p in inverse}
+    best = max(inverse, key=lambda p: np.mean(1 / np.array(ranks(moved[p][VALID], s[VALID]))))
+    assert found["ridge"].tolist() == ranks(moved[best][TEST], s[TEST])
+    top = np.linalg.svd(np.concatenate([q[TRAIN], s[TRAIN]]))[2]
     without = {k: np.eye(D) - top[:k].T @ top[:k] for k in (1, 2, 3, 7)}
-    best = max(without, key=lambda k: np.mean(1 / np.array(ranks(q[valid] @ without[k], s[valid] @ without[k]))))
-    assert found["allButTheTop"].tolist() == ranks(q[test] @ without[best], s[test] @ without[best])
+    best = max(without, key=lambda k: np.mean(1 / np.array(ranks(q[VALID] @ without[k], s[VALID] @ without[k]))))
+    assert found["allButTheTop"].tolist() == ranks(q[TEST] @ without[best], s[TEST] @ without[best])
     frozen = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
-    crowded = [(c, *(x[valid] for x in frozen), frozen[0][train]) for c in CSLS_SHARES]
+    crowded = [(c, *(x[VALID] for x in frozen), frozen[0][TRAIN]) for c in CSLS_SHARES]
     share = max(crowded, key=lambda tried: np.mean(1 / np.array(ranks(*tried[1:3], csls(*tried)))))[0]
-    q, s = (x[test] for x in frozen)
-    assert found["csls"].tolist() == ranks(q, s, csls(share, q, s, frozen[0][train]))
+    q, s = (x[TEST] for x in frozen)
+    assert found["csls"].tolist() == ranks(q, s, csls(share, q, s, frozen[0][TRAIN]))
 
 
 def test_csls_is_fitted_on_the_train_queries_after_ridge(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
     vectors, types = world
-    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
-    question = Retrieval.by_type(vectors.queries[test], vectors.solutions[test], types[test])
-    watched = Retrieval.by_type(vectors.queries[valid], vectors.solutions[valid], types[valid])
-    found = closed_form_ranks(vectors, types, train, watched, question, "auto")
+    found = fitted(vectors, types)
     q, s = vectors.queries.astype(np.float64), vectors.solutions.astype(np.float64)
-    q, s = q - q[train].mean(axis=0), s - s[train].mean(axis=0)
+    q, s = q - q[TRAIN].mean(axis=0), s - s[TRAIN].mean(axis=0)
     best: tuple[float, list[int]] = (0.0, [])
     for penalty in (1.0, 3.0, 10.0, 30.0):
-        inverse = np.linalg.inv(q[train].T @ q[train] + penalty * np.eye(D))
-        z = q + q @ inverse @ q[train].T @ (s - q)[train]
+        inverse = np.linalg.inv(q[TRAIN].T @ q[TRAIN] + penalty * np.eye(D))
+        z = q + q @ inverse @ q[TRAIN].T @ (s - q)[TRAIN]
         for share in CSLS_SHARES:
-            mrr = np.mean(1 / np.array(ranks(z[valid], s[valid], csls(share, z[valid], s[valid], z[train]))))
+            mrr = np.mean(1 / np.array(ranks(z[VALID], s[VALID], csls(share, z[VALID], s[VALID], z[TRAIN]))))
             if mrr > best[0]:
-                best = mrr, ranks(z[test], s[test], csls(share, z[test], s[test], z[train]))
+                best = mrr, ranks(z[TEST], s[TEST], csls(share, z[TEST], s[TEST], z[TRAIN]))
     assert found["ridgeCsls"].tolist() == best[1]
 
 
 def test_progress_is_told_of_every_fit(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:
     vectors, _ = world
     types = (np.arange(N) % 2).astype(np.uint8)
-    train, valid, test = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36, 48), (48, 60)))
-    watched, question = (
-        Retrieval.by_type(vectors.queries[part], vectors.solutions[part], types[part]) for part in (valid, test)
-    )
     told: list[tuple[int, int]] = []
-    closed_form_ranks(vectors, types, train, watched, question, "auto", lambda *done: told.append(done))
+    fitted(vectors, types, lambda *done: told.append(done))
     n = 2 * len(CLOSED_FORMS)
     assert told == [(i, n) for i in range(n + 1)]
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "ruvllm/components/block_adapter.hpp"
 #include "ruvllm/components/episodic_memory.hpp"
+#include "ruvllm/engine/random_signs.hpp"
 #include "ruvllm/engine/task.hpp"
 #include "ruvllm/numeric/random.hpp"
 
@@ -134,7 +134,7 @@ private:
             batch_info_nce(*k_, {queries_, solutions_, dim_, tau_}, z_.data(), g_.data());
             if (randomise)
                 for (numeric::FloatVector* factor : {&queries_, &g_})
-                    randomise_rows(*factor, stream);
+                    randomise_rows(*k_, dim_, stream, *factor);
             learned.block->step(*k_, queries_.data(), g_.data(), n, config_.block_rate);
         }
         return order.size();
@@ -154,18 +154,6 @@ private:
         for (std::size_t i = n; i < m; ++i) {
             const Episode& other = all[static_cast<std::size_t>(stream.below(all.size()))];
             source.load_candidate(other.task, other.right, solutions_.data() + i * dim_);
-        }
-    }
-
-    // A random vector of signs in place of each row, of the same length.
-    void randomise_rows(numeric::FloatVector& rows, numeric::RandomStream& stream) const
-    {
-        std::vector<std::uint32_t> bits((dim_ + 31) / 32);
-        const std::uint32_t* pointer = bits.data();
-        for (std::size_t at = 0; at < rows.size(); at += dim_) {
-            stream.fill_bits(bits);
-            const float element = std::sqrt(k_->squared_norm(rows.data() + at, dim_) / static_cast<float>(dim_));
-            k_->combine_signs(&element, &pointer, 1, rows.data() + at, dim_);
         }
     }
 

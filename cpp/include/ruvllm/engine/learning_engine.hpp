@@ -15,6 +15,7 @@
 #include "ruvllm/engine/learned_model.hpp"
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/pattern_learning.hpp"
+#include "ruvllm/engine/random_signs.hpp"
 #include "ruvllm/engine/task.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
 #include "ruvllm/numeric/softmax.hpp"
@@ -308,15 +309,9 @@ private:
     // Puts random vectors of the same length in place of h and g: every row of the gradient keeps its norm.
     void randomise_factors(std::uint32_t index, std::uint64_t step)
     {
-        const std::size_t dim = c_.lora.dim;
-        std::vector<std::uint32_t> bits((dim + 31) / 32);
-        const std::uint32_t* pointer = bits.data();
         numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 1 + step, index);
-        for (numeric::FloatVector* factor : {&query_, &g_}) {
-            stream.fill_bits(bits);
-            const float element = std::sqrt(k_->squared_norm(factor->data(), dim) / static_cast<float>(dim));
-            k_->combine_signs(&element, &pointer, 1, factor->data(), dim);
-        }
+        for (numeric::FloatVector* factor : {&query_, &g_})
+            randomise_rows(*k_, c_.lora.dim, stream, *factor);
     }
 
     std::vector<ReplaySample> choose_replay(std::size_t n)
