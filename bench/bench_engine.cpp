@@ -11,7 +11,7 @@
 #include "bench_support.hpp"
 #include "engine_cases.hpp"
 #include "ruvllm/engine/learning_engine.hpp"
-#include "ruvllm/engine/simulated_world.hpp"
+#include "ruvllm/tasks/simulated_world.hpp"
 
 namespace {
 

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from ruvllm.checkpoint import CheckpointState, write_checkpoint
-from ruvllm.models import find_models
-from ruvllm.verify import verify_checkpoint
-from ruvllm.workload import TASK_TYPES
+from ruvllm.checkpoints.verifying import verify_checkpoint
+from ruvllm.checkpoints.writing import CheckpointState, write_checkpoint
+from ruvllm.encoders.models import find_models
+from ruvllm.workloads.workload import TASK_TYPES
 
 SCRIPT = Path(__file__).with_name("js_checkpoint.mjs")
 MODEL = find_models(["Qwen2.5-Coder-7B"])[0]

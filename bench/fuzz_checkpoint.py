@@ -23,10 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from ruvllm.json_file import InvalidFileError, JsonLimits, parse_json_object
-from ruvllm.resume_file import parse_arrays
-from ruvllm.run_block import CannotReplayError, cell_of
-from ruvllm.verify import verify_document
+from ruvllm.benchmark.rebuild import CannotReplayError, cell_of
+from ruvllm.checkpoints.verifying import verify_document
+from ruvllm.files.json_reading import InvalidFileError, JsonLimits, parse_json_object
+from ruvllm.files.resume_file import parse_arrays
 
 VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors"
 LIMITS = JsonLimits(size_bytes=2**20, nodes=100_000)
@@ -175,7 +175,7 @@ def guided(arguments: list[str]) -> int:
 def files() -> int:
     """The command on each bad vector in a process of its own: seconds and megabytes, the start of Python included."""
     worst_seconds = worst_processor = worst_megabytes = 0.0
-    program = "import sys; from ruvllm.verify_cli import main; sys.exit(main())"
+    program = "import sys; from ruvllm.commands.verify import main; sys.exit(main())"
     paths = sorted((VECTORS / "bad").glob("*.json"))
     for path in paths:
         started = time.perf_counter()

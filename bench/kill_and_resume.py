@@ -26,9 +26,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ruvllm import cli, snapshots, training
-from ruvllm.resume_file import read_arrays
-from ruvllm.verify import verify_checkpoint
+from ruvllm.checkpoints.verifying import verify_checkpoint
+from ruvllm.commands import bench as cli
+from ruvllm.files.resume_file import read_arrays
+from ruvllm.learning import snapshots, training
 
 ARGUMENTS = ["--profile", "quick", "--models", "Qwen2.5-Coder-1.5B", "-q"]
 MOST_KILLS = 4

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ruvllm import active_isa, training
-from ruvllm.benchmark import dataset_size, lora_rank
-from ruvllm.models import MODELS, find_models
-from ruvllm.protocols import PROTOCOLS
-from ruvllm.simulated import build_simulated_workload
+from ruvllm import active_isa
+from ruvllm.benchmark.plan import dataset_size, lora_rank
+from ruvllm.encoders.models import MODELS, find_models
+from ruvllm.learning import training
+from ruvllm.learning.protocols import PROTOCOLS
+from ruvllm.workloads.simulated import build_simulated_workload
 
-COMMAND = "import sys; from ruvllm.cli import main; sys.exit(main())"
+COMMAND = "import sys; from ruvllm.commands.bench import main; sys.exit(main())"
 ARGUMENTS = ("--profile", "full", "--no-controls", "--quiet")
 DESCRIPTIONS = {
     "logits": "answers without learning",

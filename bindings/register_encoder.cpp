@@ -5,8 +5,8 @@
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
-#include "ruvllm/components/murmur3.hpp"
-#include "ruvllm/components/ngram_encoder.hpp"
+#include "ruvllm/text/murmur3.hpp"
+#include "ruvllm/text/ngram_encoder.hpp"
 #include "ruvllm/numeric/float_environment.hpp"
 
 namespace py = pybind11;
@@ -48,7 +48,7 @@ void register_encoder(py::module_& m)
 
     py::class_<NgramEncoder>(m, "NgramEncoder",
                              "Hashed character n-grams. Texts are UTF-8 bytes in lower case, words separated by one "
-                             "space; ruvllm.encoders prepares them.")
+                             "space; ruvllm.encoders.hashed prepares them.")
         .def(py::init<std::size_t, bool>(), py::arg("dim"), py::kw_only(), py::arg("sublinear_tf") = false)
         .def_property_readonly("dim", &NgramEncoder::dim)
         .def("fit", &fit, py::arg("texts"), "IDF weights from these texts, in place of earlier ones.")

@@ -4,9 +4,9 @@
 #include <pybind11/pybind11.h>
 
 #include "arrays.hpp"
-#include "ruvllm/numeric/es_number.hpp"
+#include "ruvllm/text/es_number.hpp"
 #include "ruvllm/numeric/float_environment.hpp"
-#include "ruvllm/numeric/json_scan.hpp"
+#include "ruvllm/text/json_scan.hpp"
 
 namespace py = pybind11;
 using namespace ruvllm::bindings;

@@ -5,8 +5,8 @@
 
 #include "components.hpp"
 #include "kernels_by_name.hpp"
-#include "ruvllm/engine/corpus_source.hpp"
-#include "ruvllm/engine/simulated_world.hpp"
+#include "ruvllm/tasks/corpus_source.hpp"
+#include "ruvllm/tasks/simulated_world.hpp"
 #include "ruvllm/numeric/float_environment.hpp"
 
 namespace py = pybind11;

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         info_nce,
         spherical_kmeans,
     )
-    from ruvllm.learner import load_checkpoint
+    from ruvllm.benchmark.learner import load_checkpoint
 
 __all__ = [
     "ContrastiveMemory",
@@ -76,7 +76,7 @@ __all__ = [
     "spherical_kmeans",
 ]
 
-_ELSEWHERE = {"load_checkpoint": "ruvllm.learner"}
+_ELSEWHERE = {"load_checkpoint": "ruvllm.benchmark.learner"}
 
 _NOT_BUILT = (
     "The C++ extension ruvllm._core could not be loaded. Build it with `pip install .`; to work in the source folder, "

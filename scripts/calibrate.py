@@ -1,6 +1,6 @@
 """Find habit and visibility of each model, the only constants that differ between them in the simulated workload.
 
-    python scripts/calibrate.py                 # all six models, some minutes; prints the lines for ruvllm/models.py
+    python scripts/calibrate.py                 # all six models, some minutes; prints lines for encoders/models.py
     python scripts/calibrate.py Phi-3-mini-4k
     python scripts/calibrate.py --check         # how well the constants that are there fit, without a search
 
@@ -19,12 +19,12 @@ from dataclasses import replace
 import numpy as np
 
 from ruvllm._core import EngineConfig, LearningEngine
-from ruvllm.models import MODELS, ModelProfile, find_models
-from ruvllm.protocols import PROTOCOLS, lora_rank
-from ruvllm.report_figures import REPORT
-from ruvllm.simulated import build_simulated_workload
-from ruvllm.statistics import mean
-from ruvllm.training import RunPlan, train
+from ruvllm.encoders.models import MODELS, ModelProfile, find_models
+from ruvllm.evaluation.statistics import mean
+from ruvllm.learning.protocols import PROTOCOLS, lora_rank
+from ruvllm.learning.training import RunPlan, train
+from ruvllm.results.published import REPORT
+from ruvllm.workloads.simulated import build_simulated_workload
 
 SEEDS = tuple(range(100, 110))
 PROTOCOL = PROTOCOLS["v3"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ruvllm.protocol_table import protocol_rows
-from ruvllm.report.ablation_section import ablation_table
-from ruvllm.report.benchmark_section import benchmark_section
+from ruvllm.commands.protocol_table import protocol_rows
 from ruvllm.report.markdown import markdown_table
 from ruvllm.report.parts import Table
-from ruvllm.report.provenance_section import command_of
-from ruvllm.report.retrieval_section import measures_of, retrieval_blocks
+from ruvllm.report.sections.ablation import ablation_table
+from ruvllm.report.sections.benchmark import benchmark_section
+from ruvllm.report.sections.provenance import command_of
+from ruvllm.report.sections.retrieval import measures_of, retrieval_blocks
+from ruvllm.report.sections.stream import forgetting_table
 from ruvllm.report.settings import Setting, find_settings
-from ruvllm.report.sources import Source
-from ruvllm.report.stream_section import forgetting_table
 from ruvllm.report.wording import listed, percent, words
-from ruvllm.results import beside_the_report
+from ruvllm.results.sources import Source
+from ruvllm.results.summaries import beside_the_report
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
 
@@ -203,7 +203,7 @@ def _free(summary: Document) -> list[Document]:
 
 
 def _dimension(model: str) -> int:
-    from ruvllm.models import find_models
+    from ruvllm.encoders.models import find_models
 
     return find_models([model])[0].embedding_dim
 

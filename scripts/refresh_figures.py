@@ -23,14 +23,14 @@ from pathlib import Path
 
 import figure_blocks
 
-from ruvllm.json_file import parse_json_object
-from ruvllm.json_layout import to_json
+from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_reading import parse_json_object
 from ruvllm.report.contents import make_report
 from ruvllm.report.output import Targets, write_report
 from ruvllm.report.pictures import save_svg
-from ruvllm.report.sources import Collection, read_sources
 from ruvllm.report.style import DARK, LIGHT
 from ruvllm.report.trimming import trimmed
+from ruvllm.results.sources import Collection, read_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("docs/results")
@@ -79,7 +79,7 @@ def run(name: str, jobs: int = 1) -> None:
     """Runs the benchmark in a folder of its own, so that the command that is kept is the one a reader would type."""
     words = [*RUNS[name], *(["--jobs", str(jobs)] if jobs > 1 else [])]
     print(f"{name}: ruvllm-bench {' '.join(words)}", file=sys.stderr)
-    program = "import sys; from ruvllm.cli import main; sys.exit(main())"
+    program = "import sys; from ruvllm.commands.bench import main; sys.exit(main())"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", program, *words]
         done = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL)

@@ -12,15 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruvllm.cell import Cell, Entry
-from ruvllm.folds import ORDINARY, Fold
-from ruvllm.models import ModelProfile, find_models
-from ruvllm.protocols import PROTOCOLS, Size, lora_rank
-from ruvllm.simulated import build_simulated_workload
-from ruvllm.statistics import mean
-from ruvllm.training import RunPlan
+from ruvllm.benchmark.cell import Cell, Entry
+from ruvllm.encoders.models import ModelProfile, find_models
+from ruvllm.evaluation.statistics import mean
+from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
+from ruvllm.learning.training import RunPlan
+from ruvllm.workloads.folds import ORDINARY, Fold
+from ruvllm.workloads.simulated import build_simulated_workload
 
-BENCH_COMMAND = [sys.executable, "-W", "error", "-c", "import sys; from ruvllm.cli import main; sys.exit(main())"]
+BENCH_COMMAND = [
+    *(sys.executable, "-W", "error", "-c"),
+    "import sys; from ruvllm.commands.bench import main; sys.exit(main())",
+]
 SMALL_MODEL = find_models(["Qwen2.5-Coder-1.5B"])[0]
 SMALL_RUN = ("--profile", "quick", "--models", SMALL_MODEL.name)
 """Arguments of the shortest run there is."""

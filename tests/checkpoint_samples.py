@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ruvllm.checkpoint import CheckpointState, WrittenCheckpoint, write_checkpoint
+from ruvllm.checkpoints.writing import CheckpointState, WrittenCheckpoint, write_checkpoint
 
 TIMESTAMP = "2026-01-02T03:04:05.678Z"
 ORIGINALS = Path(__file__).parents[2] / "shared" / "data" / "original-checkpoints"
-VERIFY_COMMAND = [sys.executable, "-c", "import sys; from ruvllm.verify_cli import main; sys.exit(main())"]
+VERIFY_COMMAND = [sys.executable, "-c", "import sys; from ruvllm.commands.verify import main; sys.exit(main())"]
 TASK_TYPES = ["code_completion", "bug_fix", "refactor", "test_gen"]
 
 needs_originals = pytest.mark.skipif(

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from simulated_samples import small_workload
 
 from ruvllm import Control, LearningEngine, TaskSource
-from ruvllm.protocols import PROTOCOLS, Size, engine_config
-from ruvllm.workload import TASK_TYPES, Workload
+from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
+from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 WORKLOAD = small_workload(size=Size(6, 40))
 TRAIN, TEST = WORKLOAD.parts.train, WORKLOAD.parts.test

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from simulated_samples import SMALL_MODEL
 
-from ruvllm.benchmark import Options
+from ruvllm.benchmark.plan import Options
 
 Run = dict[str, Any]
 

@@ -10,12 +10,12 @@ from bench_samples import hand_made
 from experiment_samples import ablated, blocked
 from test_simd_table import by_hand as simd_document
 
-from ruvllm.ablation_results import make_ablation_document
-from ruvllm.benchmark import Options
-from ruvllm.cell import Entry
-from ruvllm.forgetting_results import make_forgetting_document
-from ruvllm.models import MODELS
-from ruvllm.results import make_document
+from ruvllm.benchmark.ablation_results import make_ablation_document
+from ruvllm.benchmark.cell import Entry
+from ruvllm.benchmark.forgetting_results import make_forgetting_document
+from ruvllm.benchmark.plan import Options
+from ruvllm.encoders.models import MODELS
+from ruvllm.results.summaries import make_document
 
 TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 COMMAND = ["ruvllm-bench", "--protocol", "all", "--seeds", "2"]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ruvllm.json_file import parse_json_object
-from ruvllm.results_file import ResultsFile, parse_results
+from ruvllm.files.json_reading import parse_json_object
+from ruvllm.results.reading import ResultsFile, parse_results
 
 MODEL = "Phi-3-mini-4k"
 TASK_SET = "ab" * 32

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ruvllm.models import MODELS, ModelProfile, find_models
-from ruvllm.protocols import PROTOCOLS, Size, lora_rank
-from ruvllm.simulated import build_simulated_workload
-from ruvllm.training import RunPlan
-from ruvllm.workload import Workload
+from ruvllm.encoders.models import MODELS, ModelProfile, find_models
+from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
+from ruvllm.learning.training import RunPlan
+from ruvllm.workloads.simulated import build_simulated_workload
+from ruvllm.workloads.workload import Workload
 
 DIM = 256
 SMALL_MODEL = replace(MODELS[0], embedding_dim=DIM)

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ruvllm/engine/learning_engine.hpp"
-#include "ruvllm/engine/simulated_world.hpp"
+#include "ruvllm/tasks/simulated_world.hpp"
 #include "ruvllm/numeric/random.hpp"
 
 namespace ruvllm::testing {

@@ -12,7 +12,7 @@
 
 namespace ruvllm::golden {
 
-// The numbers are those of ruvllm/protocols.py where they matter here; they are not meant to follow it.
+// The numbers are those of ruvllm/learning/protocols.py where they matter here; they are not meant to follow it.
 struct ProtocolRun {
     EngineConfig config;
     float learning_rate;

@@ -12,7 +12,7 @@
 #include "golden_section.hpp"
 #include "ruvllm/components/crowding.hpp"
 #include "ruvllm/components/hardest.hpp"
-#include "ruvllm/components/ngram_encoder.hpp"
+#include "ruvllm/text/ngram_encoder.hpp"
 #include "ruvllm/components/retrieval.hpp"
 #include "ruvllm/numeric/exp_log.hpp"
 #include "ruvllm/numeric/random.hpp"

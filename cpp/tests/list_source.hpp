@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "naive_adapter.hpp"
-#include "ruvllm/engine/task.hpp"
+#include "ruvllm/tasks/task.hpp"
 #include "ruvllm/simd/dispatch.hpp"
 
 namespace ruvllm::testing {

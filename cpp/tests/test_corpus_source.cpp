@@ -1,4 +1,4 @@
-#include "ruvllm/engine/corpus_source.hpp"
+#include "ruvllm/tasks/corpus_source.hpp"
 
 #include <algorithm>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "ruvllm/numeric/es_number.hpp"
+#include "ruvllm/text/es_number.hpp"
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "ruvllm/components/hash_counts.hpp"
+#include "ruvllm/text/hash_counts.hpp"
 
 #include <cstdint>
 #include <random>

@@ -1,4 +1,4 @@
-#include "ruvllm/numeric/json_scan.hpp"
+#include "ruvllm/text/json_scan.hpp"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "ruvllm/components/ngram_encoder.hpp"
+#include "ruvllm/text/ngram_encoder.hpp"
 
 #include <cmath>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ruvllm/components/murmur3.hpp"
+#include "ruvllm/text/murmur3.hpp"
 
 namespace {
 

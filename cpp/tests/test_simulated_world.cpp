@@ -1,4 +1,4 @@
-#include "ruvllm/engine/simulated_world.hpp"
+#include "ruvllm/tasks/simulated_world.hpp"
 
 #include <algorithm>
 #include <array>

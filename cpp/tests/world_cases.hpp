@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "naive_adapter.hpp"
-#include "ruvllm/engine/simulated_world.hpp"
+#include "ruvllm/tasks/simulated_world.hpp"
 #include "ruvllm/simd/dispatch.hpp"
 
 namespace ruvllm::testing {

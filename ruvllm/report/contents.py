@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from ruvllm.report.ablation_section import ablation_section
-from ruvllm.report.benchmark_section import benchmark_section, lead_of
 from ruvllm.report.parts import Block, Figure, Report, Section
-from ruvllm.report.provenance_section import provenance_section
+from ruvllm.report.sections.ablation import ablation_section
+from ruvllm.report.sections.benchmark import benchmark_section, lead_of
+from ruvllm.report.sections.provenance import provenance_section
+from ruvllm.report.sections.simd import simd_section
+from ruvllm.report.sections.stream import stream_section
 from ruvllm.report.settings import find_settings
-from ruvllm.report.simd_section import simd_section
-from ruvllm.report.sources import Collection, Source
-from ruvllm.report.stream_section import stream_section
+from ruvllm.results.sources import Collection, Source
 
 __all__ = ["make_report"]
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ruvllm.models import MODELS
+from ruvllm.encoders.models import MODELS
 from ruvllm.report.parts import Figure, Report, Section, Table
-from ruvllm.report.provenance_section import command_of
-from ruvllm.report.sources import Source
+from ruvllm.report.sections.provenance import command_of
+from ruvllm.results.sources import Source
 from ruvllm.version import __version__
 
 __all__ = ["COMPARISON", "make_comparison", "make_leaderboard", "markdown_table"]

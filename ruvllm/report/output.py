@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ruvllm.files import write_atomically
+from ruvllm.files.atomic import write_atomically
 from ruvllm.report.parts import Report, Table
-from ruvllm.report.sources import Collection
-from ruvllm.table_layout import print_notes, print_table
+from ruvllm.report.screen import print_notes, print_table
+from ruvllm.results.sources import Collection
 
 __all__ = ["Targets", "missing_packages", "print_report", "write_report"]
 
@@ -98,7 +98,7 @@ def _write_csv(_: Report, collection: Collection, __: Targets, target: Path) -> 
 
 
 def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path) -> list[str]:
-    from ruvllm.json_layout import to_json
+    from ruvllm.files.json_layout import to_json
     from ruvllm.report.trimming import trimmed
 
     names = [Path(source.name).name for source in collection.sources]

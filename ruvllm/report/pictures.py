@@ -97,7 +97,7 @@ def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT) -> list[Path
     """Writes NAME.png and NAME.svg, with all panels, the title and the legend. Raises OSError."""
     import matplotlib
 
-    from ruvllm.files import write_atomically
+    from ruvllm.files.atomic import write_atomically
 
     settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "path"}
     with matplotlib.rc_context(settings):
@@ -114,7 +114,7 @@ def save_svg(figure: Figure, path: Path, theme: Theme, description: str) -> None
     """Writes the whole figure as SVG, with a description of where it comes from. Raises OSError."""
     import matplotlib
 
-    from ruvllm.files import write_atomically
+    from ruvllm.files.atomic import write_atomically
 
     settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "path"}
     with matplotlib.rc_context(settings):

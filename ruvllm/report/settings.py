@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruvllm.protocols import PROTOCOLS
-from ruvllm.report.sources import Source
+from ruvllm.learning.protocols import PROTOCOLS
+from ruvllm.results.sources import Source
 
 __all__ = ["Measured", "Setting", "find_settings", "option_of"]
 

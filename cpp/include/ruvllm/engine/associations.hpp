@@ -14,7 +14,7 @@
 #include "ruvllm/components/block_adapter.hpp"
 #include "ruvllm/components/episodic_memory.hpp"
 #include "ruvllm/engine/random_signs.hpp"
-#include "ruvllm/engine/task.hpp"
+#include "ruvllm/tasks/task.hpp"
 #include "ruvllm/numeric/random.hpp"
 
 namespace ruvllm {

@@ -16,7 +16,7 @@
 #include "ruvllm/components/multi_head_lora.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/engine/engine_config.hpp"
-#include "ruvllm/engine/task.hpp"
+#include "ruvllm/tasks/task.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
 
 namespace ruvllm {

@@ -16,7 +16,7 @@
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/pattern_learning.hpp"
 #include "ruvllm/engine/random_signs.hpp"
-#include "ruvllm/engine/task.hpp"
+#include "ruvllm/tasks/task.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
 #include "ruvllm/numeric/softmax.hpp"
 

@@ -1,0 +1,158 @@
+"""From a checkpoint's own `run` block to the cell that made it.
+
+Nothing that a file names is opened or imported: a model, a protocol and a profile are looked up by name, so that a file
+can ask for no more work than the command ruvllm-bench could; a corpus comes from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruvllm.benchmark.cell import Cell, run_arguments
+from ruvllm.benchmark.plan import Options, make_cell, protocol_of
+from ruvllm.checkpoints.schema import is_ours
+from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.models import MODELS, ModelProfile, find_models
+from ruvllm.encoders.registry import models_for
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import InvalidFileError, shown
+from ruvllm.learning.protocols import PROTOCOLS
+from ruvllm.learning.stream import STREAMS
+from ruvllm.workloads.code.functions import Corpus
+from ruvllm.workloads.code.task_types import CODE_TASKS
+from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.registry import DocstringInput, RealInput, code_input
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["CannotReplayError", "cell_of", "code_kind", "first_difference", "needed_input", "setting_difference"]
+
+Difference = tuple[str, Any, Any]
+"""Path of a field, what the file says, what it is here; MISSING where one of them has no such field."""
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
+MOST_RANK = 256
+PROFILES = ("quick", "standard", "full")
+
+
+class CannotReplayError(ValueError):
+    """A run that is not to be had here; the message is one line."""
+
+
+def needed_input(document: Mapping[str, object], encoder: Encoder | None = None) -> str | None:
+    """What its tasks came from: None for nothing, "code" a source tree, "jsonl" a file of tasks; `encoder` is the one
+    that it will be read with.
+
+    Raises as cell_of(): first, for to read a tree takes seconds.
+    """
+    if not is_ours(document):
+        return None
+    workload = JsonFields(document).fields("run").values.get("workload")
+    if workload not in ("code", "jsonl"):
+        return None
+    cell_of(document, DocstringInput(Corpus((), Path(), 0, 0, ""), encoder))
+    return str(workload)
+
+
+def code_kind(document: Mapping[str, object]) -> str:
+    """Which of CODE_TASKS a run on code was of. Raises CannotReplayError, InvalidFileError."""
+    return _choice(JsonFields(document).fields("run").fields("workloadDetails"), "kind", CODE_TASKS)
+
+
+def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
+    """The cell of a verified checkpoint; `given` is the input of a run on real input, or its source tree.
+
+    Raises CannotReplayError, InvalidFileError where the block is wrong.
+    """
+    if not is_ours(document):
+        raise CannotReplayError(
+            "has no run block, as the files of the original system: what made its numbers is not known"
+        )
+    run = JsonFields(document).fields("run")
+    workload, split = _choice(run, "workload", ("simulated", "code", "jsonl")), "file"
+    if workload != "simulated" and given is None:
+        needed = "corpus" if workload == "code" else "file of tasks"
+        raise CannotReplayError(f"is of the {workload} workload: it needs its {needed}")
+    if workload == "code":
+        details = run.fields("workloadDetails")
+        split, kind = _choice(details, "split", ("file", "function")), code_kind(document)
+        if isinstance(given, Corpus):
+            given = code_input(given, kind)
+    if isinstance(given, Corpus):
+        raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
+    try:
+        model = _model(run.text("model"), None if given is None else given.encoder)
+        fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
+    except InvalidFileError:
+        raise
+    except ValueError as error:
+        raise CannotReplayError(shown(str(error), 200)) from error
+    rank, seed = run.count("loraRank", least=1), run.count("seed")
+    if rank > min(MOST_RANK, model.embedding_dim) or seed >= 2**53:
+        raise CannotReplayError("run.loraRank must be at most 256, and run.seed below 2^53")
+    options = Options(
+        profile=_choice(run, "profile", PROFILES),
+        workload=workload,
+        split=split,
+        stream=_choice(run, "stream", STREAMS),
+        controls=run.values.get("controls") is not False,
+        rank=rank,
+        isa=isa,
+    )
+    made_from = None if workload == "simulated" else given
+    protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
+    return make_cell(options, protocol, model, seed, made_from, fold)
+
+
+def _model(name: str, encoder: Encoder | None) -> ModelProfile:
+    """One of the six, or the profile that a run with this encoder and no other model has. Raises ValueError."""
+    if encoder is not None and name not in {model.name for model in MODELS}:
+        (own,) = models_for(encoder, None)
+        if own.name == name:
+            return own
+    (model,) = find_models([name])
+    return model
+
+
+def setting_difference(document: Mapping[str, object], cell: Cell, workload: Workload) -> Difference | None:
+    """The first setting of the run block that is another one here, the package's version aside."""
+    stored = {k: v for k, v in JsonFields(document).fields("run").values.items() if k != "packageVersion"}
+    ours = {k: v for k, v in run_arguments(cell, workload).items() if k != "packageVersion"}
+    return first_difference(stored, ours, "run")
+
+
+def first_difference(stored: object, computed: object, path: str = "") -> Difference | None:
+    """Where two JSON values differ first, in the order of the stored one; None where they are equal."""
+    if isinstance(stored, Mapping) and isinstance(computed, Mapping):
+        for key in [*stored, *(key for key in computed if key not in stored)]:
+            inner = f"{path}.{shown(key)}" if path else shown(key)
+            found = first_difference(stored.get(key, MISSING), computed.get(key, MISSING), inner)
+            if found is not None:
+                return found
+        return None
+    if isinstance(stored, list) and isinstance(computed, list):
+        for i in range(max(len(stored), len(computed))):
+            left, right = (values[i] if i < len(values) else MISSING for values in (stored, computed))
+            found = first_difference(left, right, f"{path}[{i}]")
+            if found is not None:
+                return found
+        return None
+    return None if type(_plain(stored)) is type(_plain(computed)) and stored == computed else (path, stored, computed)
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _choice(fields: JsonFields, key: str, names: tuple[str, ...]) -> str:
+    name = fields.text(key)
+    if name not in names:
+        raise CannotReplayError(f"{fields.path(key)} must be {', '.join(names)}, not {shown(name)!r}")
+    return name

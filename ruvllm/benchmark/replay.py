@@ -1,0 +1,117 @@
+"""Run a checkpoint's own run again: a hash shows that a file is intact, a replay that its numbers are true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruvllm.benchmark.cell import Cell, checkpoint_content, measure_cell
+from ruvllm.benchmark.rebuild import MISSING, Difference, first_difference, setting_difference
+from ruvllm.checkpoints.hashes import UNHASHED_KEYS
+from ruvllm.checkpoints.writing import checkpoint_document
+from ruvllm.files.ecmascript import stringify
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import json_type, shown
+from ruvllm.learning.training import Progress
+from ruvllm.version import __version__
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "cost_line", "replay"]
+
+SAME, DIFFERENT, OTHER_INPUT, OTHER_VERSION = "same", "different", "other input", "other version"
+
+
+INPUT = {f"run.workloadDetails.{name}" for name in ("inputDigest", "transferDigest", "generator", "encoder", "kind")}
+"""Settings that say what the tasks were made from, and not how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of it."""
+
+    outcome: str
+    """SAME; DIFFERENT: a number of the file is not what its run gives; OTHER_INPUT: the tasks are not those of the
+    file, so that nothing can be said; OTHER_VERSION: another version made the file, and its numbers are others here."""
+    field: str | None = None
+    """The first field that differs, and below what it is in the file and here."""
+    stored: str | None = None
+    computed: str | None = None
+    epochs: int = 0
+    """Epochs that were run again, controls aside."""
+
+
+def cost_line(document: Mapping[str, object], cell: Cell) -> str:
+    """What a replay will take, before it begins."""
+    size = cell.plan.size
+    controls = ", once more under each of 3 controls" if cell.controls else ""
+    line = f"replaying {cell.label}: {size.epochs} epochs of {size.tasks_per_epoch} tasks{controls}"
+    unhashed = document.get("unhashed")
+    seconds = unhashed.get("seconds") if isinstance(unhashed, Mapping) else None
+    if isinstance(seconds, float) and 0 < seconds < 1e7:
+        line += f"; learning alone took {seconds:.1f} s when the file was made"
+    return line
+
+
+def replay(
+    document: Mapping[str, object],
+    cell: Cell,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Replay:
+    """Compare every hashed field of a verified checkpoint with a new run of its cell, from run_block.cell_of().
+
+    The settings come first: where one of them is another here, nothing is run.
+    """
+    workload = cell.build()
+    other_version = JsonFields(document).fields("run").values.get("packageVersion") != __version__
+    difference = setting_difference(document, cell, workload)
+    if difference is not None:
+        return _told(difference, _unlike(difference[0], other_version), 0)
+    return _compared(document, cell, workload, other_version, progress, cancelled)
+
+
+def _compared(
+    document: Mapping[str, object],
+    cell: Cell,
+    workload: Workload,
+    other_version: bool,
+    progress: Progress | None,
+    cancelled: Callable[[], bool],
+) -> Replay:
+    measured = measure_cell(cell, workload, progress, cancelled)
+    computed: dict[str, Any] = json.loads(
+        stringify(checkpoint_document(**checkpoint_content(cell, measured))), parse_int=float
+    )
+    ignored = {*UNHASHED_KEYS, *(() if "resumeHash" in document else ("resumeHash",))}
+    stored = {key: value for key, value in document.items() if key not in ignored}
+    computed = {key: value for key, value in computed.items() if key not in ignored}
+    difference = first_difference(_without_version(stored), _without_version(computed))
+    epochs = cell.plan.size.epochs
+    if difference is None:
+        return Replay(SAME, epochs=epochs)
+    return _told(difference, OTHER_VERSION if other_version else DIFFERENT, epochs)
+
+
+def _without_version(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "run": {key: value for key, value in document["run"].items() if key != "packageVersion"}}
+
+
+def _unlike(field: str, other_version: bool) -> str:
+    if field in INPUT or field.startswith("run.workloadDetails.tasks"):
+        return OTHER_INPUT
+    return OTHER_VERSION if other_version else DIFFERENT
+
+
+def _told(difference: Difference, outcome: str, epochs: int) -> Replay:
+    field, stored, computed = difference
+    return Replay(outcome, field, _text(stored), _text(computed), epochs)
+
+
+def _text(value: object) -> str:
+    if value is MISSING:
+        return "nothing"
+    if isinstance(value, dict | list):
+        return json_type(value)
+    return shown(stringify(value))

@@ -1,0 +1,42 @@
+"""All constants of the protocols side by side."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from operator import itemgetter
+
+from rich.console import Console
+
+from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.report.screen import print_table
+
+__all__ = ["print_protocols", "protocol_rows"]
+
+
+def print_protocols(console: Console) -> None:
+    """A row per constant, a column per protocol."""
+    headings, table = protocol_rows()
+    key, *others = [(heading, itemgetter(heading)) for heading in headings]
+    rows = [dict(zip(headings, row, strict=True)) for row in table]
+    print_table(console, "Protocols", key, [[column] for column in others], rows)
+
+
+def protocol_rows() -> tuple[list[str], list[list[str]]]:
+    """The headings, and the cells of each row."""
+    constants = [field.name for field in fields(Protocol) if field.name != "name"]
+    rows = [[name.replace("_", " "), *(_shown(p, name) for p in PROTOCOLS.values())] for name in constants]
+    return ["Constant", *PROTOCOLS], rows
+
+
+def _shown(protocol: Protocol, name: str) -> str:
+    value = getattr(protocol, name)
+    if isinstance(value, Size):
+        return f"{value.epochs} x {value.tasks_per_epoch}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return {"fixed_rank": "by size", "replays_per_epoch": "as tasks"}[name]
+    if isinstance(value, float):
+        return f"{value:.3g}" if value < 1000 else f"{value:g}"
+    named = getattr(value, "name", value)  # an enumeration of the core, or plain text
+    return str(named).lower().replace("_", " ").replace(" and ", " and\n")  # or v3 has no room in 80 columns

@@ -1,0 +1,150 @@
+"""Checkpoints in words, and as JSON: a summary, a list, two side by side, what came of a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ruvllm.benchmark.replay import DIFFERENT, OTHER_INPUT, SAME, Replay
+from ruvllm.checkpoints.hashes import STATE_KEYS
+from ruvllm.checkpoints.listing import Compared, Listed
+from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION
+from ruvllm.checkpoints.verifying import RESUME_MISSING, RESUME_NONE, RESUME_OK, VerifiedCheckpoint
+from ruvllm.files.json_reading import shown
+
+_RESUME_WORDS = {
+    RESUME_OK: "OK, is what resumeHash says; from it learning goes on",
+    RESUME_MISSING: "is not beside the checkpoint: learning cannot go on from it",
+}
+
+WHAT_A_HASH_SHOWS = (
+    "A hash that matches shows that what it covers is as it was when the hash was taken. It does not show that the "
+    "numbers are true, nor who wrote them: anyone can change a file and take its hashes anew."
+)
+
+
+def summary_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
+    """(label, text) pairs, safe for a terminal, in reading order."""
+    rows = [
+        ("model", shown(checkpoint.model_name)),
+        ("version", f"{checkpoint.version} (protocol {PROTOCOL_OF_VERSION[checkpoint.version]})"),
+        ("checkpoint", checkpoint.checkpoint_id),
+        ("created", checkpoint.timestamp),
+        ("adapter", _adapter(checkpoint)),
+        ("patterns", f"{checkpoint.shape.patterns}"),
+        (
+            "trajectories",
+            f"{checkpoint.trajectories}, {checkpoint.successes} successful, "
+            f"average quality {checkpoint.average_quality:.3f}",
+        ),
+        ("epochs", _epochs(checkpoint)),
+    ]
+    if checkpoint.frozen_resolve_rate is not None:
+        rows.append(("frozen start", f"resolve rate {checkpoint.frozen_resolve_rate:.1%}"))
+    return rows + _hash_rows(checkpoint)
+
+
+def summary_json(checkpoint: VerifiedCheckpoint) -> dict[str, object]:
+    """The same as a JSON object; rates are fractions."""
+    covered_by_run = None if checkpoint.run_hash is None else "all but uncovered; checkpointId is its first 16 digits"
+    return {
+        "version": checkpoint.version,
+        "modelName": checkpoint.model_name,
+        "checkpointId": checkpoint.checkpoint_id,
+        "timestamp": checkpoint.timestamp,
+        "rank": checkpoint.shape.rank,
+        "dimension": checkpoint.shape.dimension,
+        "heads": list(checkpoint.shape.heads),
+        "patterns": checkpoint.shape.patterns,
+        "trajectories": checkpoint.trajectories,
+        "successful": checkpoint.successes,
+        "avgQuality": checkpoint.average_quality,
+        "epochs": checkpoint.epochs,
+        "resolveRate": checkpoint.resolve_rate,
+        "confidence": checkpoint.confidence,
+        "frozenResolveRate": checkpoint.frozen_resolve_rate,
+        "stateHash": checkpoint.state_hash,
+        "runHash": checkpoint.run_hash,
+        "resume": checkpoint.resume,
+        "coveredByStateHash": list(STATE_KEYS),
+        "coveredByRunHash": covered_by_run,
+        "uncovered": list(checkpoint.uncovered),
+    }
+
+
+def _adapter(checkpoint: VerifiedCheckpoint) -> str:
+    size = f"rank {checkpoint.shape.rank} × {checkpoint.shape.dimension}"
+    if not checkpoint.shape.heads:
+        return size
+    names = ", ".join(shown(name, 40) for name in checkpoint.shape.heads[:8])
+    return f"{size}, {len(checkpoint.shape.heads)} heads: {names}{', …' if len(checkpoint.shape.heads) > 8 else ''}"
+
+
+def _epochs(checkpoint: VerifiedCheckpoint) -> str:
+    claims = [
+        f"{label} {value:.1%}"
+        for label, value in (("resolve rate", checkpoint.resolve_rate), ("confidence", checkpoint.confidence))
+        if value is not None
+    ]
+    return f"{checkpoint.epochs}" + (f"; the last: {', '.join(claims)}" if claims else "")
+
+
+def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
+    rows = [("stateHash", f"OK, covers {', '.join(STATE_KEYS)}")]
+    if checkpoint.run_hash is None:
+        rows.append(("runHash", "none, as in the files of the original system"))
+    else:
+        rows.append(("runHash", "OK, covers everything else but what follows; checkpointId is its first 16 digits"))
+    if checkpoint.resume != RESUME_NONE:
+        rows.append(("resume file", _RESUME_WORDS[checkpoint.resume]))
+    names = ", ".join(shown(name, 40) for name in checkpoint.uncovered[:32])
+    more = ", …" if len(checkpoint.uncovered) > 32 else ""
+    rows.append(("no hash", f"covers {names}{more}"))
+    return rows
+
+
+def list_rows(listed: Sequence[Listed], headless: bool) -> list[tuple[str, ...]]:
+    """Columns of the list, a line for each file."""
+    rows: list[tuple[str, ...]] = [] if headless else [("file", "model", "protocol", "id", "rate", "state")]
+    for item in listed:
+        c = item.checkpoint
+        if c is None:
+            rows.append((item.name, "-", "-", "-", "-", item.state))
+        else:
+            model, protocol = shown(c.model_name, 40), PROTOCOL_OF_VERSION[c.version]
+            rows.append((item.name, model, protocol, c.checkpoint_id, _rate(c.resolve_rate), item.state))
+    return rows
+
+
+def compared_rows(compared: Compared) -> list[tuple[str, ...]]:
+    """Columns of two checkpoints side by side."""
+    rates = ("frozen start", "resolve rate", "confidence")
+    rows: list[tuple[str, ...]] = [("", "A", "B")]
+    for name, *values in compared.rows:
+        rows.append((name, *(_rate(x) if name in rates else _value(x) for x in values)))
+    if compared.setting is not None:
+        field, a, b = compared.setting
+        rows.append((f"first other setting: {field}", a, b))
+    else:
+        rows.append(("settings", "the same", "the same"))
+    rows.append(("all that is hashed", *2 * ("the same" if compared.same else "differs",)))
+    return rows
+
+
+def replay_line(result: Replay) -> str:
+    """What came of a replay, in one line."""
+    where = f"{result.field} is {result.stored} in the file and {result.computed} here"
+    if result.outcome == SAME:
+        return f"same: every hashed number came out again, over {result.epochs} epochs"
+    if result.outcome == DIFFERENT:
+        return f"different: {where}; the file does not say what its run gives"
+    if result.outcome == OTHER_INPUT:
+        return f"other input: {where}; with other tasks nothing can be said about its numbers"
+    return f"other version: {where}; another version of ruvllm made the file"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _value(value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,107 @@
+"""Vectors of a user's encoder, kept on disk by what they were made from: the encoder's content and the text's.
+
+One folder per encoder, named by its digest; in it pairs of files, `<name>.keys` with 32 bytes for each text (SHA-256)
+and `<name>.rows` with as many rows of float32, little-endian. Files are added, never changed, and mapped, not read.
+Files that do not fit together are passed over: a cache can be lost at any moment, but must never be wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm.encoders.hashed import Encoder
+from ruvllm.files.atomic import write_atomically
+
+__all__ = ["CACHE_VARIABLE", "CachedEncoder", "cache_folder", "cached"]
+
+CACHE_VARIABLE = "RUVLLM_CACHE"
+KEY_BYTES = 32
+FORM = 1
+"""Raised when the same encoder and text begin to give other rows."""
+
+
+class DigestedEncoder(Encoder, Protocol):
+    """An encoder that knows what its vectors follow from."""
+
+    @property
+    def digest(self) -> str | None:
+        """Of everything that decides a vector; None where that cannot be known."""
+
+
+def cache_folder() -> Path:
+    """$RUVLLM_CACHE, else ruvllm in the user's folder for caches."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ruvllm"
+
+
+def cached(encoder: DigestedEncoder) -> Encoder:
+    """The encoder with its cache, or as it is where it has no digest."""
+    if encoder.digest is None:
+        return encoder
+    return CachedEncoder(encoder, cache_folder() / "embeddings")
+
+
+class CachedEncoder:
+    """Encodes what it has not seen before; may be used by several threads, and several programs at once."""
+
+    def __init__(self, encoder: DigestedEncoder, folder: Path) -> None:
+        self._encoder = encoder
+        self.name, self.dim = encoder.name, encoder.dim
+        self.parameters: int = getattr(encoder, "parameters", 0)
+        identity = f"{FORM} {encoder.dim} {encoder.digest}"
+        self.folder = folder / hashlib.sha256(identity.encode()).hexdigest()[:32]
+        self._rows: dict[bytes, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+        for keys in sorted(self.folder.glob("*.keys")) if self.folder.is_dir() else ():
+            self._map(keys)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (n, dim); those of new texts are kept. Raises what the encoder raises."""
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        with self._lock:
+            new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
+            if new:
+                self._keep(list(new), self._encoder.encode(list(new.values())))
+            rows = np.empty((len(texts), self.dim), dtype=np.float32)
+            for i, key in enumerate(keys):
+                rows[i] = self._rows[key]
+        return rows
+
+    def _keep(self, keys: list[bytes], rows: NDArray[np.float32]) -> None:
+        if rows.shape != (len(keys), self.dim) or rows.dtype != np.float32:
+            raise ValueError(
+                f"encoder {self.name!r} must give float32 ({len(keys)}, {self.dim}), not {rows.dtype} {rows.shape}"
+            )
+        self._rows.update(zip(keys, rows, strict=True))
+        joined = b"".join(keys)
+        name = hashlib.sha256(joined).hexdigest()[:32]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / f"{name}.rows", rows.astype("<f4").tobytes())
+            write_atomically(self.folder / f"{name}.keys", joined)  # last: rows without keys are not looked at
+        except OSError:
+            return  # a full disk makes it slower, not wrong
+        self._map(self.folder / f"{name}.keys")
+
+    def _map(self, path: Path) -> None:
+        """Rows of one pair of files, in place of those in memory."""
+        try:
+            keys = path.read_bytes()
+            n = len(keys) // KEY_BYTES
+            if n == 0 or path.with_suffix(".rows").stat().st_size != n * self.dim * 4:
+                return
+            rows = np.memmap(path.with_suffix(".rows"), dtype="<f4", mode="r", shape=(n, self.dim))
+        except (OSError, ValueError):
+            return
+        for i in range(n):
+            self._rows[keys[i * KEY_BYTES : (i + 1) * KEY_BYTES]] = rows[i]

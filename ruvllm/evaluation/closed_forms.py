@@ -1,0 +1,146 @@
+"""What needs no learning loop: mean removal, All-but-the-Top, ridge regression and CSLS, fitted on the same train part.
+
+They go through BLAS and LAPACK, whose last bits differ between machines: what comes of them is reported and never
+hashed. Constants are chosen among a few by MRR on the validation part.
+
+- mean removal: x - mean, queries and solutions each by the mean of their own kind
+- All-but-the-Top (Mu & Viswanath 2018): then without the k leading principal directions of both kinds together
+- ridge (+ identity): centred q -> q W, W = I + (Q'Q + lambda I)^-1 Q'(S - Q): regression towards the identity
+- CSLS: cosines of frozen vectors less a share of the solution's crowding among train queries, see retrieval.crowding()
+- ridge and CSLS: both, the train queries mapped as well
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm.evaluation.retrieval import CSLS_SHARES, Ranks, crowding, mean_reciprocal_rank, ranks_in_groups
+from ruvllm.workloads.rows import map_rows
+from ruvllm.workloads.workload import Retrieval, Vectors
+
+__all__ = ["CLOSED_FORMS", "closed_form_ranks"]
+
+CLOSED_FORMS = ("meanRemoval", "allButTheTop", "ridge", "csls", "ridgeCsls")
+DIRECTIONS = (1, 2, 3, 7)
+PENALTIES = (1.0, 3.0, 10.0, 30.0)
+MOST_PAIRS = 8_000
+"""Of the train part of a type: memory for more is not bounded by anything."""
+
+Rows = NDArray[np.float32]
+Map = Callable[[Rows], Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A closed form, fitted."""
+
+    of_query: Map
+    of_solution: Map
+    past: Rows | None = None
+    """Mapped train queries, among which solutions are crowded."""
+    shares: tuple[float, ...] = (0.0,)
+    """Of the crowding, to choose from."""
+
+    def ranks(self, question: Retrieval, isa: str) -> Iterator[Ranks]:
+        """With each of the shares."""
+        queries, solutions = map_rows(self.of_query, question.queries), map_rows(self.of_solution, question.solutions)
+        crowded = np.zeros(len(solutions), np.float32) if self.past is None else crowding(solutions, self.past, isa=isa)
+        for share in self.shares:
+            discount: Rows = np.float32(share) * crowded
+            yield ranks_in_groups(question, queries, solutions, isa, discount)
+
+
+def closed_form_ranks(
+    vectors: Vectors,
+    types: NDArray[np.uint8],
+    train: NDArray[np.uint32],
+    watched: Retrieval,
+    question: Retrieval,
+    isa: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Ranks]:
+    """Ranks (n,) of the question's right solutions under each of CLOSED_FORMS, fitted for each task type by itself.
+
+    `watched` is the question of the validation part, by which constants are chosen. `progress` hears of (fits done,
+    fits in all).
+    """
+    ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
+    kinds = np.unique(question.types)
+    for i, kind in enumerate(kinds.tolist()):
+        members = question.types == kind
+        seen, held, asked = train[types[train] == kind], watched.of_type(kind), question.of_type(kind)
+        if len(seen) < 2 or len(held.queries) < 2:  # nothing to fit on
+            frozen = ranks_in_groups(asked, asked.queries, asked.solutions, isa)
+            for of_form in ranks.values():
+                of_form[members] = frozen
+            continue
+        fits = _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]])
+        for j, (name, forms) in enumerate(fits):
+            progress(i * len(CLOSED_FORMS) + j, len(kinds) * len(CLOSED_FORMS))
+            ranks[name][members] = _best(forms, held, asked, isa)
+    progress(len(kinds) * len(CLOSED_FORMS), len(kinds) * len(CLOSED_FORMS))
+    return ranks
+
+
+def _best(forms: list[Form], watched: Retrieval, asked: Retrieval, isa: str) -> Ranks:
+    tried = [replace(form, shares=(share,)) for form in forms for share in form.shares]
+    best = 0
+    if len(tried) > 1:
+        best = int(np.argmax([mean_reciprocal_rank(ranks) for form in forms for ranks in form.ranks(watched, isa)]))
+    return next(tried[best].ranks(asked, isa))
+
+
+def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Form]]]:
+    """Each closed form with the choices for its constants, from train pairs (n, d)."""
+    q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
+    q, s = queries - q_mean, solutions - s_mean
+    yield "meanRemoval", [Form(_minus(q_mean), _minus(s_mean))]
+    top = _principal_directions(np.concatenate([q, s]), max(DIRECTIONS))
+    yield "allButTheTop", [Form(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
+    ridges = [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
+    yield "ridge", [Form(*maps) for maps in ridges]
+    yield "csls", [Form(_unchanged, _unchanged, queries, CSLS_SHARES)]
+    yield "ridgeCsls", [Form(*maps, maps[0](queries), CSLS_SHARES) for maps in ridges]
+
+
+def _unchanged(x: Rows) -> Rows:
+    return x
+
+
+def _minus(mean: Rows) -> Map:
+    return lambda x: x - mean
+
+
+def _without(mean: Rows, directions: Rows) -> Map:
+    def apply(x: Rows) -> Rows:
+        centred = x - mean
+        return _single(centred - (centred @ directions.T) @ directions)
+
+    return apply
+
+
+def _principal_directions(rows: Rows, k: int) -> Rows:
+    """The k leading ones (k, d), by orthogonal iteration: the spectrum's head is all that is needed."""
+    basis: NDArray[np.floating] = np.random.default_rng(0).standard_normal((rows.shape[1], k + 8), dtype=np.float32)
+    for _ in range(12):
+        basis = np.linalg.qr(rows.T @ (rows @ basis))[0]
+    _, _, directions = np.linalg.svd(rows @ basis, full_matrices=False)
+    return _single((basis @ directions.T).T[:k])
+
+
+def _ridge(mean: Rows, queries: Rows, targets: Rows, penalty: float) -> Map:
+    """In the dual where there are fewer pairs than dimensions: x + x Q' (Q Q' + lambda I)^-1 T."""
+    n, d = queries.shape
+    if n <= d:
+        dual = np.linalg.solve(queries @ queries.T + penalty * np.eye(n, dtype=np.float32), targets)
+        return lambda x: _single((x - mean) + ((x - mean) @ queries.T) @ dual)
+    primal = np.linalg.solve(queries.T @ queries + penalty * np.eye(d, dtype=np.float32), queries.T @ targets)
+    return lambda x: _single((x - mean) + (x - mean) @ primal)
+
+
+def _single(x: NDArray[np.floating]) -> Rows:
+    return np.ascontiguousarray(x, dtype=np.float32)

@@ -1,0 +1,95 @@
+"""Retrieval by what a run has learned: queries are adapted, and solutions that are near to every query set back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import LearningEngine
+from ruvllm.evaluation.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5
+from ruvllm.learning.training import RunPlan
+from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload
+
+__all__ = ["LearnedRetrieval", "figures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnedRetrieval:
+    """An engine that ranks."""
+
+    engine: LearningEngine
+    isa: str
+    neighbours: int
+    """Past queries among which a solution's crowding is found."""
+    shares: Mapping[int, float]
+    """Of the crowding, taken from the cosines of a type's solutions."""
+
+    @classmethod
+    def of_run(cls, engine: LearningEngine, workload: Workload, plan: RunPlan) -> LearnedRetrieval:
+        """For each type the share of the protocol's with the best MRR on the validation part, the first of equals; the
+        protocol's first where there is nothing to choose by."""
+        p, types = plan.protocol, np.unique(workload.types).tolist()
+        first = cls(engine, plan.isa, p.crowding_neighbours, dict.fromkeys(types, p.crowding_shares[0]))
+        if len(p.crowding_shares) == 1 or workload.watched is None:
+            return first
+        watched = workload.watched
+        adapted, crowded = first._adapted(watched), first._crowding(watched)
+        ranks = [
+            ranks_in_groups(watched, adapted, watched.solutions, plan.isa, np.float32(share) * crowded)
+            for share in p.crowding_shares
+        ]
+        shares = {}
+        for kind in types:
+            of_kind = watched.types == kind
+            scores = [mean_reciprocal_rank(found[of_kind]) if of_kind.any() else 0.0 for found in ranks]
+            shares[kind] = p.crowding_shares[int(np.argmax(scores))]
+        return replace(first, shares=shares)
+
+    def named_shares(self) -> dict[str, float]:
+        return {TASK_TYPES[kind]: share for kind, share in self.shares.items()}
+
+    def ranks(self, question: Retrieval | None) -> tuple[Ranks, Ranks] | None:
+        """Ranks among all solutions of a query's group, frozen and with what was learned; None without a question."""
+        if question is None:
+            return None
+        frozen = ranks_in_groups(question, question.queries, question.solutions, self.isa)
+        return frozen, self.learned_ranks(question)
+
+    def learned_ranks(self, question: Retrieval) -> Ranks:
+        discount = self._crowding(question)
+        for block in question.blocks():
+            discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
+        return ranks_in_groups(question, self._adapted(question), question.solutions, self.isa, discount)
+
+    def _adapted(self, question: Retrieval) -> NDArray[np.float32]:
+        return self.engine.adapt(question.queries, question.types)
+
+    def _crowding(self, question: Retrieval) -> NDArray[np.float32]:
+        """Of each solution (m,) among the past queries of its group's type."""
+        crowded = np.zeros(len(question.solutions), dtype=np.float32)
+        for block in question.blocks():
+            solutions = take_rows(question.solutions, block.candidates)
+            kind = _type_of(question, block)
+            crowded[block.candidates] = self.engine.crowding(solutions, kind, neighbours=self.neighbours)
+        return crowded
+
+
+def _type_of(question: Retrieval, block: RetrievalBlock) -> int:
+    """All queries of a group are of one type."""
+    return int(question.types[block.members[0]])
+
+
+def figures(ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
+    """Of frozen and learned ranks, as results files have them."""
+    frozen, learned = ranks
+    return {
+        "queries": len(frozen),
+        "recallAt1": {"frozen": recall_at_1(frozen), "learned": recall_at_1(learned)},
+        "recallAt5": {"frozen": recall_at_5(frozen), "learned": recall_at_5(learned)},
+        "mrr": {"frozen": mean_reciprocal_rank(frozen), "learned": mean_reciprocal_rank(learned)},
+    }

@@ -1,0 +1,129 @@
+"""Retrieval metrics: at which place does the right solution come among all of them?
+
+Metrics come per query as well, so that the gain of one model over another can be paired and bootstrapped.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm import _core
+from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.workload import Retrieval
+
+__all__ = [
+    "CSLS_SHARES",
+    "OF_RECIPROCAL_RANK",
+    "Ranks",
+    "crowding",
+    "hits_at_1",
+    "mean_reciprocal_rank",
+    "ranks_in_groups",
+    "recall_at_1",
+    "recall_at_5",
+    "reciprocal_ranks",
+    "retrieval_ranks",
+]
+
+CSLS_SHARES = (0.0, 0.15, 0.3, 0.5)
+"""Of the crowding, from which a validation part chooses."""
+
+OF_RECIPROCAL_RANK: dict[str, Callable[[float], float]] = {
+    "recallAt1": lambda r: float(r == 1.0),
+    "recallAt3": lambda r: float(r >= 1 / 3),
+    "recallAt5": lambda r: float(r >= 1 / 5),
+    "mrr": float,
+}
+"""What a query counts for in each metric, from 1 / rank."""
+
+Ranks = NDArray[np.int32]
+
+
+def retrieval_ranks(
+    queries: NDArray[np.float32],
+    solutions: NDArray[np.float32],
+    right: NDArray[np.int32],
+    *,
+    discount: NDArray[np.float32] | None = None,
+    isa: str = "auto",
+) -> Ranks:
+    """Rank (n,), from 1, of solution `right[i]` for query i among all solutions, by cosine.
+
+    `queries` (n, d) and `solutions` (m, d) are float32 and C-contiguous, `right` (n,) is int32. A wrong solution
+    as similar as the right one counts against it, and so does NaN. `discount` (m,), see crowding(), is taken from each
+    solution's cosines first. The same ranks on every instruction set.
+
+    Raises IndexError for an index outside [0, m), ValueError for shapes that do not fit, TypeError for other types.
+    """
+    return _core.retrieval_ranks(queries, solutions, right, discount=discount, isa=isa)
+
+
+def crowding(
+    solutions: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    *,
+    neighbours: int = 10,
+    isa: str = "auto",
+) -> NDArray[np.float32]:
+    """How near each solution (m, d) is to queries (n, d), float32 and C-contiguous.
+
+    (m,): its mean cosine with the `neighbours` queries nearest to it. A share of it taken from cosines is cross-domain
+    similarity local scaling (CSLS; Conneau et al. 2018, section 2.3, where it is one half): hubs, near to many queries
+    and right for few, come behind. Zeros without queries. The same on every instruction set.
+    """
+    return _core.crowding(solutions, queries, neighbours=neighbours, isa=isa)
+
+
+def ranks_in_groups(
+    question: Retrieval,
+    queries: NDArray[np.float32],
+    solutions: NDArray[np.float32],
+    isa: str = "auto",
+    discount: NDArray[np.float32] | None = None,
+) -> Ranks:
+    """Rank (n,) of each query's right solution among the solutions of its group.
+
+    `queries` (n, d) and `solutions` (m, d) stand in place of the question's own: as they are, or adapted. `discount`
+    (m,) is taken from the cosines of each solution.
+    """
+    ranks = np.empty(len(queries), dtype=np.int32)
+    for block in question.blocks():
+        asked, candidates = take_rows(queries, block.members), take_rows(solutions, block.candidates)
+        less = None if discount is None else discount[block.candidates]
+        ranks[block.members] = retrieval_ranks(asked, candidates, block.right, discount=less, isa=isa)
+    return ranks
+
+
+def hits_at_1(ranks: Ranks) -> NDArray[np.float64]:
+    """1.0 where the right solution came first, else 0.0, per query (n,)."""
+    hits: NDArray[np.float64] = (ranks == 1).astype(np.float64)
+    return hits
+
+
+def reciprocal_ranks(ranks: Ranks) -> NDArray[np.float64]:
+    """1 / rank, per query (n,)."""
+    reciprocals: NDArray[np.float64] = 1.0 / ranks.astype(np.float64)
+    return reciprocals
+
+
+def recall_at_1(ranks: Ranks) -> float:
+    """Share of queries whose right solution comes first, in [0, 1]. Raises ValueError for no ranks."""
+    return _mean(hits_at_1(ranks))
+
+
+def recall_at_5(ranks: Ranks) -> float:
+    """Share of queries whose right solution is among the first five, in [0, 1]. Raises ValueError for no ranks."""
+    return _mean((ranks <= 5).astype(np.float64))
+
+
+def mean_reciprocal_rank(ranks: Ranks) -> float:
+    """Mean of 1 / rank, in (0, 1]. Raises ValueError for no ranks."""
+    return _mean(reciprocal_ranks(ranks))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    if len(values) == 0:
+        raise ValueError("a retrieval metric needs at least 1 rank, not 0")
+    return math.fsum(values) / len(values)

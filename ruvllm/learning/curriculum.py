@@ -1,0 +1,92 @@
+"""Which task comes next: the train part, each task once before any comes again, ordered by difficulty on demand."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import Purpose, RandomStream
+from ruvllm.files.arrays import StateArrays, StateReader
+from ruvllm.learning.protocols import Protocol
+from ruvllm.learning.schedulers import CURRICULUM, DynamicDifficulty
+from ruvllm.learning.stream import EpochPlan
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["TaskOrder"]
+
+SPREAD = 0.15
+"""Half the width of the window around the adaptive difficulty."""
+MOST_DRAWS = 2**28
+"""Tasks handed out before a state that is still believed."""
+
+
+class TaskOrder:
+    """Hands out train tasks: types in turn, each time the unused task nearest to the difficulty asked for."""
+
+    def __init__(self, workload: Workload, protocol: Protocol, seed: int) -> None:
+        self.difficulty = DynamicDifficulty()
+        self._adaptive = protocol.adaptive_difficulty
+        self._stream = RandomStream(seed, Purpose.SCHEDULE)
+        self._count = 0
+        self._draws = 0
+        train = workload.parts.train
+        types = workload.types[train]
+        self._tasks = {int(t): train[types == t] for t in np.unique(types)}
+        self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in self._tasks.items()}
+        self._uses = {t: np.zeros(len(tasks)) for t, tasks in self._tasks.items()}
+
+    def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
+        """The next n tasks (n,) for an epoch."""
+        wanted = self._wanted(epoch.level, n)
+        tasks = np.empty(n, dtype=np.uint32)
+        for i in range(n):
+            kind = epoch.types[self._count % len(epoch.types)]
+            cost = np.abs(self._difficulties[kind] - wanted[i])
+            cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
+            chosen = cost.argmin()
+            self._uses[kind][chosen] += 1
+            tasks[i] = self._tasks[kind][chosen]
+            self._count += 1
+        return tasks
+
+    def _wanted(self, level: int | None, n: int) -> list[float]:
+        """The difficulties that the next n tasks should have."""
+        if level is None and not self._adaptive:
+            return [count % 10 / 10 for count in range(self._count, self._count + n)]
+        low, high = (0.0, 1.0) if level is None else CURRICULUM[level]
+        draws = self._stream.uniform(n).tolist()
+        self._draws += n
+        if not self._adaptive:
+            return [low + (high - low) * draw for draw in draws]
+        return [min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1))) for draw in draws]
+
+    def state(self) -> StateArrays:
+        """What the next tasks depend on."""
+        return {
+            "order.count": np.array([self._count], dtype=np.uint64),
+            "order.draws": np.array([self._draws], dtype=np.uint64),
+            "order.difficulty": np.array([self.difficulty.value]),
+            "order.recent": np.array(self.difficulty.recent, dtype=np.uint8),
+            **{f"order.uses.{kind}": uses.astype(np.uint32) for kind, uses in self._uses.items()},
+        }
+
+    def restore(self, state: StateReader) -> None:
+        """Goes on where another order of the same tasks was. Once, and before any task. Raises ValueError."""
+        count, draws = state.count("order.count"), state.count("order.draws")
+        value = state.number("order.difficulty")
+        recent = state.array("order.recent", np.uint8)
+        uses = {kind: state.array(f"order.uses.{kind}", np.uint32, len(old)) for kind, old in self._uses.items()}
+        if draws > count or sum(int(n.sum(dtype=np.uint64)) for n in uses.values()) != count:
+            raise ValueError(f"order.uses must add up to order.count, {count}, and order.draws be at most that")
+        if count > MOST_DRAWS:
+            raise ValueError(f"order.count must be at most {MOST_DRAWS}, not {count}")
+        if not self.difficulty.lowest <= value <= self.difficulty.highest:
+            raise ValueError(f"order.difficulty must be a difficulty, not {value}")
+        if len(recent) > 20:
+            raise ValueError(f"order.recent must have at most 20 results, not {len(recent)}")
+        self._stream.uniform(draws)
+        self._count, self._draws = count, draws
+        self._uses = {kind: n.astype(np.float64) for kind, n in uses.items()}
+        self.difficulty.value = value
+        self.difficulty.recent.clear()
+        self.difficulty.recent.extend(bool(x) for x in recent.tolist())

@@ -1,0 +1,186 @@
+"""What is kept of unfinished work, so that a run that was stopped goes on: a snapshot of each learning run after its
+last whole epoch, and the results of those that are done while others are not."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm.files.arrays import StateArrays, StateReader, state_digest
+from ruvllm.files.atomic import write_atomically
+from ruvllm.files.canonical import canonical_json
+from ruvllm.files.json_reading import read_regular_file
+from ruvllm.files.resume_file import read_arrays, to_safetensors
+
+__all__ = ["Snapshot", "SnapshotWriter", "Unfinished", "key_of"]
+
+FORMAT = 1
+"""Raised when a snapshot of the version before cannot be gone on from."""
+MOST_BYTES = 64 * 2**20
+
+History = list[dict[str, Any]]
+
+
+class Resumable(Protocol):
+    """A run between two epochs."""
+
+    history: History
+
+    def state(self) -> StateArrays: ...
+    def restore(self, state: StateArrays, history: History) -> None: ...
+
+
+def key_of(everything: Mapping[str, Any]) -> str:
+    """The name of a run's files: 32 hex digits over all that can change its result."""
+    return hashlib.sha256(canonical_json({"format": FORMAT, **everything})).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where one run's progress is kept."""
+
+    path: Path
+    wanted: bool
+    """Whether to go on from what is there."""
+
+    def load(self) -> tuple[StateArrays, History, float] | None:
+        """State, history and seconds; None where there are none, none are wanted, or the file is broken."""
+        if not self.wanted or not self.path.exists():
+            return None
+        try:
+            reader = StateReader(read_arrays(self.path))
+            history = reader.array("snapshot.history", np.uint8).tobytes()
+            seconds, digest = reader.number("snapshot.seconds"), reader.array("snapshot.digest", np.uint8, 32).tobytes()
+        except ValueError:
+            return None
+        state = reader.under("")
+        return (state, json.loads(history), seconds) if _digest(state, history) == digest else None
+
+    def save(self, state: StateArrays, history: History, seconds: float) -> None:
+        """Keeps the progress in place of the one before, which is there until this one is whole. Raises OSError."""
+        text = json.dumps(history, allow_nan=False).encode()
+        extra = {
+            "snapshot.history": np.frombuffer(text, dtype=np.uint8),
+            "snapshot.seconds": np.array([seconds]),
+            "snapshot.digest": np.frombuffer(_digest(state, text), dtype=np.uint8),
+        }
+        write_atomically(self.path, to_safetensors({**state, **extra}))
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+class SnapshotWriter:
+    """Saves a run's epochs, each while the next one runs: to reach the disk takes a good part of an epoch.
+
+    Arrays that are still those of the new run are left out. A context manager; leaving it waits for the disk.
+    """
+
+    def __init__(self, snapshot: Snapshot | None, run: Resumable) -> None:
+        self._snapshot = snapshot
+        self._run = run
+        self._new = run.state() if snapshot is not None else {}
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._writing: tuple[Future[None], Callable[[], None]] | None = None
+
+    def resume(self) -> float:
+        """Puts what was saved into the run, which is new; returns the seconds that it took, 0 where there is nothing.
+
+        Raises ValueError for a snapshot that is whole, but not of such a run.
+        """
+        if self._snapshot is None or (saved := self._snapshot.load()) is None:
+            return 0.0
+        state, history, seconds = saved
+        try:
+            self._run.restore({**self._new, **state}, history)
+        except ValueError as error:
+            raise ValueError(
+                f"cannot go on from {self._snapshot.path}: {error}; without --resume it is not read"
+            ) from error
+        return seconds
+
+    def save(self, seconds: float, then: Callable[[], None], *, last: bool) -> None:
+        """After an epoch; `then` is called here, in this call or the next, once its snapshot is on disk.
+
+        Without a snapshot it is called at once. The last epoch's is waited for. Raises the OSError of the writing.
+        """
+        if self._snapshot is None:
+            return then()
+        self._wait()
+        state = {n: a for n, a in self._run.state().items() if not _same(a, self._new.get(n))}
+        self._writing = self._pool.submit(self._snapshot.save, state, list(self._run.history), seconds), then
+        if last:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            (writing, then), self._writing = self._writing, None
+            writing.result()
+            then()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+
+
+class Unfinished:
+    """A folder of unfinished work. Files are named by key_of(): what is not the same run has another name."""
+
+    def __init__(self, folder: Path, resume: bool) -> None:
+        self.folder = folder
+        self.wanted = resume
+        self._done: set[Path] = set()
+
+    def snapshot(self, key: str) -> Snapshot:
+        return Snapshot(self.folder / f"{key}.safetensors", self.wanted)
+
+    def result(self, key: str) -> dict[str, Any] | None:
+        """What keep_result() kept, where it is wanted, there and whole."""
+        if not self.wanted:
+            return None
+        try:
+            kept = json.loads(read_regular_file(self._result(key), MOST_BYTES))
+            result: dict[str, Any] = kept["result"]
+            return result if kept["sha256"] == _text_digest(result) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep_result(self, key: str, result: dict[str, Any]) -> None:
+        """Keeps the result of a run that is done, until forget_results(). Raises OSError."""
+        path = self._result(key)
+        text = json.dumps({"sha256": _text_digest(result), "result": result}, allow_nan=False)
+        write_atomically(path, text.encode())
+        self._done.add(path)
+
+    def forget_results(self) -> None:
+        """Removes the results that were kept: all of them are in the results file now."""
+        for path in self._done:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _result(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+
+def _same(array: NDArray[Any], other: NDArray[Any] | None) -> bool:
+    return other is not None and array.size == other.size and array.tobytes() == other.tobytes()
+
+
+def _digest(state: StateArrays, history: bytes) -> bytes:
+    return hashlib.sha256(state_digest(state).encode() + history).digest()
+
+
+def _text_digest(result: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(result, allow_nan=False).encode()).hexdigest()

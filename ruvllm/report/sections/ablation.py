@@ -1,0 +1,97 @@
+"""What each component brings: bars with intervals, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from ruvllm.report.drawing import Bar, draw_bars
+from ruvllm.report.parts import Figure, Panel, Section, Table, slug
+from ruvllm.report.wording import listed, percent, points_with
+from ruvllm.results.sources import Source
+
+__all__ = ["ablation_section", "ablation_table"]
+
+MEASURES: tuple[tuple[str, str, float], ...] = (
+    ("resolveRate", "Resolve rate, points", 100.0),
+    ("tasksTo90", "Training tasks to 90%", 1.0),
+    ("ece", "ECE, points", 100.0),
+)
+NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "tasks to 90%", "ece": "ECE"}
+EXPLAINED = (
+    "Without the component minus the full system: same tasks and seeds, mean over models, 95% interval by Student's t "
+    "over seeds, not adjusted for their number. Tasks to 90%: training tasks until 90% of the test tasks are resolved; "
+    "a run that never gets there counts with all its tasks."
+)
+
+
+def ablation_section(source: Source) -> Section:
+    document = source.document
+    seeds = [int(seed) for seed in document["seeds"]]
+    full = document["full"]
+    title = f"Ablation of {document['protocol']}, {document['workload']} workload"
+    return Section(
+        title,
+        (
+            f"Each component off in turn, over {_count(len(document['models']), 'model')} and seeds {seeds[0]} to "
+            f"{seeds[-1]}. The full system: resolve rate {percent(full['resolveRate'])}, {full['tasksTo90']:.0f} tasks "
+            f"to 90%, ECE {full['ece']:.3f}.",
+            _figure(document, title),
+            ablation_table(document),
+        ),
+    )
+
+
+def ablation_table(document: dict[str, Any]) -> Table:
+    retrieval = ("Recall@1, points",) if "recallAt1" in document["full"] else ()
+    columns = (
+        *("Without", "Instead", "Resolve rate, points"),
+        *retrieval,
+        *("Tasks to 90%", "ECE, points", "Reached 90%", "Effect on"),
+    )
+    rows = tuple(
+        (
+            component["name"],
+            component["without"],
+            _difference(component, "resolveRate"),
+            *([_difference(component, "recallAt1")] if retrieval else []),
+            _difference(component, "tasksTo90", 0, 1),
+            _difference(component, "ece"),
+            f"{component['reached90']['runs']:.0f}/{component['reached90']['of']:.0f}",
+            ", ".join(NAMES.get(name, name) for name in component["effectOn"]) or "none",
+        )
+        for component in document["components"]
+    )
+    return Table("Differences to the full system", columns, rows, EXPLAINED)
+
+
+def _difference(component: dict[str, Any], measure: str, digits: int = 1, factor: float = 100) -> str:
+    found = component["overall"][measure]
+    return points_with(found["difference"], found["ci95"], digits, factor)
+
+
+def _figure(document: dict[str, Any], title: str) -> Figure:
+    panels = []
+    for measure, label, factor in MEASURES:
+        bars = [_bar(component, measure, factor) for component in document["components"]]
+        most = sorted((bar for bar in bars if bar.marked), key=lambda bar: -abs(bar.value))[:3]
+        said = listed([f"{bar.name} {bar.value:+.1f}" for bar in most]) if most else "none"
+        panels.append(Panel(label, f"Largest effects: {said}.", partial(_draw, bars=bars)))
+    height = 0.7 + 0.2 * len(document["components"])
+    note = "Full bars: the interval leaves out 0. Hollow bars: no effect shown."
+    return Figure(slug(title), "What is lost without each component", tuple(panels), (), note, height)
+
+
+def _bar(component: dict[str, Any], measure: str, factor: float) -> Bar:
+    found = component["overall"][measure]
+    low, high = found["ci95"]
+    return Bar(component["name"], factor * found["difference"], (factor * low, factor * high), low > 0 or high < 0)
+
+
+def _draw(axes: Any, *, bars: Sequence[Bar]) -> None:
+    draw_bars(axes, bars, x_label="")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,226 @@
+"""Figures of how models learn: improvement over training, reliability, task types, schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ruvllm.evaluation.statistics import mean, student_t_interval, wilson_interval
+from ruvllm.report.drawing import Line, draw_lines, draw_matrix, draw_reliability
+from ruvllm.report.parts import Block, Figure, Panel, Series, slug
+from ruvllm.report.settings import Entry, Measured, Setting
+from ruvllm.report.wording import percent, short, words
+from ruvllm.results.published import REPORT
+
+__all__ = ["confusion_figure", "learning_figures", "reliability_figure", "schedule_figure"]
+
+TASKS = "Training tasks"
+FEWEST = 10
+"""Test tasks of a bin that a reliability diagram shows: the share right among fewer says little."""
+Interval = tuple[float, float]
+
+
+def learning_figures(setting: Setting) -> list[Block]:
+    """Test resolve rate and confidence over training: a panel per model, a line per protocol, with intervals."""
+    return [
+        *_learning(setting, "resolveRate", "Improvement: test resolve rate over training"),
+        *_learning(setting, "confidence", "Confidence over training"),
+    ]
+
+
+def _learning(setting: Setting, measure: str, title: str) -> list[Block]:
+    panels = []
+    for model in setting.models:
+        lines, said = [], []
+        for number, protocol in enumerate(setting.protocols):
+            measured = setting.measured.get((protocol, model))
+            line = None if measured is None else _line(measured, measure, number)
+            if line is not None:
+                lines.append(line)
+                said.append(f"{protocol} from {percent(line.y[0])} to {percent(line.y[-1])}")
+        if lines:
+            target = None
+            if measure == "confidence" and setting.workload == "simulated" and "v3" in setting.protocols:
+                target = REPORT[model].v3_confidence if model in REPORT else None
+            panels.append(Panel(model, f"{words(measure).capitalize()}: {'; '.join(said)}.",
+                                partial(_draw_learning, lines=lines, target=target)))  # fmt: skip
+    if not panels:
+        return []
+    several = any(line.runs > 1 for line in setting.measured.values())
+    band = "95% interval over runs (Student's t)" if several else "95% interval over test tasks (Wilson)"
+    note = f"On the test split, engine frozen, temperature 1. Shaded: {band}."
+    if measure == "confidence":
+        note = "Mean probability given to the chosen answer, on the test split."
+        if setting.workload == "simulated" and "v3" in setting.protocols:
+            note += " Dotted: the report's final v3 confidence, to which the models are calibrated."
+    series = tuple(Series(protocol, number) for number, protocol in enumerate(setting.protocols))
+    return [Figure(_name(setting, words(measure)), title, tuple(panels), series, note)]
+
+
+def _draw_learning(axes: Any, *, lines: Sequence[Line], target: float | None) -> None:
+    draw_lines(axes, lines, x_label=TASKS, target=target)
+
+
+def _line(measured: Measured, measure: str, style: int) -> Line | None:
+    """Means over runs at the start and after each epoch; None where the file keeps no history."""
+    entries = [entry for entry in measured.entries if entry.get("history")]
+    if not entries:
+        return None
+    epochs = min(len(entry["history"]) for entry in entries)
+    curves = [
+        [entry["initial"][measure], *(epoch["test"][measure] for epoch in entry["history"][:epochs])]
+        for entry in entries
+    ]
+    points = list(zip(*curves, strict=True))
+    tasks = int(entries[0]["tasksPerEpoch"])
+    band: list[Interval] | None = None
+    if len(curves) > 1:
+        band = [_clipped(student_t_interval(point)) for point in points]
+    elif measure == "resolveRate" and (n := _test_tasks(entries[0])):
+        band = [wilson_interval(round(point[0] * n), n) for point in points]
+    return Line([tasks * i for i in range(epochs + 1)], [mean(point) for point in points], band, style)
+
+
+def _clipped(interval: Interval) -> Interval:
+    return max(0.0, interval[0]), min(1.0, interval[1])
+
+
+def _test_tasks(entry: Entry) -> int:
+    bins = entry.get("reliability")
+    return 0 if bins is None else round(sum(each["count"] for each in bins["final"]))
+
+
+def reliability_figure(setting: Setting) -> list[Block]:
+    """Confidence against the share that is right: the frozen start and the end of each protocol."""
+    panels = []
+    for model in setting.models:
+        found = [setting.measured[p, model] for p in setting.protocols if (p, model) in setting.measured]
+        start = _bins(found[0].entries, "initial")
+        points = [(0, start)] + [(1 + setting.protocols.index(m.summary["protocol"]), _bins(m.entries, "final"))
+                                 for m in found]  # fmt: skip
+        if any(bins for _, bins in points):
+            panels.append(Panel(model, _reliability_words(setting, points),
+                                partial(_draw_reliability, points=points)))  # fmt: skip
+    if not panels:
+        return []
+    series = (Series("frozen start", 0), *(Series(f"after {p}", 1 + i) for i, p in enumerate(setting.protocols)))
+    note = (
+        f"Test tasks in ten bins of confidence, those with at least {FEWEST}; the larger a mark, the more tasks. On "
+        "the dotted line confidence is what it says; above it the model is more often right than it claims."
+    )
+    return [Figure(_name(setting, "reliability"), "Reliability: can confidence be trusted?", tuple(panels), series,
+                   note, height=3.0)]  # fmt: skip
+
+
+def _draw_reliability(axes: Any, *, points: Sequence[tuple[int, list[tuple[float, float, float]]]]) -> None:
+    draw_reliability(axes, points)
+
+
+def _bins(entries: Sequence[Entry], when: str) -> list[tuple[float, float, float]]:
+    """(confidence, share right, count) of the bins that have tasks, all runs together."""
+    sums: dict[int, list[float]] = {}
+    for entry in entries:
+        for place, each in enumerate(entry["reliability"][when] if "reliability" in entry else []):
+            if each["count"] and each["confidence"] is not None and each["accuracy"] is not None:
+                total = sums.setdefault(place, [0.0, 0.0, 0.0])
+                total[0] += each["confidence"] * each["count"]
+                total[1] += each["accuracy"] * each["count"]
+                total[2] += each["count"]
+    return [(c / n, a / n, n) for _, (c, a, n) in sorted(sums.items()) if n >= FEWEST]
+
+
+def _reliability_words(setting: Setting, points: Sequence[tuple[int, list[tuple[float, float, float]]]]) -> str:
+    said = []
+    for number, bins in points:
+        total = sum(n for _, _, n in bins)
+        if total:
+            confidence = sum(c * n for c, _, n in bins) / total
+            right = sum(a * n for _, a, n in bins) / total
+            name = "frozen start" if number == 0 else f"after {setting.protocols[number - 1]}"
+            said.append(f"{name}: confidence {percent(confidence)}, right {percent(right)}")
+    return f"Reliability diagram. {'; '.join(said)}."
+
+
+def confusion_figure(setting: Setting) -> list[Block]:
+    """Resolve rate of each task type after each protocol: where are models still confused?"""
+    kinds = list(dict.fromkeys(kind for m in setting.measured.values() for entry in m.entries
+                               for kind in entry.get("taskTypeAccuracy", {})))  # fmt: skip
+    if len(kinds) < 2:
+        return []
+    panels = []
+    for protocol in setting.protocols:
+        rows = setting.rows(protocol)
+        values = [[_type_rate(row, kind) for kind in kinds] for row in rows]
+        known = [(value, row.summary["model"], kind) for row, own in zip(rows, values, strict=True)
+                 for value, kind in zip(own, kinds, strict=True) if value is not None]  # fmt: skip
+        if known:
+            low = min(known)
+            panels.append(Panel(f"After {protocol}", f"Resolve rate by model and task type; the lowest is "
+                                f"{percent(low[0])}, {low[1]} on {words(low[2])}.",
+                                partial(_draw_types, rows=[row.summary["model"] for row in rows],
+                                        columns=[short(kind) for kind in kinds],
+                                        values=values)))  # fmt: skip
+    note = "Test resolve rate in percent, mean over runs, at the end."
+    height = 0.75 + 0.32 * max(len(setting.rows(protocol)) for protocol in setting.protocols)
+    return [Figure(_name(setting, "task types"), "Confusion by task type", tuple(panels), (), note,
+                   height=max(1.7, height))] if panels else []  # fmt: skip
+
+
+def _draw_types(axes: Any, *, rows: list[str], columns: list[str], values: list[list[float | None]]) -> None:
+    draw_matrix(axes, rows, columns, values)
+
+
+def _type_rate(row: Measured, kind: str) -> float | None:
+    rates = [entry["taskTypeAccuracy"][kind] for entry in row.entries if kind in entry.get("taskTypeAccuracy", {})]
+    return mean(rates) if rates else None
+
+
+def schedule_figure(setting: Setting) -> list[Block]:
+    """What the schedulers did: difficulty (DDA) and learning rate, mean over models and runs with their range."""
+    panels = []
+    measures: tuple[tuple[str, str, float, Callable[[float], str]], ...] = (
+        ("dynamicDifficulty", "Difficulty that DDA asks for", 1.0, lambda value: f"{value:.2f}"),
+        ("learningRate", "Learning rate, thousandths", 1000.0, lambda value: f"{value:.2f}"),
+    )
+    for key, title, factor, text in measures:
+        lines, said = [], []
+        for number, protocol in enumerate(setting.protocols):
+            line = _range_line(setting.rows(protocol), key, factor, number)
+            if line is not None and not (key == "dynamicDifficulty" and protocol != "v3"):
+                lines.append(line)
+                said.append(f"{protocol} from {text(line.y[0])} to {text(line.y[-1])}")
+        if lines:
+            panels.append(Panel(title, f"{'; '.join(said)}.", partial(_draw_schedule, lines=lines)))
+    if not panels:
+        return []
+    note = (
+        "After each epoch, mean over models and runs; shaded: their whole range. DDA (dynamic difficulty adjustment) "
+        "is part of v3."
+    )
+    series = tuple(Series(protocol, number) for number, protocol in enumerate(setting.protocols))
+    return [Figure(_name(setting, "schedules"), "Difficulty and learning rate", tuple(panels), series, note)]
+
+
+def _draw_schedule(axes: Any, *, lines: Sequence[Line]) -> None:
+    draw_lines(axes, lines, x_label=TASKS, percent=False)
+    axes.set_ylim(bottom=0)
+
+
+def _range_line(rows: Sequence[Measured], key: str, factor: float, style: int) -> Line | None:
+    entries = [entry for row in rows for entry in row.entries if entry.get("history")]
+    curves = [[factor * epoch[key] for epoch in entry["history"] if key in epoch] for entry in entries]
+    curves = [curve for curve in curves if curve]
+    if not curves:
+        return None
+    points = list(zip(*curves, strict=False))
+    tasks = int(entries[0]["tasksPerEpoch"])
+    return Line([tasks * (i + 1) for i in range(len(points))], [mean(point) for point in points],
+                [(min(point), max(point)) for point in points], style)  # fmt: skip
+
+
+def _name(setting: Setting, what: str) -> str:
+    """Of the picture's file."""
+    parts = [setting.workload, setting.tasks, setting.split, setting.size.removeprefix("profile "),
+             f"{setting.folds} folds" if setting.folds else "", what]  # fmt: skip
+    return slug(" ".join(part for part in parts if part))

@@ -1,0 +1,84 @@
+"""Where every number comes from, and how to get it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ruvllm.report.parts import Block, Section, Table
+from ruvllm.results.sources import Source
+
+__all__ = ["command_of", "provenance_section"]
+
+REPLAY = (
+    "To replay a file: install the version that it names, run its command again, and compare. Everything but times, "
+    "dates, host and paths must come out the same on any CPU: `ruvllm-report compare OLD.json NEW.json` pairs the "
+    "tasks, and each run's two hashes must be the ones below. A hash shows that a file is intact; running it again "
+    "shows that its numbers are true: `ruvllm-verify --replay FILE` does that for a checkpoint, and names the first "
+    "number that is another one."
+)
+COVERED = (
+    "The first 16 of 64 digits. stateHash covers what was learned (adapter, EWC, patterns), runHash everything "
+    "deterministic, metrics included; a run's checkpoint has the first 16 digits of its runHash in its name."
+)
+
+
+def provenance_section(sources: Sequence[Source]) -> Section:
+    names = _short_names(sources)
+    blocks: list[Block] = [REPLAY, _files(sources, names)]
+    hashes = _hashes(sources, names)
+    if hashes.rows:
+        blocks.append(hashes)
+    return Section("Provenance", tuple(blocks))
+
+
+def _short_names(sources: Sequence[Source]) -> dict[str, str]:
+    """Of the files, without their folders where no two are alike: a page is read elsewhere."""
+    short = {source.name: Path(source.name).name for source in sources}
+    return short if len(set(short.values())) == len(short) else {name: name for name in short}
+
+
+def _files(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
+    rows = tuple(
+        (
+            names[source.name],
+            source.kind,
+            source.version,
+            source.created,
+            str(host.get("isa", "")),
+            str(host.get("compiler", "")),
+            f"Python {host.get('python', '?')}, {host.get('system', '?')} {host.get('machine', '')}".strip(),
+            command_of(source),
+            source.digest[:16],
+        )
+        for source in sources
+        for host in [source.document.get("host", {})]
+    )
+    columns = ("File", "Kind", "Version", "Created", "ISA", "Compiler", "Host", "Command", "SHA-256 of the file")
+    return Table("Files", columns, rows, "The last column has the first 16 of 64 digits.")
+
+
+def _hashes(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
+    rows = []
+    for source in sources:
+        if source.kind != "benchmark":
+            continue
+        for entry in source.document["results"]:
+            if "runHash" not in entry:
+                continue
+            fold = "" if entry.get("fold") is None else f", fold {entry['fold']:g}"
+            rows.append((
+                f"{entry['model']} {entry['protocol']}",
+                f"{entry['seed']:.0f}{fold}",
+                entry.get("stateHash", "")[:16],
+                entry["runHash"][:16],
+                names[source.name],
+            ))  # fmt: skip
+    return Table("Hashes of the runs", ("Run", "Seed", "stateHash", "runHash", "File"), tuple(rows), COVERED,
+                 folded=True)  # fmt: skip
+
+
+def command_of(source: Source) -> str:
+    """The exact command, as a shell takes it."""
+    return shlex.join(source.document["command"])

@@ -1,0 +1,149 @@
+"""Candidates of tasks over texts: near ones in proportion to difficulty, and none that length or position gives away.
+
+A task's own wrong answers come first. Others are drawn from a window of solutions of similar length, in which the right
+one lies anywhere: neither the longest, nor the shortest, nor the middle one is more often right than another. Hard ones
+are the most similar to the right *solution* in that window: see code_candidates.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import Purpose, RandomStream, hardest
+from ruvllm.workloads.tasks import TextTask
+
+__all__ = ["CandidateTable", "TooFewSolutionsError"]
+
+WINDOW = 32
+"""Solutions of similar length that distractors are drawn from."""
+BLOCK = 8192
+"""Tasks whose solutions are copied at once."""
+
+FloatRows = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+
+class TooFewSolutionsError(ValueError):
+    """A task has too few candidates."""
+
+
+class CandidateTable:
+    """Candidates (n, M) of n tasks as rows of `solutions`, and where the right one is.
+
+    Rows 0 to n - 1 of `solutions` are the right solutions of the tasks; the own wrong answers of task i are
+    `own_rows[i]`. `bodies` (n,) is a number for each different solution text.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[TextTask],
+        solutions: FloatRows,
+        own_rows: Sequence[range],
+        bodies: Indices,
+        difficulty: NDArray[np.float64],
+        *,
+        n_candidates: int,
+        seed: int,
+    ) -> None:
+        self.rows = np.empty((len(tasks), n_candidates), dtype=np.int32)
+        self.right = np.empty(len(tasks), dtype=np.int32)
+        self._tasks, self._solutions, self._own_rows, self._bodies = tasks, solutions, own_rows, bodies
+        self._lengths = np.array([len(task.solution) for task in tasks])
+        self._difficulty, self._m, self._seed = difficulty, n_candidates, seed
+
+    def fill(self, members: Indices) -> None:
+        """Draws for the tasks of one part (k,), ascending; what is drawn depends on the seed, the task and the part.
+
+        Where the pool has too few different solutions, others of the type fill up, then others of the part. Raises
+        TooFewSolutionsError where the part has too few.
+        """
+        by_type: dict[int, dict[str, list[int]]] = {}
+        for i in members.tolist():
+            by_type.setdefault(self._tasks[i].type, {}).setdefault(self._tasks[i].pool, []).append(i)
+        for pools in by_type.values():
+            of_type = np.array(sorted(i for pool in pools.values() for i in pool))
+            for pool in pools.values():
+                self._fill_pool(np.array(pool), (of_type, members))
+
+    def _fill_pool(self, members: Indices, others: Sequence[Indices]) -> None:
+        """Each of `others` fills up where those before it are too few."""
+        wanted = [i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1]
+        drawn = dict(zip(wanted, self._windows(np.array(wanted), members, others), strict=True)) if wanted else {}
+        for i in members.tolist():
+            hard_first, order = self._own(i), RandomStream(self._seed, Purpose.DATASET, i + 1, 1)
+            missing = self._m - 1 - len(hard_first)
+            wrong = [*hard_first, *self._mixed(i, drawn[i], missing)] if missing else hard_first
+            places = order.permutation(self._m)
+            self.rows[i] = np.array([i, *wrong])[places]
+            self.right[i] = int(np.flatnonzero(places == 0)[0])
+
+    def _own(self, i: int) -> list[int]:
+        """The task's own wrong answers; of too many, hard and random ones in the mix of its difficulty."""
+        rows = np.array(self._own_rows[i], dtype=np.int32)
+        if len(rows) <= self._m - 1:
+            return [int(row) for row in rows]
+        shuffled = rows[RandomStream(self._seed, Purpose.DATASET, i + 1, 2).permutation(len(rows))]
+        right = np.ascontiguousarray(self._solutions[i : i + 1])
+        places = np.arange(len(rows), dtype=np.int32)[None, :]
+        ordered = hardest(right, np.ascontiguousarray(self._solutions[shuffled]), places)[0]
+        return self._mixed(i, (shuffled, shuffled[ordered]), self._m - 1)
+
+    def _mixed(self, i: int, drawn: tuple[NDArray[np.int32], NDArray[np.int32]], n: int) -> list[int]:
+        """n of the drawn ones (in random order, hardest first): so many of the hardest as the difficulty asks for."""
+        pool, ordered = drawn
+        n_hard = int(self._difficulty[i] * n + 0.5)
+        hard = ordered[:n_hard]
+        easy = pool[~np.isin(pool, hard)][: n - n_hard]
+        return [int(row) for row in (*hard, *easy)]
+
+    def _windows(
+        self, wanted: Indices, members: Indices, others: Sequence[Indices]
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """For each wanted task other solutions of similar length, in random order and hardest first."""
+        different, rest = self._different(members), [self._different(group) for group in others]
+        size = min(WINDOW, len(different)) - 1
+        fill = max(0, self._m - 1 - size)
+        if size + fill > len(rest[-1]) - 1:
+            raise TooFewSolutionsError(
+                f"{self._m} candidates need as many different solutions in each part, not {len(rest[-1])}"
+            )
+        place = {int(self._bodies[j]): p for p, j in enumerate(different.tolist())}
+        pools = np.empty((len(wanted), size + fill), dtype=np.int32)
+        for row, i in enumerate(wanted.tolist()):
+            stream = RandomStream(self._seed, Purpose.DATASET, i + 1)
+            at = place[int(self._bodies[i])]
+            low, high = max(0, at - size), min(at, len(different) - size - 1)
+            begin = low + stream.below(high - low + 1)
+            window = np.delete(different[begin : begin + size + 1], at - begin)
+            if fill:
+                others_drawn = self._fillers((*window.tolist(), i), rest, fill, stream)
+                pools[row] = [*window[stream.permutation(size)], *others_drawn]
+            else:
+                pools[row] = window[stream.permutation(size)]
+        ordered = np.empty_like(pools)
+        for begin in range(0, len(wanted), BLOCK):
+            block = slice(begin, begin + BLOCK)
+            right = np.ascontiguousarray(self._solutions[wanted[block]])
+            ordered[block] = hardest(right, self._solutions, pools[block])
+        return zip(pools, ordered, strict=True)
+
+    def _fillers(
+        self, taken: Sequence[int], groups: Sequence[Indices], n: int, stream: RandomStream
+    ) -> list[int]:
+        """n tasks with solutions other than those of `taken`: random ones of the first group that has some left."""
+        used = {int(self._bodies[j]) for j in taken}
+        found: list[int] = []
+        for group in groups:
+            for j in group[stream.permutation(len(group))].tolist():
+                if len(found) < n and int(self._bodies[j]) not in used:
+                    used.add(int(self._bodies[j]))
+                    found.append(j)
+        return found
+
+    def _different(self, members: Indices) -> Indices:
+        """One member for each different solution, by its length."""
+        first = members[np.unique(self._bodies[members], return_index=True)[1]]
+        return first[np.lexsort((first, self._lengths[first]))]

@@ -1,0 +1,1 @@
+"""Tasks made from the documented functions of a Python source tree."""

@@ -1,0 +1,74 @@
+"""The docstring question as a run needs it: tasks behind a source, parts, and the retrieval question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import CorpusSource
+from ruvllm.encoders.hashed import Encoder
+from ruvllm.workloads.code.docstring_workload import build_code_workload
+from ruvllm.workloads.code.functions import Corpus
+from ruvllm.workloads.folds import ORDINARY, Fold
+from ruvllm.workloads.tasks import TextTask, texts_digest
+from ruvllm.workloads.text import CANDIDATES, transfer_question
+from ruvllm.workloads.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload, watched_tasks
+
+__all__ = ["CANDIDATES", "build_code_tasks"]
+
+def build_code_tasks(
+    corpus: Corpus,
+    *,
+    dim: int,
+    seed: int,
+    split: str,
+    fold: Fold = ORDINARY,
+    encoder: Encoder | None = None,
+    transfer: Sequence[TextTask] = (),
+) -> Workload:
+    """Docstring to body, at dimension d: complete the function that a docstring describes. All are of one type."""
+    code = build_code_workload(
+        corpus.tasks, dim=dim, seed=seed, split=split, fold=fold, n_candidates=CANDIDATES, encoder=encoder
+    )
+    n = len(code.tasks)
+    types = np.full(n, TASK_TYPES.index("code_completion"), dtype=np.uint8)
+    categories = np.zeros(n, dtype=np.uint8)  # all Python
+    source = CorpusSource(
+        queries=code.queries, solutions=code.solutions, candidates=code.candidates, right=code.right, types=types
+    )
+    parts = Parts(*(_numbers(part) for part in (code.train, code.valid, code.test, code.holdout)))
+
+    def asked(part: NDArray[np.uint32]) -> Retrieval:
+        return Retrieval.by_type(code.queries[part], code.solutions[part], types[part])
+
+    details = {
+        "kind": "docstring",
+        "split": split,
+        "dim": dim,
+        "encoder": code.encoder_name,
+        "candidates": CANDIDATES,
+        "tasks": n,
+        "inputDigest": code.digest,
+    }
+    if transfer:
+        details["transferDigest"] = texts_digest(transfer)
+    return Workload(
+        "code",
+        source,
+        types,
+        code.difficulty.astype(np.float32),
+        categories,
+        parts,
+        digest=code.digest,
+        details=details,
+        retrieval=asked(parts.test),
+        watched=asked(watched_tasks(parts.valid)),
+        transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
+        vectors=Vectors(code.queries, code.solutions),
+    )
+
+
+def _numbers(indices: NDArray[np.int64]) -> NDArray[np.uint32]:
+    return indices.astype(np.uint32)

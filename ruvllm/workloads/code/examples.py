@@ -1,0 +1,72 @@
+"""How a function is used: the doctest in its docstring, or a call in the same file that is surely one of it."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import textwrap
+from collections.abc import Sequence
+
+from ruvllm.workloads.code.functions import CodeTask
+
+__all__ = ["CallIndex", "hide_name", "split_docstring"]
+
+FEWEST_CHARACTERS = 40
+"""Of an example: shorter ones tell too little."""
+MAX_LINES = 12
+_CALL = re.compile(r"\b(?:self|cls)\.(\w+)\(|(?<![.\w])(\w+)\(")
+_PARSER = doctest.DocTestParser()
+
+
+def split_docstring(docstring: str) -> tuple[str, str]:
+    """The docstring without its examples, and the code of the examples without their output: "" for none."""
+    try:
+        pieces = _PARSER.parse(docstring)
+    except ValueError:  # broken examples are none
+        return docstring, ""
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    code = "".join(piece.source for piece in pieces if isinstance(piece, doctest.Example))
+    lines = code.strip().splitlines()[:MAX_LINES]
+    return "\n".join(line for line in text.splitlines() if line.strip()), "\n".join(lines)
+
+
+def hide_name(text: str, qualname: str) -> str:
+    """The function's own name, wherever it stands, becomes f: the name would tell the answer."""
+    return re.sub(rf"\b{re.escape(qualname.rpartition('.')[2])}\b", "f", text)
+
+
+class CallIndex:
+    """Finds calls of a function among the functions of the same file."""
+
+    def __init__(self, tasks: Sequence[CodeTask]) -> None:
+        self._first: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+        self._tasks = tasks
+        for number, task in enumerate(tasks):
+            owner = task.qualname.rpartition(".")[0]
+            for match in _CALL.finditer(task.solution):
+                key = (task.path, owner, match[1]) if match[1] else (task.path, "", match[2])
+                found = self._first.setdefault(key, [])
+                if len(found) < 2 and (not found or found[0][0] != number):  # of the first two functions: one may be it
+                    found.append((number, match.start()))
+
+    def call_of(self, number: int) -> str | None:
+        """Three lines around the first call of function `number` from another one of its file; None without one.
+
+        A function of the module is called by its bare name, a method as self.NAME from a method of the same class. The
+        name is hidden.
+        """
+        task = self._tasks[number]
+        owner, _, name = task.qualname.rpartition(".")
+        if name.startswith("__") or "<locals>" in owner:
+            return None
+        for other, position in self._first.get((task.path, owner, name), ()):
+            if other != number:
+                text = hide_name(_lines_around(self._tasks[other].solution, position), task.qualname)
+                return text if len(text) >= FEWEST_CHARACTERS else None
+        return None
+
+
+def _lines_around(source: str, position: int) -> str:
+    lines = source.splitlines()
+    number = source.count("\n", 0, position)
+    return textwrap.dedent("\n".join(lines[max(1, number - 1) : number + 2]))

@@ -1,0 +1,191 @@
+"""The four task types of the report, made from the functions of a source tree (design, section 5).
+
+code_completion  the first part of a function -> the rest
+bug_fix          docstring and a buggy function -> the function without the bug, among other changes in its place
+refactor         the function in other words -> the function, among others that differ from it in two places
+test_gen         docstring and signature -> the doctest or call that shows its use; its code where there is neither
+
+Each function makes one task, of the type that has had the fewest so far among those it is fit for. What is made of a
+function follows from the corpus alone, not from the seed of a run.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ruvllm._core import Purpose, RandomStream
+from ruvllm.workloads.code.edits import Edit, find_edits
+from ruvllm.workloads.code.examples import FEWEST_CHARACTERS, CallIndex, hide_name, split_docstring
+from ruvllm.workloads.code.functions import CodeTask
+from ruvllm.workloads.code.refactor import refactored
+from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.workload import TASK_TYPES
+
+__all__ = ["CODE_TASKS", "make_code_tasks"]
+
+CODE_TASKS = ("all", "docstring", *TASK_TYPES)
+"""What --tasks may ask for: the four types together, docstring to body, or one type alone."""
+WRONG_FIXES = 7
+FEWEST_LINES = 4
+FEWEST_PART = 60
+"""Characters of each half of a completion."""
+FEWEST_USES = 100
+"""Tasks about doctests, or calls, for these to be asked for: with fewer there are no others to tell them from."""
+TRIED_BUGS = 4
+
+Progress = Callable[[int, int], None]
+Maker = Callable[[int, CodeTask], "TextTask | None"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongFixes(Sequence[str]):
+    """Variants of a text that differ from it in one place each: kept as the places, not as texts."""
+
+    source: bytes
+    edits: tuple[Edit, ...]
+
+    def __len__(self) -> int:
+        return len(self.edits)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        return self.edits[index].apply(self.source).decode("utf-8", "surrogatepass")
+
+
+def make_code_tasks(
+    functions: Sequence[CodeTask], kind: str = "all", *, progress: Progress | None = None
+) -> tuple[TextTask, ...]:
+    """Tasks of the functions, at most one of each, in their order: of all four types, or of the one named.
+
+    Raises ValueError for another kind.
+    """
+    if kind != "all" and kind not in TASK_TYPES:
+        raise ValueError(f"tasks must be all or one of {', '.join(TASK_TYPES)}, not {kind!r}")
+    makers = _makers(functions)
+    wanted = TASK_TYPES if kind == "all" else (kind,)
+    counts = dict.fromkeys(wanted, 0)
+    made: list[TextTask] = []
+    for i, function in enumerate(functions):
+        if progress is not None:
+            progress(i, len(functions))
+        for name in sorted(wanted, key=counts.__getitem__):
+            try:
+                task = makers[name](i, function)
+            except RecursionError:  # an expression of a thousand terms
+                task = None
+            if task is not None:
+                counts[name] += 1
+                made.append(task)
+                break
+    if progress is not None:
+        progress(len(functions), len(functions))
+    return tuple(made)
+
+
+def _makers(functions: Sequence[CodeTask]) -> dict[str, Maker]:
+    uses = _Uses(functions)
+    return {"code_completion": _completion, "bug_fix": _bug_fix, "refactor": _refactor, "test_gen": uses.task}
+
+
+def _completion(number: int, function: CodeTask) -> TextTask | None:
+    """The lines of the function, parted at random in the middle third."""
+    lines = function.solution.splitlines()
+    if len(lines) < FEWEST_LINES:
+        return None
+    third = max(1, len(lines) // 3)
+    at = third + _stream(number, "code_completion").below(max(1, len(lines) - 2 * third))
+    first, rest = "\n".join(lines[:at]), textwrap.dedent("\n".join(lines[at:]))
+    if min(len(first), len(rest)) < FEWEST_PART:
+        return None
+    return _task(function, "code_completion", first, rest)
+
+
+def _bug_fix(number: int, function: CodeTask) -> TextTask | None:
+    found = _around_a_bug(function.solution, _stream(number, "bug_fix"))
+    if found is None:
+        return None
+    prompt = f"{function.prompt}\n{found.source.decode('utf-8', 'surrogatepass')}"
+    return _task(function, "bug_fix", prompt, function.solution, wrong=found)
+
+
+def _refactor(number: int, function: CodeTask) -> TextTask | None:
+    rewritten = refactored(function.solution)
+    found = None if rewritten is None else _around_a_bug(function.solution, _stream(number, "refactor"))
+    if rewritten is None or found is None:
+        return None
+    return _task(function, "refactor", rewritten, function.solution, wrong=found)
+
+
+def _around_a_bug(solution: str, stream: RandomStream) -> WrongFixes | None:
+    """A buggy version of a function and what else one edit could make of it: one would take the bug back.
+
+    So the function is as far from each of the others as they are from one another, and has their length: nothing but
+    what it says tells it from them.
+    """
+    original = solution.encode("utf-8", "surrogatepass")
+    for buggy in _buggy(original, stream):
+        fixes = [fix for fix in find_edits(buggy) if fix.apply(buggy) != original]
+        if len(fixes) >= WRONG_FIXES:
+            return WrongFixes(buggy, tuple(fixes[i] for i in stream.permutation(len(fixes))[:WRONG_FIXES].tolist()))
+    return None
+
+
+def _buggy(original: bytes, stream: RandomStream) -> Iterator[bytes]:
+    """Some versions of a function with one bug each."""
+    try:
+        edits = find_edits(original)
+    except SyntaxError:
+        return
+    if len(edits) < WRONG_FIXES:  # a bug brings hardly any
+        return
+    for i in stream.permutation(len(edits))[:TRIED_BUGS].tolist():
+        buggy = edits[i].apply(original)
+        try:
+            compile(buggy, "", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            continue
+        yield buggy
+
+
+class _Uses:
+    """test_gen: which way of use there is for each function."""
+
+    def __init__(self, functions: Sequence[CodeTask]) -> None:
+        self._calls = CallIndex(functions)
+        found = [self._find(i, function) for i, function in enumerate(functions)]
+        n = {way: sum(use is not None and use[0] == way for use in found) for way in ("doctest", "call")}
+        self._found = [use if use is not None and n[use[0]] >= FEWEST_USES else None for use in found]
+
+    def _find(self, number: int, function: CodeTask) -> tuple[str, str] | None:
+        example = hide_name(split_docstring(function.prompt)[1], function.qualname)
+        if len(example) >= FEWEST_CHARACTERS:
+            return "doctest", example
+        call = self._calls.call_of(number)
+        return None if call is None else ("call", call)
+
+    def task(self, number: int, function: CodeTask) -> TextTask | None:
+        signature, _, body = _signature_first(function.solution)
+        text = hide_name(split_docstring(function.prompt)[0], function.qualname)
+        way, answer = self._found[number] or ("code", textwrap.dedent(body))
+        if len(answer) < FEWEST_CHARACTERS:
+            return None
+        return _task(function, "test_gen", f"{text}\n{signature}", answer, pool=way)
+
+
+def _signature_first(source: str) -> tuple[str, str, str]:
+    """The line of the `def`, without decorators, and what follows it."""
+    begin = next(i for i, line in enumerate(source.splitlines()) if line.startswith(("def ", "async def ")))
+    rest = "\n".join(source.splitlines()[begin:])
+    return rest.partition("\n")
+
+
+def _task(
+    function: CodeTask, name: str, prompt: str, solution: str, *, wrong: Sequence[str] = (), pool: str = ""
+) -> TextTask:
+    return TextTask(prompt, solution, TASK_TYPES.index(name), wrong, pool, function.path)
+
+
+def _stream(number: int, name: str) -> RandomStream:
+    """Random numbers for function `number`."""
+    return RandomStream(0, Purpose.DATASET, number, 16 + TASK_TYPES.index(name))

@@ -1,0 +1,150 @@
+"""Which tasks a cell is tested on: the same for all protocols, others for each seed and model, each once over folds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bench_samples import SMALL_MODEL, small_cell, small_plan, stored, write_corpus
+
+from ruvllm.benchmark.cell import Entry, run_cell
+from ruvllm.benchmark.plan import Options, dataset_size, make_cells
+from ruvllm.encoders.models import MODELS
+from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.results.summaries import make_document
+from ruvllm.workloads.code.functions import read_corpus
+from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.registry import DocstringInput
+
+QUICK = Options(profile="quick", models=(SMALL_MODEL,))
+
+
+def entries(folder: Path, **changes: Any) -> list[Entry]:
+    return [run_cell(cell, folder) for cell in make_cells(replace(QUICK, **changes))]
+
+
+# protocols, seeds and models
+
+
+@pytest.fixture(scope="module")
+def of_protocols(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
+    return entries(tmp_path_factory.mktemp("checkpoints"), protocols=("v1", "v2", "v3"))
+
+
+def test_all_protocols_of_a_profile_are_tested_on_the_same_tasks(of_protocols: list[Entry]) -> None:
+    first, *others = of_protocols
+    for other in others:
+        assert other["taskSet"] == first["taskSet"]
+        assert other["answers"]["tasks"] == first["answers"]["tasks"]
+        assert other["answers"]["resolvedInitially"] == first["answers"]["resolvedInitially"]
+        assert other["initial"] == first["initial"]
+        assert other["antiOverfitting"]["stratifiedSplit"] == first["antiOverfitting"]["stratifiedSplit"]
+    assert len({entry["runHash"] for entry in of_protocols}) == 3
+
+
+def test_each_protocol_keeps_its_own_length_on_them(of_protocols: list[Entry]) -> None:
+    assert [(e["epochs"], e["tasksPerEpoch"]) for e in of_protocols] == [(3, 20), (5, 30), (6, 40)]
+    details = [stored(entry)["run"]["workloadDetails"] for entry in of_protocols]
+    assert [(d["attempts"], d["tasks"]) for d in details] == [(240, 450)] * 3
+
+
+@pytest.mark.parametrize(("profile", "epochs", "tasks"), [("quick", 6, 40), ("standard", 8, 60), ("full", 12, 120)])
+def test_there_are_tasks_for_the_longest_protocol(profile: str, epochs: int, tasks: int) -> None:
+    assert dataset_size(profile) == Size(epochs, tasks)
+    assert all(p.size(profile).epochs * p.size(profile).tasks_per_epoch <= epochs * tasks for p in PROTOCOLS.values())
+
+
+def test_other_seeds_and_models_have_other_tasks(of_protocols: list[Entry], tmp_path: Path) -> None:
+    first = of_protocols[-1]
+    for changes in ({"seeds": (1,)}, {"models": MODELS[1:2]}):
+        (other,) = entries(tmp_path, **changes)
+        assert other["taskSet"] != first["taskSet"]
+        assert other["answers"]["tasks"] != first["answers"]["tasks"]
+    seldom = replace(SMALL_MODEL, habit=SMALL_MODEL.habit + 0.5)  # the same numbers, other vectors
+    (other,) = entries(tmp_path, models=(seldom,))
+    assert other["taskSet"] != first["taskSet"]
+    assert other["answers"]["tasks"] == first["answers"]["tasks"]
+
+
+def test_rank_jobs_and_instruction_set_are_not_part_of_the_task_set(of_protocols: list[Entry], tmp_path: Path) -> None:
+    (other,) = entries(tmp_path, rank=3, isa="scalar")
+    assert other["taskSet"] == of_protocols[-1]["taskSet"]
+
+
+def test_code_tasks_of_another_corpus_or_split_are_another_set(tmp_path: Path) -> None:
+    def task_set(name: str, split: str = "file", **changes: Any) -> str:
+        corpus = read_corpus(write_corpus(tmp_path / f"{name} {split}", **changes))
+        options = replace(QUICK, workload="code", split=split, rank=1, protocols=("v1",))
+        (cell,) = make_cells(options, DocstringInput(corpus))
+        found: str = run_cell(cell, tmp_path)["taskSet"]
+        return found
+
+    sets = [task_set("one"), task_set("two"), task_set("one", "function"), task_set("fewer", files=15)]
+    assert sets[0] == sets[1]
+    assert len(set(sets[1:])) == 3
+
+
+# folds
+
+
+@pytest.fixture(scope="module")
+def of_folds(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
+    return entries(tmp_path_factory.mktemp("checkpoints"), folds=5, seeds=(0, 1))
+
+
+def test_there_is_an_entry_for_each_seed_and_fold(of_folds: list[Entry]) -> None:
+    assert [(e["seed"], e["fold"], e["folds"]) for e in of_folds] == [(s, f, 5) for s in (0, 1) for f in range(1, 6)]
+    for entry in of_folds:
+        assert entry["antiOverfitting"]["folds"] == {"fold": entry["fold"], "of": 5}
+        run = stored(entry)["run"]
+        assert (run["fold"], run["folds"], run["seed"]) == (entry["fold"], 5, entry["seed"])
+    assert len({entry["runHash"] for entry in of_folds}) == 10
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_folds_test_each_task_outside_the_holdout_once(seed: int, of_folds: list[Entry]) -> None:
+    own = [entry for entry in of_folds if entry["seed"] == seed]
+    tested = np.concatenate([entry["answers"]["tasks"] for entry in own])
+    assert len(np.unique(tested)) == len(tested) == 450 - 45
+    assert {entry["taskSet"] for entry in own} == {own[0]["taskSet"]}
+    assert all(e["antiOverfitting"]["stratifiedSplit"]["holdout"] == 45 for e in own)
+
+
+def test_code_tasks_of_another_fold_are_another_set(tmp_path: Path) -> None:
+    corpus = read_corpus(write_corpus(tmp_path / "tree"))
+    options = replace(QUICK, workload="code", split="function", rank=1, protocols=("v1", "v2"), folds=3)
+    found = [run_cell(cell, tmp_path) for cell in make_cells(options, DocstringInput(corpus))]
+    sets = [entry["taskSet"] for entry in found]
+    assert sets[:3] == sets[3:]  # of v1 and of v2
+    assert len(set(sets)) == 3  # term weights come from the fold's train part, wrong candidates from its test part
+    tested = [task for entry in found[:3] for task in entry["answers"]["tasks"]]
+    assert len(set(tested)) == len(tested) == 160 - 16
+
+
+def test_the_first_fold_of_five_is_the_ordinary_run_under_another_name(
+    of_folds: list[Entry], of_protocols: list[Entry]
+) -> None:
+    fold, ordinary = of_folds[0], of_protocols[-1]
+    assert "fold" not in ordinary and "folds" not in ordinary
+    for key in ("taskSet", "answers", "initial", "final", "holdout", "history", "controls", "calibrated", "stateHash"):
+        assert fold[key] == ordinary[key], key
+    assert fold["runHash"] != ordinary["runHash"]  # it says which fold it is
+
+
+def test_the_summary_is_over_all_seeds_and_folds(of_folds: list[Entry]) -> None:
+    (summary,) = make_document(of_folds, [], "auto")["summaries"]
+    assert (summary["seeds"], summary["folds"]) == ([0, 1], 5)
+    rates = [entry["final"]["resolveRate"] for entry in of_folds]
+    assert summary["resolveRate"] == pytest.approx(sum(rates) / 10)
+    low, high = summary["resolveRateCI95"]
+    assert min(rates) < low < summary["resolveRate"] < high < max(rates)
+
+
+def test_the_smallest_number_of_folds_runs_too(tmp_path: Path) -> None:
+    found = [run_cell(small_cell(small_plan(), Fold(number, 3)), tmp_path) for number in (1, 2, 3)]
+    sizes = [entry["antiOverfitting"]["stratifiedSplit"] for entry in found]
+    n = sum(sizes[0].values())
+    assert sizes == [{"train": 3 * n // 10, "valid": 3 * n // 10, "test": 3 * n // 10, "holdout": n // 10}] * 3

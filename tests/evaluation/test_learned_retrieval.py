@@ -1,0 +1,133 @@
+"""Retrieval by what was learned: which share of the crowding is taken, and from what it is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_samples import corpus, make_engine
+
+from ruvllm import Control, CorpusSource, LearningEngine
+from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
+from ruvllm.evaluation.retrieval import crowding, mean_reciprocal_rank, ranks_in_groups, retrieval_ranks
+from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.training import RunPlan
+from ruvllm.workloads.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload
+
+N, D = 40, 33
+SHARES = (0.0, 0.3, 0.9)
+
+
+def plan(shares: tuple[float, ...] = SHARES) -> RunPlan:
+    return RunPlan(replace(PROTOCOLS["v3"], crowding_shares=shares), Size(1, 10), 2, 0)
+
+
+def workload(tables: dict[str, Any], source: CorpusSource) -> Workload:
+    def asked(part: Any) -> Retrieval:
+        return Retrieval.by_type(tables["queries"][part], tables["solutions"][part], tables["types"][part])
+
+    train, valid, test, holdout = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 16), (16, 28), (28, 36), (36, N)))
+    return Workload(
+        "code",
+        source,
+        tables["types"],
+        np.zeros(N, np.float32),
+        np.zeros(N, np.uint8),
+        Parts(train, valid, test, holdout),
+        retrieval=asked(test),
+        watched=asked(valid),
+        vectors=Vectors(tables["queries"], tables["solutions"]),
+    )
+
+
+def world(kinds: int = 1, **changes: Any) -> tuple[Workload, LearningEngine, dict[str, Any]]:
+    """An engine that has been told the train part of a random corpus."""
+    tables = corpus(N, D)
+    tables["types"] = (np.arange(N) % kinds).astype(np.uint8)
+    source = CorpusSource(**tables)
+    engine = make_engine(source, **{"block_size": 16, "episode_capacity": 100, "episode_strength": 0.0} | changes)
+    given = workload(tables, source)
+    engine.train(given.parts.train, learning_rate=0.01, temperature=1.0)
+    engine.rehearse()
+    return given, engine, tables
+
+
+def test_crowding_is_found_among_the_past_queries_of_the_type_as_they_are_adapted_now() -> None:
+    _, engine, tables = world(kinds=2)
+    for kind in (0, 1):
+        past = engine.episodes[kind][:, 0]
+        assert set(tables["types"][past].tolist()) == {kind}
+        adapted = engine.adapt(np.ascontiguousarray(tables["queries"][past]), np.full(len(past), kind, np.uint8))
+        for neighbours in (1, 5, 10):
+            found = engine.crowding(tables["solutions"], kind, neighbours=neighbours)
+            assert found.tobytes() == crowding(tables["solutions"], adapted, neighbours=neighbours).tobytes()
+    assert not np.array_equal(adapted, tables["queries"][past])
+    assert not engine.crowding(tables["solutions"], 2).any()  # of that type nothing was told
+
+
+def test_nothing_is_crowded_where_nothing_is_remembered() -> None:
+    for changes in ({"episode_capacity": 0}, {"control": Control.FROZEN}):
+        _, engine, tables = world(**changes)
+        assert not engine.crowding(tables["solutions"], 0).any()
+
+
+def test_the_share_of_a_type_is_the_one_that_is_best_on_the_validation_part() -> None:
+    given, engine, _ = world(kinds=2)
+    assert given.watched is not None
+    found = LearnedRetrieval.of_run(engine, given, plan())
+    for kind in (0, 1):
+        watched = given.watched.of_type(kind)
+        adapted, crowded = engine.adapt(watched.queries, watched.types), engine.crowding(watched.solutions, kind)
+        scores = {
+            share: mean_reciprocal_rank(
+                retrieval_ranks(adapted, watched.solutions, watched.right, discount=np.float32(share) * crowded)
+            )
+            for share in SHARES
+        }
+        assert len(set(scores.values())) > 1  # it matters here
+        assert found.shares[kind] == max(SHARES, key=scores.__getitem__)
+    assert found.named_shares() == {TASK_TYPES[kind]: share for kind, share in found.shares.items()}
+
+
+def test_test_queries_have_no_say_in_it() -> None:
+    given, engine, tables = world()
+    question = Retrieval.by_type(tables["queries"][:5], tables["solutions"][5:10], tables["types"][:5])
+    for other in (None, question):
+        found = LearnedRetrieval.of_run(engine, replace(given, retrieval=other), plan())
+        assert found.shares == LearnedRetrieval.of_run(engine, given, plan()).shares
+
+
+def test_without_a_validation_part_the_first_share_is_taken() -> None:
+    given, engine, _ = world()
+    assert LearnedRetrieval.of_run(engine, replace(given, watched=None), plan()).shares == {0: SHARES[0]}
+
+
+def test_one_share_is_taken_as_it_is_and_zero_leaves_the_cosines_alone() -> None:
+    given, engine, _ = world()
+    assert given.retrieval is not None
+    for share in (0.0, 0.7):
+        found = LearnedRetrieval.of_run(engine, given, plan((share,)))
+        assert found.shares == {0: share}
+    plain = ranks_in_groups(
+        given.retrieval, engine.adapt(given.retrieval.queries, given.retrieval.types), given.retrieval.solutions
+    )
+    frozen, learned = LearnedRetrieval.of_run(engine, given, plan((0.0,))).ranks(given.retrieval) or ((), ())
+    assert np.array_equal(learned, plain)
+    assert np.array_equal(
+        frozen, ranks_in_groups(given.retrieval, given.retrieval.queries, given.retrieval.solutions)
+    )
+
+
+def test_without_a_question_there_are_no_ranks() -> None:
+    given, engine, _ = world()
+    assert LearnedRetrieval.of_run(engine, given, plan()).ranks(None) is None
+
+
+def test_engine_refuses_what_has_no_crowding() -> None:
+    _, engine, tables = world()
+    with pytest.raises(ValueError, match="type must be below 4, not 4"):
+        engine.crowding(tables["solutions"], 4)
+    with pytest.raises(ValueError, match=f"solutions must have {D} columns, not 3"):
+        engine.crowding(np.zeros((2, 3), np.float32), 0)

@@ -1,0 +1,69 @@
+"""`import ruvllm`: light, complete, and clear about what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ruvllm
+from ruvllm import _core
+from ruvllm.benchmark import learner as load_checkpoint_module
+
+PUBLIC = [name for name in ruvllm.__all__ if not name.startswith("_")]
+
+
+def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=60, cwd=cwd
+    )
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_that_of_the_core_and_has_a_docstring(name: str) -> None:
+    value = getattr(ruvllm, name)
+    assert value is getattr(load_checkpoint_module if name == "load_checkpoint" else _core, name)
+    assert value.__doc__
+    assert name in dir(ruvllm)
+
+
+def test_all_public_names_can_be_imported_at_once() -> None:
+    done = python("from ruvllm import *; print(MicroLoRA.__name__, spherical_kmeans.__name__, __version__)")
+    assert done.stdout.split() == ["MicroLoRA", "spherical_kmeans", ruvllm.__version__], done.stderr
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'ruvllm' has no attribute 'MacroLoRA'"):
+        _ = ruvllm.MacroLoRA
+
+
+def test_the_import_loads_neither_numpy_nor_the_core() -> None:
+    done = python("import sys, ruvllm; print(sorted({'numpy', 'ruvllm._core', 'click', 'rich'} & set(sys.modules)))")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_without_the_extension_the_import_says_how_to_build_it(tmp_path: Path) -> None:
+    folder = tmp_path / "ruvllm"
+    folder.mkdir()
+    for name in ("__init__.py", "version.py"):
+        shutil.copy(Path(ruvllm.__file__).parent / name, folder)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import ruvllm"
+    done = python(program, "-I", "-S")  # -S: no editable install steps in
+    assert done.returncode == 1
+    assert "ModuleNotFoundError: No module named 'ruvllm._core'" in done.stderr
+    assert "pip install ." in done.stderr and "pip install -e . --no-build-isolation" in done.stderr
+
+
+def test_a_broken_extension_says_so_at_the_first_use(tmp_path: Path) -> None:
+    folder = tmp_path / "ruvllm"
+    folder.mkdir()
+    for name in ("__init__.py", "version.py"):
+        shutil.copy(Path(ruvllm.__file__).parent / name, folder)
+    (folder / "_core.py").write_text("raise ImportError('built for another Python')", encoding="utf-8")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import ruvllm; print('in'); ruvllm.MicroLoRA"
+    done = python(program, "-I", "-S")
+    assert done.stdout.strip() == "in"
+    assert "built for another Python" in done.stderr and "pip install ." in done.stderr

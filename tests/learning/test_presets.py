@@ -1,0 +1,51 @@
+"""What real input changes of the protocols, and that nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from ruvllm.benchmark.plan import protocol_of
+from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
+from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.workloads.code.functions import CodeTask, Corpus
+from ruvllm.workloads.registry import DocstringInput, IssueInput, TaskInput
+
+SIZES = {"quick", "standard", "full"}
+ASSOCIATIONS = {"block_size", "episode_capacity", "crowding_shares"}
+CHANGED = {
+    on_docstrings: SIZES | ASSOCIATIONS | {"base_rate"},
+    on_code: SIZES | ASSOCIATIONS | {"base_rate", "contrastive_memory"},
+    on_tasks: SIZES | ASSOCIATIONS | {"contrastive_memory"},
+    on_issues: SIZES | ASSOCIATIONS | {"base_rate", "block_rate", "episode_strength", "contrastive_memory"},
+}
+
+
+@pytest.mark.parametrize("settings", CHANGED)
+def test_v3_alone_is_changed_and_in_these_fields(settings: Callable[[Protocol], Protocol]) -> None:
+    v3 = PROTOCOLS["v3"]
+    changed = settings(v3)
+    assert {f.name for f in fields(Protocol) if getattr(changed, f.name) != getattr(v3, f.name)} == CHANGED[settings]
+    assert settings(PROTOCOLS["v1"]) == PROTOCOLS["v1"]
+    assert settings(PROTOCOLS["v2"]) == PROTOCOLS["v2"]
+    assert changed.full == Size(12, 240)  # twice the tasks
+
+
+@pytest.mark.parametrize("settings", CHANGED)
+def test_a_change_of_the_protocol_stays(settings: Callable[[Protocol], Protocol]) -> None:
+    assert settings(replace(PROTOCOLS["v3"], momentum=0.5)).momentum == 0.5
+
+
+def test_each_input_has_its_own() -> None:
+    corpus = Corpus((CodeTask("A.", "def a(): ...", "a.py", "a", 1),), Path("."), 1, 0, "0" * 64)
+    for given, settings in (
+        (DocstringInput(corpus), on_docstrings),
+        (TaskInput("code", (), "", {}), on_code),
+        (TaskInput("jsonl", (), "", {}), on_tasks),
+        (IssueInput(()), on_issues),
+    ):
+        assert protocol_of("v3", given) == settings(PROTOCOLS["v3"])
+    assert protocol_of("v3", None) == PROTOCOLS["v3"]

@@ -1,0 +1,114 @@
+"""The table of an ablation: every number there, nothing cut off, no effect said in a word."""
+
+from typing import Any
+
+import pytest
+from experiment_samples import ablated, printed, row
+
+from ruvllm.benchmark.ablation import COMPONENTS
+from ruvllm.benchmark.ablation_results import make_ablation_document
+from ruvllm.benchmark.plan import Options
+from ruvllm.report.ablation_table import print_ablation
+
+EFFECTS = (["resolveRate", "tasksTo90", "ece"], ["resolveRate"], ["tasksTo90"], ["ece"], [], ["resolveRate", "ece"])
+SHOWN = ("resolve rate, tasks to 90%, ECE", "resolve rate", "tasks to 90%", "ECE", "none", "resolve rate, ECE")
+
+def measure(difference: float, low: float, high: float) -> dict[str, Any]:
+    return {"difference": difference, "ci95": [low, high]}
+
+
+def document(names: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+    """All components of v3 or some, with the widest numbers; those of no two rows are alike."""
+    components = [
+        {
+            "name": component.name,
+            "without": component.without,
+            "overall": {
+                "resolveRate": measure(-0.5 - i / 100, -0.6 - i / 100, -0.4 - i / 100),
+                "tasksTo90": measure(1000.4 + i, 900.4 + i, 1100.4 + i),
+                "ece": measure(0.12 + i / 100, 0.101 + i / 100, 0.14 + i / 100),
+            },
+            "models": {},
+            "reached90": {"runs": i, "of": 60},
+            "effectOn": EFFECTS[i % 6],
+        }
+        for i, component in enumerate(COMPONENTS)
+        if not names or component.name in names
+    ]
+    return {
+        "protocol": "v3",
+        "workload": "simulated",
+        "models": ["A", "B"],
+        "seeds": [3, 4, 5],
+        "full": {"resolveRate": 0.9876, "tasksTo90": 304.6, "ece": 0.3174},
+        "components": components,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("width", [80, 100, 150, 250])
+def test_every_component_and_number_is_there_and_nothing_is_cut_off(width: int) -> None:
+    text = printed(print_ablation, document(), width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for i, component in enumerate(COMPONENTS):
+        expected = (
+            f"-{50 + i}.0 [-{60 + i}.0, -{40 + i}.0] +{1000 + i} [+{900 + i}, +{1100 + i}] "
+            f"+{12 + i}.0 [+{10 + i}.1, +{14 + i}.0] {i}/60 {SHOWN[i % 6]} {component.without}"
+        )
+        assert row(text, component.name) == expected.split()
+
+
+def test_a_wide_screen_has_one_table_and_a_narrower_one_two() -> None:
+    headings = [
+        sum(line.startswith("Without ") for line in printed(print_ablation, document(), width).splitlines())
+        for width in (250, 150)
+    ]
+    assert headings == [1, 2]
+
+
+def test_a_component_without_an_effect_says_none() -> None:
+    only = document(("ewc",))
+    only["components"][0]["effectOn"] = []
+    assert row(printed(print_ablation, only, 80), "ewc")[-3:] == ["none", "no", "penalty"]
+
+
+def test_the_title_says_what_was_run() -> None:
+    def title(**changes: Any) -> str:
+        return printed(print_ablation, document(("ewc",), **changes), 100).splitlines()[0]
+
+    assert title() == "v3, simulated workload, without one component; seeds 3 to 5, 2 models"
+    assert title(models=["A"], protocol="v1").startswith("v1, ")
+    assert title(models=["A"]).endswith("seeds 3 to 5, 1 model")
+    assert "code workload" in title(workload="code")
+
+
+@pytest.mark.parametrize("width", [60, 80, 150])
+def test_the_notes_give_the_full_systems_numbers_and_explain_the_others(width: int) -> None:
+    words = " ".join(printed(print_ablation, document(), width).split())
+    assert "Full system: resolve rate 98.8%, tasks to 90% 305, ECE 0.317." in words
+    for phrase in ("without the component minus the full system", "Student's t", "none: shown as having none"):
+        assert phrase in words
+
+
+def test_a_terminal_that_has_only_ascii_gets_only_ascii() -> None:
+    text = printed(print_ablation, document(), 150, encoding="ascii")
+    for component in COMPONENTS:
+        words = row(text.replace("|", " "), component.name)
+        assert words == row(printed(print_ablation, document(), 150), component.name)
+
+
+def test_no_colours_where_there_is_no_terminal() -> None:
+    assert "\x1b" not in printed(print_ablation, document(), 150)
+
+
+def test_the_results_of_runs_can_be_shown() -> None:
+    runs = [
+        ablated(without, seed=seed, resolveRate=0.75 if without == "lora" else 1.0)
+        for seed in (0, 1)
+        for without in (None, *(component.name for component in COMPONENTS))
+    ]
+    text = printed(print_ablation, make_ablation_document(runs, Options(seeds=(0, 1)), []), 150)
+    shown = {component.name: " ".join(row(text, component.name)) for component in COMPONENTS}
+    assert shown["lora"].startswith("-25.0 [-25.0, -25.0] +0 [+0, +0] +0.0 [+0.0, +0.0] 2/2 resolve rate ")
+    assert shown["ewc"].startswith("+0.0 [+0.0, +0.0] +0 [+0, +0] +0.0 [+0.0, +0.0] 2/2 none ")

@@ -1,0 +1,102 @@
+"""The tables of ruvllm-bench simd, from figures made by hand."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS
+from ruvllm.benchmark.simd_results import make_simd_document
+from ruvllm.report.simd_table import print_simd
+
+NANOSECONDS = {PLAIN_LOOP: 1000.0, "scalar": 1250.0, "sse4.1": 250.0, "avx2": 62.5, "avx512": 50.0}
+ISAS = list(NANOSECONDS)[1:]
+
+
+def by_hand() -> dict[str, Any]:
+    """The same times for all works, with a spread of 10%."""
+    measurements = [
+        {
+            "work": work.name,
+            "sizes": work.sizes,
+            "isa": isa,
+            "seconds": {
+                "median": ns * 1e-9,
+                "medianAbsoluteDeviation": 0.1 * ns * 1e-9,
+                "min": 0.5 * ns * 1e-9,
+                "max": 2 * ns * 1e-9,
+            },
+            "perSecond": 1e9 / ns,
+            "bytesPerSecond": None if work.bytes_per_call is None else 1e9 * 1e3 / ns,
+            "speedup": NANOSECONDS[work.baseline] / ns,
+            "speedupOver": work.baseline,
+        }
+        for work in WORKS
+        for isa, ns in NANOSECONDS.items()
+        if isa != PLAIN_LOOP or work.name == "dot"
+    ]
+    return make_simd_document(measurements, ISAS, 9, ["ruvllm-bench", "simd"])
+
+
+def printed(width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    print_simd(console, by_hand())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def rows_below(title: str, lines: list[str]) -> dict[str, list[str]]:
+    """The cells of a table, by the name of the row."""
+    start = lines.index(title)
+    table = lines[start : lines.index("", start)]
+    names = [*NANOSECONDS, "neon"]
+    return {name: line.removeprefix(name).split() for line in table for name in names if line.startswith(f"{name} ")}
+
+
+def test_everything_fits_80_columns_in_three_tables() -> None:
+    lines = printed()
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    starts = [line.split("  ")[0].strip() for line in lines]
+    assert starts.count(PLAIN_LOOP) == 2
+    assert starts.count("avx2") == 3
+    assert starts.count("avx512") == 2  # the report has none
+
+
+def test_dot_products_are_per_second_and_beside_the_plain_loop() -> None:
+    rows = rows_below("Dot products per second, and times the plain loop", printed())
+    assert rows == {
+        PLAIN_LOOP: ["1.00", "±10%", "1.0x"] * 3,
+        "scalar": ["0.80", "±10%", "0.8x"] * 3,
+        "sse4.1": ["4.00", "±10%", "4.0x"] * 3,
+        "avx2": ["16.0", "±10%", "16.0x"] * 3,
+        "avx512": ["20.0", "±10%", "20.0x"] * 3,
+    }
+
+
+def test_the_other_works_have_their_units_and_are_beside_scalar() -> None:
+    rows = rows_below("Retrieval and learning, and times scalar", printed())
+    assert list(rows) == ISAS
+    assert rows["avx512"] == [
+        *("0.05", "±10%", "25.0x"),  # us
+        *("0.05", "±10%", "25.0x"),  # us
+        *("20.0", "±10%", "25.0x"),  # GB/s
+        *("0.00", "±10%", "25.0x"),  # ms
+    ]
+
+
+def test_the_report_is_beside_ours() -> None:
+    rows = rows_below("Speed-up of the dot product over the plain loop", printed())
+    assert rows == {
+        PLAIN_LOOP: ["1.0x", "1.0x", "1.0x", "1.0x", "28.0"],
+        "sse4.1": ["4.0x", "4.0x", "4.0x", "2.9x", "82.0"],
+        "avx2": ["16.0x", "16.0x", "16.0x", "5.2x", "145"],
+    }
+
+
+def test_the_notes_say_how_it_was_measured() -> None:
+    text = " ".join(line.strip() for line in printed())
+    assert "Medians of 9 with their median absolute deviation" in text
+    assert "32 accumulators, because its bits are those of the others" in text

@@ -1,0 +1,202 @@
+"""The tables on the screen: everything there, nothing cut off, in 80 columns and in 140."""
+
+import io
+from typing import Any
+
+import pytest
+from bench_samples import hand_made
+from rich.console import Console
+
+from ruvllm.benchmark.cell import Entry
+from ruvllm.encoders.models import MODELS
+from ruvllm.report.tables import print_results
+from ruvllm.results.summaries import make_document
+
+NAMES = [model.name for model in MODELS]
+
+
+def printed(document: dict[str, Any], width: int, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    print_results(Console(file=file, width=width), document)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def results_of(seeds: tuple[int, ...] = (7, 8), **changes: Any) -> list[Entry]:
+    """All six models; no two numbers of a row are alike."""
+    return [
+        hand_made(model.name, params=model.params_b, seed=seed, confidence=0.6 + 0.05 * i, loraRank=2, **changes)
+        for i, model in enumerate(MODELS)
+        for seed in seeds
+    ]
+
+
+def document_of(**changes: Any) -> dict[str, Any]:
+    return make_document(results_of(**changes), [], "auto")
+
+
+def retrieval_document() -> dict[str, Any]:
+    return document_of(ranks=([0.5] * 40, [1.0] * 40), before=[0] * 40, after=[1] * 40)
+
+
+def all_protocols() -> dict[str, Any]:
+    """10 of 50 tasks are resolved at the start, and 15, 40 and 49 after v1, v2 and v3."""
+    before, after = [1] * 10 + [0] * 40, {"v1": 15, "v2": 40, "v3": 49}
+    results = [
+        entry
+        for protocol, n in after.items()
+        for entry in results_of(protocol=protocol, before=before, after=[1] * n + [0] * (50 - n))
+    ]
+    return make_document(results, [], "auto")
+
+
+def rows(text: str, name: str, title: str = "") -> list[str]:
+    """What the lines that begin with a model's name say of it, below a title."""
+    lines = text[text.index(title) :].splitlines()
+    return [line.removeprefix(name) for line in lines if line.startswith(f"{name} ")]
+
+
+def words(text: str, name: str, title: str = "") -> list[str]:
+    return " ".join(rows(text, name, title)).split()
+
+
+# the final table
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_every_model_and_number_is_there_and_nothing_is_cut_off(width: int) -> None:
+    document = document_of(initial=0.2345, final=0.7, patterns=17, before=[0] * 50, after=[1] * 50)
+    text = printed(document, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for i, model in enumerate(MODELS):
+        sure = f"{60 + 5 * i:.1f}"
+        expected = [
+            *(f"{model.params_b:g}B", "70.0%", f"{sure}%", f"{70 / model.params_b:.1f}%/B", "2", "17"),
+            *("100.0", "-", "100.0", sure, "-", sure),
+            *("23.4%", "+46.5", "[+100.0,", "+100.0]", "23.4%", "24.4%", "25.4%"),
+            *("0.100", "0.050", "0.200", "0.150", "0.025", "0.250", f"{sure}%", "80.0%"),
+        ]
+        assert words(text, model.name) == expected
+
+
+def test_a_wide_screen_has_fewer_tables_than_a_narrow_one() -> None:
+    document = document_of()
+    assert [len(rows(printed(document, width), NAMES[0])) for width in (80, 140, 200)] == [5, 3, 2]
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_widest_numbers_are_not_cut_off(width: int) -> None:
+    worst: dict[str, Any] = {"before": [1] * 50, "after": [0] * 50, "patterns": 149.5, "loraRank": 256}
+    results = [hand_made("Qwen2.5-Coder-1.5B", params=1.5, **worst), hand_made("DeepSeek-Coder-1.3B", **worst)]
+    text = printed(make_document(results, [], "auto"), width)
+    assert "…" not in text
+    assert text.count("-100.0 [-100.0, -100.0]") == 2
+    assert text.count("256") == text.count("149.5") == 2
+
+
+def test_a_loss_has_its_sign() -> None:
+    text = printed(document_of(initial=0.75, final=0.5, before=[1] * 50, after=[0] * 50), 140)
+    assert text.count("-25.0 [-100.0, -100.0]") == 6
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_calibration_has_a_table_of_its_own(width: int) -> None:
+    text = printed(document_of(), width)
+    assert "v3, simulated workload, mean of seeds 7 to 8: calibration" in text
+    expected = ["0.100", "0.050", "0.200", "0.150", "0.025", "0.250", "60.0%", "80.0%"]
+    assert words(text, NAMES[0], ": calibration") == expected
+
+
+def test_the_most_confident_model_comes_first() -> None:
+    text = printed(document_of(), 200)
+    names = [line.split()[0] for line in text.splitlines() if line.split() and line.split()[0] in NAMES]
+    assert names == NAMES[::-1] * 2
+
+
+def test_each_protocol_has_its_table_and_title() -> None:
+    results = [hand_made(protocol=protocol, seed=4) for protocol in ("v1", "v2", "v3")]
+    text = printed(make_document(results, [], "auto"), 140)
+    titles = [line.strip() for line in text.splitlines() if "workload, " in line]
+    of_each = [f"{protocol}, simulated workload, seed 4" for protocol in ("v1", "v2", "v3")]
+    assert titles == [title + what for title in of_each for what in ("", ": calibration")]
+
+
+def test_a_cross_validation_says_so_in_the_title() -> None:
+    results = [hand_made(seed=2, fold=number, folds=5) for number in range(1, 6)]
+    text = printed(make_document(results, [], "auto"), 140)
+    assert text.startswith("v3, simulated workload, seed 2, 5-fold cross-validation\n")
+
+
+# retrieval
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_retrieval_table(width: int) -> None:
+    text = printed(retrieval_document(), width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    assert "v3, code workload, mean of seeds 7 to 8: retrieval" in text
+    for name in NAMES:
+        recall = ["0.0%", "100.0%", "+100.0", "[+100.0,", "+100.0]"]
+        mrr = ["50.0", "100.0", "+50.0", "[+50.0,", "+50.0]"]
+        assert words(text, name, ": retrieval") == recall + mrr
+    assert "each test query among all test solutions" in " ".join(text.split())
+
+
+def test_there_is_no_retrieval_table_without_retrieval() -> None:
+    assert "etrieval" not in printed(document_of(), 140)
+
+
+# beside the report
+
+
+@pytest.mark.parametrize("width", [80, 140, 200])
+def test_ours_stands_beside_the_reports_where_all_protocols_ran(width: int) -> None:
+    document = all_protocols()
+    text = printed(document, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    title = "Self-improvement over training, ours beside the report's"
+    (row,) = (row for row in document["besideTheReport"] if row["model"] == "Phi-3-mini-4k")
+    expected = []
+    for key, ours, report in (
+        ("v1Initial", "20.0", "28.4"), ("v1Final", "30.0", "39.1"), ("v2Final", "80.0", "100.0"),
+        ("v3Final", "98.0", "100.0"), ("v3Confidence", "75.0", "90.0"),
+    ):  # fmt: skip
+        low, high = row[key]["ci95"]
+        expected += [ours, f"[{100 * low:.1f},", f"{100 * high:.1f}]", report]
+    assert words(text, "Phi-3-mini-4k", title) == expected
+    order = [line.split()[0] for line in text[text.index(title) :].splitlines() if line.split()[:1] and
+             line.split()[0] in NAMES]  # fmt: skip
+    assert order[:6] == NAMES[::-1]  # the surest first
+
+
+def test_fewer_protocols_are_not_set_beside_the_report() -> None:
+    assert "beside the report" not in printed(document_of(), 140).lower()
+
+
+# notes and terminals
+
+
+def test_the_notes_explain_the_intervals_the_controls_and_calibration() -> None:
+    text = " ".join(printed(document_of(), 80).split())
+    for phrase in (
+        "95% intervals by bootstrap over runs (seeds and folds) and tasks, 10,000 resamples",
+        "frozen = learning off",
+        "shuffled =",
+        "temperature scaling fitted on the validation split (Guo et al. 2017)",
+        "their raw confidence is underconfident by design",
+    ):
+        assert phrase in text
+    assert "underconfident" not in printed(retrieval_document(), 80)
+
+
+def test_a_terminal_that_has_only_ascii_gets_only_ascii() -> None:
+    text = printed(retrieval_document(), 80, encoding="ascii")
+    assert len(rows(text, NAMES[0])) == 7
+
+
+def test_no_colours_where_there_is_no_terminal() -> None:
+    assert "\x1b" not in printed(document_of(), 80)

@@ -1,0 +1,213 @@
+"""Reading results files: what is in them, and one clear line for each way to be broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from results_samples import MODEL, TASK_SET, document, entry, results, write
+
+from ruvllm.files.json_reading import InvalidFileError, JsonLimits, parse_json_object
+from ruvllm.results.reading import OtherKindError, parse_results, read_results
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def refusal(changed: dict[str, Any]) -> str:
+    """The message with which a document is refused."""
+    with pytest.raises(InvalidFileError) as caught:
+        parse_results(parse_json_object(json.dumps(changed).encode()))
+    message = str(caught.value)
+    assert message.isprintable()
+    return message
+
+
+def test_everything_that_a_comparison_needs_is_read(tmp_path: Path) -> None:
+    first = entry([1, 0, 1], tasks=[7, 4294967295, 0], confidence=[0.0, 0.25, 1.0], ranks=[1.0, 0.001, 0.5])
+    second = entry([0], model="other", protocol="v1", seed=2**53 - 1, fold=2, folds=5, ranks=[1.0])
+    file = read_results(write(tmp_path / "r.json", first, second))
+    assert file.workload == "simulated"
+    one, two = file.runs
+    assert (one.protocol, one.model, one.seed, one.task_set, one.fold, one.folds) == (
+        *("v3", MODEL, 0, TASK_SET, None, None),
+    )
+    assert one.answers.tasks.tolist() == [7, 4294967295, 0]
+    assert one.answers.resolved.tolist() == [True, False, True]
+    assert one.answers.confidence.tolist() == [0.0, 0.25, 1.0]
+    assert one.answers.reciprocal_rank is not None
+    assert one.answers.reciprocal_rank.tolist() == [1.0, 0.001, 0.5]
+    assert (two.protocol, two.model, two.seed, two.fold, two.folds) == ("v1", "other", 2**53 - 1, 2, 5)
+
+
+def test_without_ranks_there_are_none() -> None:
+    assert results(entry()).runs[0].answers.reciprocal_rank is None
+
+
+def test_a_file_without_a_kind_is_a_benchmark() -> None:
+    older = document()
+    del older["kind"]
+    assert len(parse_results(parse_json_object(json.dumps(older).encode())).runs) == 1
+
+
+@pytest.mark.parametrize("kind", ["ablation", "stream"])
+def test_results_of_another_kind_are_refused_by_name(kind: str) -> None:
+    other = {"schema": 1, "kind": kind, "results": [{"anything": 1}]}
+    with pytest.raises(OtherKindError, match=f"holds results of kind {kind}; only those of kind benchmark"):
+        parse_results(other)
+    with pytest.raises(OtherKindError):
+        parse_results({"schema": 1, "kind": kind, "components": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("results"), "has no results: not a results file of ruvllm-bench"),
+        (lambda d: d.update(kind="x\n"), "kind must be one of benchmark, ablation, stream, simd, not 'x\\\\n'"),
+        (lambda d: d.update(kind=3), "kind must be a string, not a number"),
+        (lambda d: d.pop("schema"), "schema is missing"),
+        (lambda d: d.update(schema=2), "schema must be 1, the only one this version knows, not 2"),
+        (lambda d: d.update(results={}), "results must be a list, not an object"),
+        (lambda d: d.update(results=[]), "results must not be empty"),
+        (lambda d: d["results"].append(7), "results[1] must be an object, not a number"),
+    ],
+)
+def test_what_is_wrong_with_the_document(change: Change, message: str) -> None:
+    broken = document()
+    change(broken)
+    assert refusal(broken) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e: e.pop("protocol"), "protocol is missing"),
+        (lambda e: e.update(protocol=""), "protocol must not be empty"),
+        (lambda e: e.update(model=None), "model must be a string, not null"),
+        (lambda e: e.update(workload=["simulated"]), "workload must be a string, not a list"),
+        (lambda e: e.update(seed=-1), "seed must be an integer of at least 0, not -1"),
+        (lambda e: e.update(seed=0.5), "seed must be an integer of at least 0, not 0.5"),
+        (lambda e: e.update(seed=2**53), "seed must be at most 9007199254740991, not 9007199254740992"),
+        (lambda e: e.update(seed="0"), "seed must be a number, not a string"),
+        (lambda e: e.update(seed=True), "seed must be a number, not a boolean"),
+        (lambda e: e.update(taskSet="AB" * 32), f"taskSet must be 64 lower-case hex digits, not '{'AB' * 32}'"),
+        (lambda e: e.update(taskSet="ab"), "taskSet must be 64 lower-case hex digits, not 'ab'"),
+        (lambda e: e.update(fold=1), "folds is missing"),
+        (lambda e: e.update(folds=5), "fold is missing"),
+        (lambda e: e.update(fold=0, folds=5), "fold must be an integer of at least 1, not 0"),
+        (lambda e: e.update(fold=6, folds=5), "fold must be at most folds, 5, not 6"),
+        (lambda e: e.update(fold=1, folds=1), "folds must be an integer of at least 2, not 1"),
+        (lambda e: e.update(answers=[]), "answers must be an object, not a list"),
+    ],
+)
+def test_what_is_wrong_with_an_entry(change: Change, message: str) -> None:
+    broken = entry(seed=1)
+    change(broken)
+    assert refusal(document(entry(), broken)) == f"results[1].{message}"
+
+
+@pytest.mark.parametrize("key", ["taskSet", "answers"])
+def test_a_file_of_an_earlier_version_is_told_so(key: str) -> None:
+    earlier = entry()
+    del earlier[key]
+    assert refusal(document(earlier)) == (
+        f"results[0].{key} is missing: written before ruvllm-bench kept the answers of single tasks; run it again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tasks": []}, "tasks must not be empty"),
+        ({"tasks": "all"}, "tasks must be a list, not a string"),
+        ({"tasks": [0, 1, 2, True]}, "tasks[3] must be a number, not a boolean"),
+        ({"tasks": [0, 1, 2, [3]]}, "tasks[3] must be a number, not a list"),
+        ({"tasks": [0, 1.5, 2, 3]}, "tasks[1] must be an integer from 0 to 4294967295, not 1.5"),
+        ({"tasks": [0, 1, -2, 3]}, "tasks[2] must be an integer from 0 to 4294967295, not -2"),
+        ({"tasks": [0, 1, 2, 2**32]}, "tasks[3] must be an integer from 0 to 4294967295, not 4294967296"),
+        ({"tasks": [3, 1, 2, 3]}, "tasks must name each task once, not 3 twice"),
+        ({"resolved": [1, 0, 1]}, "resolved must have 4 numbers, not 3"),
+        ({"resolved": [1, 0, 1, 0, 1]}, "resolved must have 4 numbers, not 5"),
+        ({"resolved": [1, 0, 0.5, 0]}, "resolved[2] must be 0 or 1, not 0.5"),
+        ({"resolved": [True, False, True, False]}, "resolved[0] must be a number, not a boolean"),
+        ({"resolved": None}, "resolved must be a list of numbers, not null"),
+        ({"confidence": [0.5, 0.5, 0.5]}, "confidence must have 4 numbers, not 3"),
+        ({"confidence": [0.5, 1.25, 0.5, 0.5]}, "confidence[1] must be in [0, 1], not 1.25"),
+        ({"confidence": [0.5, 0.5, 0.5, -1e-9]}, "confidence[3] must be in [0, 1], not -1.0000000000000001e-09"),
+        ({"reciprocalRank": [1, 1, 1, 0]}, "reciprocalRank[3] must be in (0, 1], not 0"),
+        ({"reciprocalRank": [1, 1, 1.5, 1]}, "reciprocalRank[2] must be in (0, 1], not 1.5"),
+        ({"reciprocalRank": [1]}, "reciprocalRank must have 4 numbers, not 1"),
+    ],
+)
+def test_what_is_wrong_with_the_answers(change: dict[str, Any], message: str) -> None:
+    broken = entry()
+    broken["answers"].update(change)
+    assert refusal(document(broken)) == f"results[0].answers.{message}"
+
+
+def test_answers_that_are_missing() -> None:
+    broken = entry()
+    del broken["answers"]["confidence"]
+    assert refusal(document(broken)) == "results[0].answers.confidence is missing"
+
+
+def test_nothing_is_counted_twice() -> None:
+    assert refusal(document(entry(), entry(seed=1), entry())) == f"results[2] repeats results[0]: v3, {MODEL}, seed 0"
+    fold = entry(fold=2, folds=5)
+    assert refusal(document(fold, fold)) == f"results[1] repeats results[0]: v3, {MODEL}, seed 0"
+    overlap = [entry([1, 0], tasks=tasks, fold=i + 1, folds=3) for i, tasks in enumerate(([4, 5], [6, 4]))]
+    assert refusal(document(*overlap)) == f"two folds test the same task, 4: v3, {MODEL}, seed 0"
+    mixed = [entry([1], tasks=[1], fold=1, folds=3), entry([1], tasks=[2])]
+    assert refusal(document(*mixed)) == "results[1] has no folds, but results[0] of the same seed 3 folds"
+
+
+def test_folds_seeds_models_and_protocols_may_test_the_same_numbers() -> None:
+    folds = [entry([1, 0], tasks=[2 * i, 2 * i + 1], fold=i + 1, folds=3) for i in range(3)]
+    others = [entry(seed=1), entry(model="other"), entry(protocol="v1")]
+    assert len(results(*folds, *others).runs) == 6
+
+
+def test_one_file_has_one_workload_and_ranks_for_all_or_none() -> None:
+    assert refusal(document(entry(), entry(seed=1, workload="code"))) == (
+        "results[1].workload must be 'simulated' as in results[0], not 'code'"
+    )
+    assert refusal(document(entry(), entry([1], seed=1, ranks=[1.0]))) == (
+        "results[1].answers must have reciprocalRank where results[0].answers has it, only"
+    )
+
+
+def test_more_seeds_than_a_run_can_have_are_refused() -> None:
+    entries = [entry([1], seed=seed) for seed in range(1001)]
+    assert refusal(document(*entries)) == f"has 1001 seeds of v3, {MODEL}, more than the limit of 1000"
+    assert len(results(*entries[:-1]).runs) == 1000
+
+
+def test_control_characters_do_not_reach_the_message() -> None:
+    evil = entry(model="a\x1b[2J\n")
+    assert refusal(document(evil, evil)) == "results[1] repeats results[0]: v3, a\\x1b[2J\\n, seed 0"
+
+
+def test_files_that_are_no_json_objects_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    for content, message in [
+        (b"", "is empty"),
+        (b"[]", "must hold a JSON object, not a list"),
+        (b"{", "is not JSON"),
+        (b'{"results": NaN}', "has NaN"),
+        (b'{"a":1,"a":2}', "has the key 'a' twice"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(InvalidFileError, match=message):
+            read_results(path)
+    with pytest.raises(InvalidFileError, match="is a folder"):
+        read_results(tmp_path)
+    with pytest.raises(InvalidFileError, match="cannot be read: No such file"):
+        read_results(tmp_path / "none")
+
+
+def test_limits_hold_before_the_file_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.json")
+    with pytest.raises(InvalidFileError, match="more than the limit of 100"):
+        read_results(path, JsonLimits(size_bytes=100))

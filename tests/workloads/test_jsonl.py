@@ -1,0 +1,240 @@
+"""A user's own tasks from a file: read as a stream, refused line by line, and not at all when too many are bad."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
+from ruvllm.workloads.jsonl import task_of_record
+from ruvllm.workloads.registry import TaskInput, read_input, read_tasks
+from ruvllm.workloads.tasks import texts_digest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+GOOD = {"prompt": "adds", "solution": "a + b"}
+
+
+def write(path: Path, *lines: str | bytes) -> Path:
+    data = [line if isinstance(line, bytes) else line.encode() for line in lines]
+    path.write_bytes(b"\n".join(data) + b"\n")
+    return path
+
+
+def good_lines(n: int) -> list[str]:
+    words = np.random.default_rng(0).integers(1000, size=(n, 6))
+    texts = [" ".join(f"w{word}" for word in row) for row in words]
+    return [json.dumps({"prompt": f"words {text}", "solution": f"s{i} {text}"}) for i, text in enumerate(texts)]
+
+
+# reader
+
+
+def test_records_come_with_their_lines_and_bad_ones_are_named(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "f.jsonl", json.dumps(GOOD), "", "{broken", "[1]", b'{"a": "\xff"}', '{"a": NaN}', '{"a":1,"a":2}',
+        "[" * 100_000, '{"a": ' + "1" * 5000 + "}", "  " + json.dumps(GOOD),
+    )  # fmt: skip
+    bad = BadLines()
+    assert [number for number, _ in read_records(path, bad)] == [1, 10]
+    assert (bad.records, bad.bad) == (9, 7)
+    assert bad.first == [
+        "line 3: is no JSON: Expecting property name enclosed in double quotes (column 2)",
+        "line 4: must be an object, not a list",
+        "line 5: is not UTF-8: byte 0xff at offset 7",
+        "line 6: holds NaN, which JSON has not",
+        "line 7: has a key twice",
+    ]
+    assert bad.summary().endswith("; and 2 more")
+
+
+def test_a_line_that_is_too_long_is_bad_and_the_next_one_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ruvllm.files.json_lines.MAX_LINE_BYTES", 100)
+    path = write(tmp_path / "f.jsonl", "x" * 1000, json.dumps(GOOD), "y" * 101, json.dumps(GOOD))
+    bad = BadLines()
+    assert [number for number, _ in read_records(path, bad)] == [2, 4]
+    assert bad.first[0] == "line 1: has more than 100 bytes"
+
+
+def test_a_list_is_read_too_and_counts_its_records(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.json", "\n [", json.dumps(GOOD), ",", "7", ",", json.dumps(GOOD), "]")
+    bad = BadLines()
+    assert [number for number, _ in read_records(path, bad)] == [1, 3]
+    assert bad.first == ["record 2: must be an object, not a number"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"[{]", "is no JSON: "), (b"[1", "is no JSON: "), (b'["\xff"]', "is not UTF-8"), (b"", "holds no records")],
+)
+def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_tasks(tmp_path / "f")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in [
+        (tmp_path / "missing", "cannot read '.*missing': No such file or directory"),
+        (tmp_path, "is no regular file"),
+        (tmp_path / "pipe", "is no regular file"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            read_tasks(path)
+
+
+def test_a_run_refuses_to_start_when_more_than_one_percent_is_bad(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = write(tmp_path / "one", *good_lines(99), "{}")
+    assert len(read_tasks(path, notes.append)[0]) == 99
+    assert notes == [f"{path}: 1 of 100 lines are bad: line 100: needs a solution, or candidates and an answer"]
+    with pytest.raises(ValueError, match=r"more than 1% of it cannot be used: 2 of 100 lines are bad: line 1: "):
+        read_tasks(write(tmp_path / "two", "{}", *good_lines(98), "{}"))
+
+
+# tasks
+
+
+def test_a_task_has_what_its_line_says() -> None:
+    task = task_of_record({**GOOD, "type": "refactor", "category": "rust", "difficulty": 1, "more": [1]})
+    assert (task.prompt, task.solution, task.wrong) == ("adds", "a + b", ())
+    assert (task.type, task.category, task.difficulty) == (2, 3, 1.0)
+    plain = task_of_record(GOOD)
+    assert (plain.type, plain.category, plain.difficulty) == (0, 0, None)
+
+
+@pytest.mark.parametrize("answer", [1, "b"])
+def test_candidates_have_their_answer_by_place_or_by_text(answer: Any) -> None:
+    task = task_of_record({"prompt": "p", "candidates": ["a", "b", "c"], "answer": answer})
+    assert (task.solution, task.wrong) == ("b", ("a", "c"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prompt": ""}, "prompt must be a text that is not empty"),
+        ({"prompt": 3}, "prompt must be a text"),
+        ({"solution": None}, "solution must be a text"),
+        ({"candidates": ["a", "b"]}, "has both a solution and candidates"),
+        ({"type": "poetry"}, "type must be one of code_completion, .*, not 'poetry'"),
+        ({"type": ["refactor"]}, "type must be one of"),
+        ({"category": "cobol"}, "category must be one of python"),
+        ({"difficulty": 1.5}, "difficulty must be a number from 0 to 1"),
+        ({"difficulty": True}, "difficulty must be a number"),
+        ({"difficulty": "0.5"}, "difficulty must be a number"),
+    ],
+)
+def test_a_line_that_is_no_task_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadRecordError, match=message):
+        task_of_record({**GOOD, **changes})
+
+
+@pytest.mark.parametrize(
+    ("candidates", "answer", "message"),
+    [
+        (["a"], 0, "a list of 2 to 1000 texts"),
+        ("ab", 0, "a list of 2 to 1000 texts"),
+        (["a", 1], 0, "each candidate must be a text"),
+        (["a", " "], 0, "each candidate must be a text"),
+        (["a", "a"], 0, "no candidate may come twice"),
+        (["a", "b"], 2, "answer must be one of the candidates, or its place from 0 to 1"),
+        (["a", "b"], -1, "answer must be"),
+        (["a", "b"], True, "answer must be"),
+        (["a", "b"], None, "answer must be"),
+        (["a", "b"], "c", "the answer is none of the candidates"),
+    ],
+)
+def test_candidates_that_do_not_do_are_refused(candidates: Any, answer: Any, message: str) -> None:
+    with pytest.raises(BadRecordError, match=message):
+        task_of_record({"prompt": "p", "candidates": candidates, "answer": answer})
+
+
+# workload
+
+
+def test_a_file_makes_a_workload(tmp_path: Path) -> None:
+    given = read_input(f"jsonl:{write(tmp_path / 'f', *good_lines(200))}")
+    assert isinstance(given, TaskInput)
+    workload = given.build(dim=128, seed=1, split="file")
+    assert (workload.name, given.n_tasks, len(workload.source)) == ("jsonl", 200, 200)
+    assert [len(part) for part in (workload.parts.train, workload.parts.valid, workload.parts.test)] == [108, 36, 36]
+    question = workload.retrieval
+    assert question is not None
+    assert question.queries.shape == question.solutions.shape == (36, 128)
+    query, candidates, right, kind = workload.source.load(int(workload.parts.test[0]))
+    assert kind == 0
+    assert np.array_equal(query, question.queries[0])
+    assert np.array_equal(candidates[right], question.solutions[question.right[0]])
+
+
+def test_equal_solutions_are_one_candidate_of_retrieval(tmp_path: Path) -> None:
+    lines = good_lines(100)
+    twice = [json.dumps({**json.loads(line), "prompt": f"again {i}"}) for i, line in enumerate(lines)]
+    workload = read_input(f"jsonl:{write(tmp_path / 'f', *lines, *twice)}").build(dim=64, seed=1, split="file")
+    assert workload.retrieval is not None
+    solutions = workload.retrieval.solutions
+    assert len(np.unique(solutions, axis=0)) == len(solutions) <= len(workload.retrieval.queries)
+
+
+def test_own_candidates_come_before_other_tasks_solutions(tmp_path: Path) -> None:
+    records = [json.loads(line) for line in good_lines(200)]
+    for i, record in enumerate(records):
+        n_wrong = (1, 7, 12)[i % 3]
+        own = [f"own {i} {j} " + "x" * j for j in range(n_wrong)]
+        record.update(candidates=[*own, record.pop("solution")], answer=n_wrong, difficulty=0.5)
+    given = read_input(f"jsonl:{write(tmp_path / 'f', *map(json.dumps, records))}")
+    assert isinstance(given, TaskInput)
+    workload = given.build(dim=256, seed=0, split="file")
+    from ruvllm.workloads.text import default_encoder
+
+    encoder = default_encoder([given.tasks[i] for i in workload.parts.train.tolist()], 256)
+    for i in range(30):
+        own_rows = {row.tobytes() for row in encoder.encode(given.tasks[i].wrong)}
+        _, candidates, right, _ = workload.source.load(i)
+        assert candidates[right].tobytes() == encoder.encode([given.tasks[i].solution])[0].tobytes()
+        found = sum(row.tobytes() in own_rows for row in candidates)
+        assert found == min(7, len(given.tasks[i].wrong))
+        assert len({row.tobytes() for row in candidates}) == 8
+
+
+def test_the_digest_sees_every_field(tmp_path: Path) -> None:
+    record = {"prompt": "p", "candidates": ["a", "b", "c"], "answer": 0}
+    changes: list[dict[str, Any]] = [
+        {}, {"prompt": "q"}, {"answer": 1}, {"candidates": ["a", "b", "d"]}, {"type": "refactor"}, {"category": "go"},
+        {"difficulty": 0.5},
+    ]  # fmt: skip
+    assert len({texts_digest([task_of_record({**record, **change})]) for change in changes}) == len(changes)
+
+
+def test_too_few_tasks_are_one_line(tmp_path: Path) -> None:
+    given = read_input(f"jsonl:{write(tmp_path / 'f', *good_lines(20))}")
+    with pytest.raises(ValueError, match="8 candidates need as many different solutions in each part, not"):
+        given.build(dim=16, seed=0, split="file")
+
+
+def test_transfer_is_a_question_of_its_own_about_every_task(tmp_path: Path) -> None:
+    known = write(tmp_path / "known", *good_lines(200))
+    other = write(tmp_path / "other", *[line.replace("w1", "w2") for line in good_lines(30)])
+    workload = read_input(f"jsonl:{known}", transfer=f"jsonl:{other}").build(dim=64, seed=0, split="file")
+    alone = read_input(f"jsonl:{known}").build(dim=64, seed=0, split="file")
+    assert workload.transfer is not None
+    assert workload.transfer.queries.shape == workload.transfer.solutions.shape == (30, 64)
+    assert "transferDigest" in workload.details
+    assert alone.transfer is None
+    for i in (0, 100):  # nothing of it is in what is learned from
+        assert all(np.array_equal(a, b) for a, b in zip(workload.source.load(i), alone.source.load(i), strict=True))
+
+
+def test_the_shared_sample_loads_as_it_is() -> None:
+    path = SHARED / "codesearch-dev.jsonl"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not there: ../shared/data")
+    notes: list[str] = []
+    tasks, issues = read_tasks(path, notes.append)
+    assert (len(tasks), issues, notes) == (271, (), [])
