@@ -17,8 +17,8 @@ from ruvllm.encoders.models import ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
 from ruvllm.learning.training import RunPlan
-from ruvllm.workloads.folds import ORDINARY, Fold
 from ruvllm.workloads.simulated import build_simulated_workload
+from ruvllm.workloads.splits import ORDINARY, Fold
 
 BENCH_COMMAND = [
     *(sys.executable, "-W", "error", "-c"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import RunPlan, TrainedRun
-from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["anti_overfitting"]

@@ -28,7 +28,7 @@ from ruvllm.learning.protocols import Protocol, Size
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.learning.training import Cancelled, Progress, RunPlan, TrainedRun, train
 from ruvllm.version import __version__
-from ruvllm.workloads.folds import ORDINARY, Fold
+from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 __all__ = [

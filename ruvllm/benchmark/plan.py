@@ -15,9 +15,9 @@ from ruvllm.learning.presets import RANK
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size, lora_rank
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import RunPlan
-from ruvllm.workloads.folds import ORDINARY, Fold
 from ruvllm.workloads.registry import RealInput
 from ruvllm.workloads.simulated import build_simulated_workload
+from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 from ruvllm.benchmark.cell import Cell, run_arguments
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.checkpoints.schema import is_ours
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.encoders.registry import models_for
 from ruvllm.files.json_fields import JsonFields
@@ -22,8 +22,8 @@ from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.code.task_types import CODE_TASKS
-from ruvllm.workloads.folds import Fold
 from ruvllm.workloads.registry import DocstringInput, RealInput, code_input
+from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["CannotReplayError", "cell_of", "code_kind", "first_difference", "needed_input", "setting_difference"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from ruvllm.benchmark.rebuild import CannotReplayError, code_kind, needed_input
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import make_encoder
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.registry import RealInput, code_input, read_input, read_transfer

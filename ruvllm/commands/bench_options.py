@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ruvllm.benchmark.plan import Options
     from ruvllm.commands.progress import QuietReporter
-    from ruvllm.encoders.hashed import Encoder
+    from ruvllm.encoders.base import Encoder
     from ruvllm.workloads.registry import RealInput
 
 __all__ = [
@@ -210,12 +210,12 @@ def _options(
 
 
 def _workload_kind(workload: str) -> str:
-    kind, colon, path = workload.partition(":")
-    if not {"simulated": not colon, "code": bool(path) or not colon, "jsonl": bool(path)}.get(kind, False):
-        raise click.BadParameter(
-            f"must be simulated, code, code:PATH or jsonl:FILE, not {workload!r}", param_hint="'--workload'"
-        )
-    return kind
+    from ruvllm.workloads.spec import parse_spec
+
+    try:
+        return parse_spec(workload).name
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--workload'") from error
 
 
 def _check_real_options(arguments: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.files.atomic import write_atomically
 
 __all__ = ["CACHE_VARIABLE", "CachedEncoder", "cache_folder", "cached"]

@@ -1,47 +1,30 @@
-"""Frozen encoders: texts to vectors.
+"""The default encoder: hashed character n-grams, from the C++ core. No download, and the same bits on every CPU."""
 
-An encoder is anything with a name, a dimension and `encode`; the default one is hashed character n-grams in the
-C++ core, which needs no download and gives the same bits on every CPU.
-"""
+from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import NgramEncoder
 
-__all__ = ["Encoder", "HashedNgramEncoder"]
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """What the code workload asks of an encoder: sentence embeddings, hidden states or a function of the user's."""
-
-    @property
-    def name(self) -> str:
-        """Short name for reports."""
-
-    @property
-    def dim(self) -> int:
-        """Elements of a vector."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors (n, dim), C-contiguous, of n texts. They need not have length 1."""
+__all__ = ["HashedNgramEncoder"]
 
 
 class HashedNgramEncoder:
-    """Character n-grams of 3 to 5 inside words, hashed with signs into `dim` elements, rows of length 1.
+    """Character n-grams of 3 to 5 inside words, hashed with signs into `dim` elements; rows have length 1.
 
     Without options it equals scikit-learn's `HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5),
-    n_features=dim)` up to float32 rounding. With `idf` each n-gram weighs `ln((1 + n) / (1 + df)) + 1`, where df
-    counts the fitted texts in which its bucket (2^18 of them) occurs; with `sublinear_tf` one that a text repeats
-    m times counts `1 + ln(m)`, not m: scikit-learn's `TfidfTransformer`, smooth, with the option of that name.
+    n_features=dim)` up to float32 rounding. With `idf` each n-gram weighs `ln((1 + n) / (1 + df)) + 1`: df is the
+    number of fitted texts in which its bucket (there are 2^18) occurs. With `sublinear_tf` an n-gram that a text
+    repeats m times counts `1 + ln(m)`, not m. Both are as in scikit-learn's `TfidfTransformer` with smoothing.
     Feature hashing: Weinberger et al., ICML 2009.
     """
+
+    computed_here = True
 
     def __init__(self, dim: int, idf: bool = True, *, sublinear_tf: bool = False) -> None:
         """Raises ValueError unless dim >= 1."""
@@ -60,8 +43,8 @@ class HashedNgramEncoder:
     def dim(self) -> int:
         return self._core.dim
 
-    def fit(self, texts: Sequence[str]) -> "HashedNgramEncoder":
-        """IDF weights from `texts`, in place of earlier ones; without IDF nothing changes. Returns self."""
+    def fit(self, texts: Sequence[str]) -> HashedNgramEncoder:
+        """Takes IDF weights from `texts`, in place of earlier ones; without IDF does nothing. Returns self."""
         if self._idf:
             prepared = _prepare(texts)
             self._core.fit(prepared)
@@ -69,25 +52,25 @@ class HashedNgramEncoder:
         return self
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (n, dim) float32; a text without words gives zeros.
+        """Returns rows (n, dim) float32 of length 1. A text without words gives zeros.
 
-        Raises RuntimeError when IDF is on and `fit` was never called.
+        Raises RuntimeError if IDF is on and `fit` was never called.
         """
         if self._idf and self._n_fitted is None:
             raise RuntimeError("an encoder with IDF needs fit(texts) before encode(texts)")
         return self._core.encode(_prepare(texts))
 
     def digest(self) -> str:
-        """SHA-256 (hex) of everything that decides a vector: name, dim and the fitted frequencies."""
+        """Returns the SHA-256 (hex) of everything that decides a vector: name, dim and fitted frequencies."""
         head = json.dumps([self.name, self.dim, self._n_fitted], separators=(",", ":"))
         frequencies = self._core.document_frequencies().astype("<u4")
         return hashlib.sha256(head.encode("ascii") + frequencies.tobytes()).hexdigest()
 
 
 def _prepare(texts: Sequence[str]) -> list[bytes]:
-    """Lower case, one space between words, as scikit-learn does before it takes n-grams; then UTF-8.
+    """Returns the texts in lower case with one space between words, as scikit-learn takes n-grams of, in UTF-8.
 
-    Unicode's rules for both are Python's. A lone surrogate, which a docstring may hold, passes as three bytes.
+    Python's Unicode rules decide both. A lone surrogate, which a docstring may hold, becomes three bytes.
     """
     if isinstance(texts, str):
         raise TypeError("texts must be a sequence of texts, not one text")

@@ -1,4 +1,4 @@
-"""Hidden states of a causal language model as vectors, and what encoders of downloaded models have in common."""
+"""Encoders of downloaded models: hidden states of a causal language model, and sentence embeddings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TransformersEncoder", "loading", "weights_digest", "whole"]
+__all__ = ["SentenceEncoder", "TransformersEncoder"]
 
 MAX_TOKENS = 512
 """Longer texts are cut."""
 BATCH = 16
+SENTENCE_BATCH = 32
 
 
 class TransformersEncoder:
@@ -25,8 +26,8 @@ class TransformersEncoder:
     """
 
     def __init__(self, model: str) -> None:
-        """Raises ValueError where transformers or torch is missing, or the model cannot be loaded."""
-        with loading(f"transformers:{model}", "transformers", "torch"):
+        """Raises ValueError if transformers or torch is missing, or if the model cannot be loaded."""
+        with _loading(f"transformers:{model}", "transformers", "torch"):
             import torch
             from transformers import AutoModel, AutoTokenizer
 
@@ -38,19 +39,19 @@ class TransformersEncoder:
             self._tokenizer.padding_side = "right"  # so that no token of a causal model sees the padding
         self.name = f"transformers:{model}"
         self.dim = int(self._model.config.hidden_size)
-        self.parameters = int(sum(p.numel() for p in self._model.parameters()))
+        self.parameters = _n_parameters(self._model)
         vocabulary = sorted(self._tokenizer.get_vocab().items())
-        self.digest = weights_digest(self._model.state_dict(), f"mean of {MAX_TOKENS} tokens; {vocabulary}")
+        self.digest = _weights_digest(self._model.state_dict(), f"mean of {MAX_TOKENS} tokens; {vocabulary}")
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors (n, dim) float32; a text without tokens gives zeros."""
+        """Returns vectors (n, dim) float32. A text without tokens gives zeros."""
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # texts of one length need little padding
         with self._lock, self._torch.inference_mode():
             for begin in range(0, len(order), BATCH):
                 some = order[begin : begin + BATCH]
-                rows[some] = self._means([whole(texts[i]) for i in some])
+                rows[some] = self._means([_whole(texts[i]) for i in some])
         return rows
 
     def _means(self, texts: list[str]) -> NDArray[np.float32]:
@@ -65,14 +66,44 @@ class TransformersEncoder:
         return found
 
 
-def whole(text: str) -> str:
-    """Without lone surrogates, which tokenizers refuse."""
+class SentenceEncoder:
+    """`sentence-transformers:MODEL`: what the library's `encode` gives. MODEL is a folder, or a name that it knows."""
+
+    def __init__(self, model: str) -> None:
+        """Raises ValueError if the package is missing, or if the model cannot be loaded."""
+        with _loading(f"sentence-transformers:{model}", "sentence-transformers", "torch", "transformers"):
+            from sentence_transformers import SentenceTransformer
+
+            self._model: Any = SentenceTransformer(model, device="cpu")
+        self.name = f"sentence-transformers:{model}"
+        self._lock = threading.Lock()
+        self.dim = int(self.encode(["def f():\n    return 1"]).shape[1])
+        self.parameters = _n_parameters(self._model)
+        vocabulary = sorted(self._model.tokenizer.get_vocab().items())
+        self.digest = _weights_digest(self._model.state_dict(), f"{self._model}; {vocabulary}")
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Returns vectors (n, dim) float32."""
+        prepared = [_whole(text) for text in texts]
+        with self._lock:
+            rows = self._model.encode(
+                prepared, batch_size=SENTENCE_BATCH, convert_to_numpy=True, show_progress_bar=False
+            )
+        return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _whole(text: str) -> str:
+    """Returns the text without lone surrogates, which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _n_parameters(model: Any) -> int:
+    return int(sum(p.numel() for p in model.parameters()))
+
+
 @contextlib.contextmanager
-def loading(encoder: str, extra: str, *packages: str) -> Iterator[None]:
-    """Turns what goes wrong while a model is loaded into one line."""
+def _loading(encoder: str, extra: str, *packages: str) -> Iterator[None]:
+    """Turns whatever goes wrong while a model is loaded into a ValueError of one line."""
     try:
         yield
     except ImportError as error:
@@ -87,17 +118,14 @@ def loading(encoder: str, extra: str, *packages: str) -> Iterator[None]:
         raise ValueError(f"encoder {encoder!r} cannot be loaded: {reason}") from error
 
 
-def weights_digest(weights: dict[str, Any], rest: str) -> str:
-    """SHA-256 (hex) over all weights by name, and over whatever else decides a vector."""
+def _weights_digest(weights: dict[str, Any], rest: str) -> str:
+    """Returns the SHA-256 (hex) of all weights by name, and of whatever else decides a vector."""
+    import torch
+
     digest = hashlib.sha256(rest.encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(weights.items()):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        digest.update(values.flatten().view(_bytes_of(values)).numpy().tobytes())
+        plain = values.flatten().view(torch.uint8 if values.numel() else values.dtype)
+        digest.update(plain.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _bytes_of(tensor: Any) -> Any:
-    import torch
-
-    return torch.uint8 if tensor.numel() else tensor.dtype

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile
 
 __all__ = ["UnknownEncoderError", "make_encoder", "models_for"]
@@ -31,7 +31,7 @@ def make_encoder(name: str) -> Encoder:
 
         return cached(TransformersEncoder(what))
     if kind == "sentence-transformers":
-        from ruvllm.encoders.sentences import SentenceEncoder
+        from ruvllm.encoders.huggingface import SentenceEncoder
 
         return cached(SentenceEncoder(what))
     if kind == "python":

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, hardest
+from ruvllm.workloads.splits import Numbers
 from ruvllm.workloads.tasks import TextTask
 
 __all__ = ["CandidateTable", "TooFewSolutionsError"]
@@ -23,7 +24,6 @@ BLOCK = 8192
 """Tasks whose solutions are copied at once."""
 
 FloatRows = NDArray[np.float32]
-Indices = NDArray[np.int64]
 
 
 class TooFewSolutionsError(ValueError):
@@ -42,7 +42,7 @@ class CandidateTable:
         tasks: Sequence[TextTask],
         solutions: FloatRows,
         own_rows: Sequence[range],
-        bodies: Indices,
+        bodies: NDArray[np.int64],
         difficulty: NDArray[np.float64],
         *,
         n_candidates: int,
@@ -54,7 +54,7 @@ class CandidateTable:
         self._lengths = np.array([len(task.solution) for task in tasks])
         self._difficulty, self._m, self._seed = difficulty, n_candidates, seed
 
-    def fill(self, members: Indices) -> None:
+    def fill(self, members: Numbers) -> None:
         """Draws for the tasks of one part (k,), ascending; what is drawn depends on the seed, the task and the part.
 
         Where the pool has too few different solutions, others of the type fill up, then others of the part. Raises
@@ -64,14 +64,14 @@ class CandidateTable:
         for i in members.tolist():
             by_type.setdefault(self._tasks[i].type, {}).setdefault(self._tasks[i].pool, []).append(i)
         for pools in by_type.values():
-            of_type = np.array(sorted(i for pool in pools.values() for i in pool))
+            of_type = np.array(sorted(i for pool in pools.values() for i in pool), dtype=np.uint32)
             for pool in pools.values():
-                self._fill_pool(np.array(pool), (of_type, members))
+                self._fill_pool(np.array(pool, dtype=np.uint32), (of_type, members))
 
-    def _fill_pool(self, members: Indices, others: Sequence[Indices]) -> None:
+    def _fill_pool(self, members: Numbers, others: Sequence[Numbers]) -> None:
         """Each of `others` fills up where those before it are too few."""
-        wanted = [i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1]
-        drawn = dict(zip(wanted, self._windows(np.array(wanted), members, others), strict=True)) if wanted else {}
+        wanted = np.array([i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1], dtype=np.uint32)
+        drawn = dict(zip(wanted.tolist(), self._windows(wanted, members, others), strict=True)) if len(wanted) else {}
         for i in members.tolist():
             hard_first, order = self._own(i), RandomStream(self._seed, Purpose.DATASET, i + 1, 1)
             missing = self._m - 1 - len(hard_first)
@@ -100,7 +100,7 @@ class CandidateTable:
         return [int(row) for row in (*hard, *easy)]
 
     def _windows(
-        self, wanted: Indices, members: Indices, others: Sequence[Indices]
+        self, wanted: Numbers, members: Numbers, others: Sequence[Numbers]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         """For each wanted task other solutions of similar length, in random order and hardest first."""
         different, rest = self._different(members), [self._different(group) for group in others]
@@ -131,7 +131,7 @@ class CandidateTable:
         return zip(pools, ordered, strict=True)
 
     def _fillers(
-        self, taken: Sequence[int], groups: Sequence[Indices], n: int, stream: RandomStream
+        self, taken: Sequence[int], groups: Sequence[Numbers], n: int, stream: RandomStream
     ) -> list[int]:
         """n tasks with solutions other than those of `taken`: random ones of the first group that has some left."""
         used = {int(self._bodies[j]) for j in taken}
@@ -143,7 +143,7 @@ class CandidateTable:
                     found.append(j)
         return found
 
-    def _different(self, members: Indices) -> Indices:
+    def _different(self, members: Numbers) -> Numbers:
         """One member for each different solution, by its length."""
         first = members[np.unique(self._bodies[members], return_index=True)[1]]
         return first[np.lexsort((first, self._lengths[first]))]

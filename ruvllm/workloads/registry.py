@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
 from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
 from ruvllm.learning.protocols import Protocol
@@ -16,10 +16,10 @@ from ruvllm.workloads.candidates import TooFewSolutionsError
 from ruvllm.workloads.code.docstrings import build_code_tasks
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.task_types import make_code_tasks
-from ruvllm.workloads.folds import ORDINARY, Fold
 from ruvllm.workloads.jsonl import task_of_record
-from ruvllm.workloads.splits import split_by_file, split_by_function
-from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, split_by_date, usable_issues
+from ruvllm.workloads.spec import parse_spec
+from ruvllm.workloads.splits import ORDINARY, Fold, split_by_date, split_by_file, split_by_function
+from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.text import TextInput, build_text_workload
 from ruvllm.workloads.workload import Workload
@@ -130,7 +130,7 @@ class IssueInput:
         return on_issues(protocol)
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
-        parts = split_by_date(self.issues, seed, fold)
+        parts = split_by_date([issue.repo for issue in self.issues], seed, fold)
         given = TextInput(
             "jsonl",
             issue_tasks(self.issues),
@@ -167,12 +167,12 @@ def read_input(
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
     Raises ValueError, one line each, for input that does not do.
     """
-    source, _, path = workload.partition(":")
+    spec = parse_spec(workload)
     others = () if transfer is None else read_transfer(transfer, note, watch)
-    if source == "jsonl":
-        return _read_file(Path(path), encoder, others, note, watch)
-    note(f"Reading Python source: {path or 'the standard library'}")
-    corpus = read_corpus(path or None, progress=lambda done, total: watch("reading files", done, total))
+    if spec.name == "jsonl":
+        return _read_file(Path(str(spec.path)), encoder, others, note, watch)
+    note(f"Reading Python source: {spec.path or 'the standard library'}")
+    corpus = read_corpus(spec.path, progress=lambda done, total: watch("reading files", done, total))
     return code_input(corpus, kind, encoder, others, watch)
 
 
@@ -194,7 +194,7 @@ def code_input(
 
 def read_transfer(spec: str, note: Note = _nobody, watch: Watch = _nobody) -> tuple[TextTask, ...]:
     """The tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
-    tasks, issues = read_tasks(Path(spec.partition(":")[2]), note, watch)
+    tasks, issues = read_tasks(Path(str(parse_spec(spec).path)), note, watch)
     if issues:
         raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")
     return tasks

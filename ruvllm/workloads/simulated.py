@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, SimulatedWorld
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.learning.protocols import Size
-from ruvllm.workloads.folds import ORDINARY, Fold
-from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Parts, Workload
+from ruvllm.workloads.splits import BLOCK, ORDINARY, Fold, stratified_split
+from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Workload
 
-__all__ = ["build_simulated_workload", "stratified_split"]
+__all__ = ["build_simulated_workload"]
 
 GENERATOR = 1
 """Raised when the same arguments begin to give other tasks: results of both are then not paired."""
@@ -19,10 +18,8 @@ CANDIDATES = 8
 FAMILIES = 5
 FAMILY_SHARE = 0.5
 
-BLOCK = 50
-"""Tasks that lie next to each other in (type, difficulty) and are divided together."""
-HOLDOUT, TRAIN = 5, 27
-"""Of each block: 10% holdout, and the train part of the ordinary split."""
+BLOCK_TRAIN = 27
+"""Tasks of each block of the stratified split that the train part of the ordinary split gets."""
 
 
 def build_simulated_workload(
@@ -33,7 +30,7 @@ def build_simulated_workload(
     With 3 or 4 folds the train part is smaller, and tasks come again.
     """
     attempts = size.epochs * size.tasks_per_epoch
-    n = BLOCK * -(-attempts // TRAIN)
+    n = BLOCK * -(-attempts // BLOCK_TRAIN)
     stream = RandomStream(seed, Purpose.DATASET, model.number)
     keys = np.array([stream.next_u64() for _ in range(n)], dtype=np.uint64)
     difficulty = stream.uniform(n).astype(np.float32)
@@ -67,23 +64,3 @@ def build_simulated_workload(
         "tasks": n,
     }
     return Workload("simulated", source, types, difficulty, categories, parts, details=details)
-
-
-def stratified_split(
-    types: NDArray[np.uint8], difficulty: NDArray[np.float32], stream: RandomStream, fold: Fold = ORDINARY
-) -> Parts:
-    """10% holdout, the rest in as many groups as there are folds; all with the same mix of types and difficulties.
-
-    Tasks are ordered by type and difficulty; each 50 neighbours are divided at random, 5 to the holdout and the others
-    evenly among the groups. One group is the test part, one the validation part, the others are the train part.
-    """
-    order = np.lexsort((difficulty, types))
-    labels = np.empty(len(types), dtype=np.int64)
-    for begin in range(0, len(order), BLOCK):
-        block = order[begin : begin + BLOCK]
-        labels[block] = stream.permutation(BLOCK)[: len(block)]
-    holdout = labels < HOLDOUT
-    group = ((labels - HOLDOUT) * fold.of // (BLOCK - HOLDOUT) + 2) % fold.of
-    valid, test = ~holdout & (group == fold.valid_group), ~holdout & (group == fold.test_group)
-    train = ~(holdout | valid | test)
-    return Parts(*(np.flatnonzero(part).astype(np.uint32) for part in (train, valid, test, holdout)))

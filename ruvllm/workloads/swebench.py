@@ -12,16 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ruvllm._core import Purpose, RandomStream
 from ruvllm.files.json_lines import BadRecordError
-from ruvllm.workloads.folds import Fold
-from ruvllm.workloads.splits import Split
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
-__all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "split_by_date", "usable_issues"]
+__all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "usable_issues"]
 
 FEWEST_ISSUES, FEWEST_FILES = 5, 4
 """Of a repository: fewer issues make no five stretches of time, and with fewer files the third place is a gift."""
@@ -72,30 +67,6 @@ def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
         if len(group) >= FEWEST_ISSUES and len({i.path for i in group}) >= FEWEST_FILES
         for issue in sorted(group, key=lambda i: i.created)
     )
-
-
-def split_by_date(issues: Sequence[Issue], seed: int, fold: Fold) -> Split:
-    """A random tenth of each repository is the holdout, the rest in as many stretches of time as there are folds.
-
-    `issues` as usable_issues() gives them. One stretch is tested, the one before it (round the circle) validates, and
-    the others are trained on: those before and those after. Raises ValueError where a part would be empty.
-    """
-    holdout: list[int] = []
-    groups: list[list[int]] = [[] for _ in range(fold.of)]
-    for repo in dict.fromkeys(issue.repo for issue in issues):
-        members = [i for i, issue in enumerate(issues) if issue.repo == repo]
-        order = RandomStream(seed, Purpose.SPLIT, members[0]).permutation(len(members))
-        held = {members[j] for j in order[: len(members) // 10].tolist()}
-        holdout += held
-        rest = [i for i in members if i not in held]
-        for group, part in zip(groups, np.array_split(rest, fold.of), strict=True):
-            group += part.tolist()
-    train = [i for g, group in enumerate(groups) if g not in (fold.valid_group, fold.test_group) for i in group]
-    parts = [np.sort(np.array(part, dtype=np.int64)) for part in
-             (train, groups[fold.valid_group], groups[fold.test_group], holdout)]  # fmt: skip
-    if any(len(part) == 0 for part in parts):
-        raise ValueError(f"{len(issues)} issues are too few for a holdout and {fold.of} stretches of time")
-    return Split(*parts)
 
 
 def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:

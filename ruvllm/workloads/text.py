@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource, Purpose, RandomStream
-from ruvllm.encoders.base import unit_rows
-from ruvllm.encoders.hashed import Encoder, HashedNgramEncoder
+from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
+from ruvllm.encoders.hashed import HashedNgramEncoder
 from ruvllm.workloads.candidates import CandidateTable
 from ruvllm.workloads.code.functions import CodeTask
 from ruvllm.workloads.rows import empty_rows, take_rows
-from ruvllm.workloads.splits import PARTS, Split
+from ruvllm.workloads.splits import PARTS, Numbers, Parts
 from ruvllm.workloads.tasks import TextTask, texts_digest
-from ruvllm.workloads.workload import Parts, Retrieval, Vectors, Workload, watched_tasks
+from ruvllm.workloads.workload import Retrieval, Vectors, Workload, watched_tasks
 
 __all__ = ["CANDIDATES", "TextInput", "build_text_workload", "default_encoder", "transfer_question"]
 
@@ -42,7 +42,7 @@ class TextInput:
     name: str
     """Of the workload."""
     tasks: Sequence[TextTask]
-    split: Split
+    parts: Parts
     closed: bool = False
     """Whether a pool's solutions are all known beforehand: those of every part are then candidates, of the train part
     its own only, and retrieval is among the pool's solutions, not the type's."""
@@ -62,8 +62,8 @@ def build_text_workload(
     `encoder` defaults to hashed n-grams of `dim` elements, with IDF weights from prompts and solutions of the train
     part. Raises ValueError for a part with too few different solutions, or an encoder whose vectors do not fit.
     """
-    tasks, split = given.tasks, given.split
-    encoder = encoder or default_encoder([tasks[i] for i in split.train.tolist()], dim)
+    tasks, parts = given.tasks, given.parts
+    encoder = encoder or default_encoder([tasks[i] for i in parts.train.tolist()], dim)
     own_rows = _own_rows(tasks)
     n_rows = own_rows[-1].stop if tasks else 0
     rows = _RowWriter(encoder, dim, 2 * len(tasks) + (n_rows - len(tasks)), progress)
@@ -73,11 +73,11 @@ def build_text_workload(
     bodies = _numbers_of([task.solution for task in tasks])
     table = CandidateTable(tasks, solutions, own_rows, bodies, difficulty, n_candidates=CANDIDATES, seed=seed)
     if given.closed:
-        table.fill(np.arange(len(tasks)))
-        table.fill(split.train)  # again: what only other parts call right must not be told to be wrong
+        table.fill(np.arange(len(tasks), dtype=np.uint32))
+        table.fill(parts.train)  # again: what only other parts call right must not be told to be wrong
     else:
         for name in PARTS:
-            table.fill(split.part(name))
+            table.fill(parts.part(name))
 
     types = np.array([task.type for task in tasks], dtype=np.uint8)
     source = CorpusSource(
@@ -100,11 +100,11 @@ def build_text_workload(
         types,
         difficulty.astype(np.float32),
         np.array([task.category for task in tasks], dtype=np.uint8),
-        Parts(*(split.part(name).astype(np.uint32) for name in PARTS)),
+        parts,
         digest=digest,
         details=details,
-        retrieval=_retrieval(given, split.test, queries, solutions, own_rows, bodies),
-        watched=_retrieval(given, watched_tasks(split.valid), queries, solutions, own_rows, bodies),
+        retrieval=_retrieval(given, parts.test, queries, solutions, own_rows, bodies),
+        watched=_retrieval(given, watched_tasks(parts.valid), queries, solutions, own_rows, bodies),
         transfer=transfer_question(given.transfer, encoder, dim) if given.transfer else None,
         vectors=Vectors(queries, solutions[: len(tasks)]),
     )
@@ -123,8 +123,8 @@ class _RowWriter:
         self._encoder, self._dim, self._total, self._progress = encoder, dim, total, progress
         self._done = 0
         self.vectors = hashlib.sha256()
-        """Over the vectors of an encoder that is not ours: ours follow from the texts, and a difference there must
-        show as one."""
+        """Digest of vectors that are an input of their own. Those computed here follow from the texts: if they differ,
+        the run must differ too."""
 
     def encode(self, tasks: Sequence[TextTask], n_rows: int) -> tuple[FloatRows, FloatRows]:
         """Queries (n, dim), and solutions (n_rows, dim): the right ones, then the own wrong ones of all tasks."""
@@ -139,7 +139,7 @@ class _RowWriter:
             some = texts[first : first + ENCODED_AT_ONCE]
             encoded = unit_rows(self._encoder, some, self._dim)
             rows[begin + first : begin + first + len(some)] = encoded
-            if not isinstance(self._encoder, HashedNgramEncoder):
+            if not is_computed_here(self._encoder):
                 self.vectors.update(encoded.astype("<f4").tobytes())
             self._done += len(some)
             if self._progress is not None:
@@ -180,7 +180,7 @@ def _numbers_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 def _retrieval(
     given: TextInput,
-    part: NDArray[np.int64],
+    part: Numbers,
     queries: FloatRows,
     solutions: FloatRows,
     own_rows: Sequence[range],
@@ -219,12 +219,12 @@ def _retrieval(
 
 def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> Retrieval:
     """All tasks of other input as test queries, encoded as the workload's own texts are."""
-    everything = np.arange(len(tasks))
+    everything = np.arange(len(tasks), dtype=np.uint32)
     nothing = everything[:0]
     own_rows = _own_rows(tasks)
     rows = _RowWriter(encoder, dim, 0, None)
     queries, solutions = rows.encode(tasks, own_rows[-1].stop)
-    given = TextInput("transfer", tasks, Split(nothing, nothing, everything, nothing))
+    given = TextInput("transfer", tasks, Parts(nothing, nothing, everything, nothing))
     return _retrieval(given, everything, queries, solutions, own_rows, _numbers_of([task.solution for task in tasks]))
 
 

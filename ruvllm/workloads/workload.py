@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import TaskSource
 from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.splits import Numbers, Parts
 
-__all__ = ["CATEGORIES", "TASK_TYPES", "Parts", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "watched_tasks"]
+__all__ = ["CATEGORIES", "TASK_TYPES", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "watched_tasks"]
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
 
 FloatRows = NDArray[np.float32]
-Numbers = NDArray[np.uint32]
-Part = TypeVar("Part", NDArray[np.int64], NDArray[np.uint32])
 
 MOST_WATCHED = 2_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """Numbers of the tasks in each part of the data; no task is in two."""
-
-    train: Numbers
-    valid: Numbers
-    test: Numbers
-    holdout: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +71,7 @@ class Retrieval:
             yield RetrievalBlock(members, candidates, right)
 
 
-def watched_tasks(valid: Part) -> Part:
+def watched_tasks(valid: Numbers) -> Numbers:
     """Of the tasks (n,) of a validation part so many, evenly, that to rank them a few dozen times takes seconds."""
     return valid[:: -(-len(valid) // MOST_WATCHED)] if len(valid) > 0 else valid
 

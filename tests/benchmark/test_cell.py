@@ -21,7 +21,7 @@ from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import Cancelled, RunPlan
 from ruvllm.workloads.code.docstrings import build_code_tasks
 from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 ENTRY_KEYS = {

@@ -26,9 +26,9 @@ from ruvllm.learning.training import RunPlan
 from ruvllm.version import __version__
 from ruvllm.workloads.code.docstrings import build_code_tasks
 from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.folds import ORDINARY, Fold
 from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.simulated import build_simulated_workload
+from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import TASK_TYPES
 
 NODE = shutil.which("node")

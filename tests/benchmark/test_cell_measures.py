@@ -18,7 +18,7 @@ from ruvllm.encoders.models import find_models
 from ruvllm.evaluation.answers import calibrated_summary, score
 from ruvllm.learning.protocols import PROTOCOLS, engine_config
 from ruvllm.learning.training import train
-from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 Floats = NDArray[np.float64]

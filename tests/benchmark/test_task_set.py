@@ -16,8 +16,8 @@ from ruvllm.encoders.models import MODELS
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.results.summaries import make_document
 from ruvllm.workloads.code.functions import read_corpus
-from ruvllm.workloads.folds import Fold
 from ruvllm.workloads.registry import DocstringInput
+from ruvllm.workloads.splits import Fold
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Reporter, finished_line, run_cells
 from ruvllm.commands.progress import BarReporter, LineReporter, QuietReporter
-from ruvllm.workloads.folds import Fold
+from ruvllm.workloads.splits import Fold
 
 LABEL = "Phi-3-mini-4k v3 seed 3"
 LINE = f"{LABEL}: 25.0% -> 100.0% of the test tasks, confidence 50.0%, 1.2 s"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.cache import CACHE_VARIABLE, CachedEncoder, cached
-from ruvllm.encoders.hashed import Encoder
 from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
 

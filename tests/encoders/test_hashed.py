@@ -15,7 +15,8 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import murmurhash3_32
 
 from ruvllm import _core
-from ruvllm.encoders.hashed import Encoder, HashedNgramEncoder
+from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.hashed import HashedNgramEncoder
 
 TEXTS = [
     "Return the absolute value of the argument.",

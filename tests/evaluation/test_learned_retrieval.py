@@ -14,7 +14,8 @@ from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import crowding, mean_reciprocal_rank, ranks_in_groups, retrieval_ranks
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import RunPlan
-from ruvllm.workloads.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload
+from ruvllm.workloads.splits import Parts
+from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Vectors, Workload
 
 N, D = 40, 33
 SHARES = (0.0, 0.3, 0.9)

@@ -16,7 +16,8 @@ from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
 from ruvllm.learning.training import RunPlan, TrainedRun, train
-from ruvllm.workloads.workload import TASK_TYPES, Parts, Workload
+from ruvllm.workloads.splits import Parts
+from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 PROTOCOL_NAMES = list(PROTOCOLS)
 WORKLOAD = small_workload(seed=5, size=Size(12, 30), model=STRONG_MODEL)

@@ -12,8 +12,7 @@ from ruvllm.encoders.hashed import HashedNgramEncoder
 from ruvllm.workloads.code.docstring_candidates import POOL_SIZE, draw_candidates
 from ruvllm.workloads.code.docstring_workload import CodeWorkload, build_code_workload
 from ruvllm.workloads.code.functions import CodeTask
-from ruvllm.workloads.folds import ORDINARY, Fold
-from ruvllm.workloads.splits import split_by_function
+from ruvllm.workloads.splits import ORDINARY, PARTS, Fold, split_by_function
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
 
@@ -68,7 +67,7 @@ class RandomEncoder:
 
 
 def parts_of(workload: CodeWorkload) -> list[NDArray[np.int64]]:
-    return [workload.train, workload.valid, workload.test, workload.holdout]
+    return [workload.parts.train, workload.parts.valid, workload.parts.test, workload.parts.holdout]
 
 
 def test_every_task_is_in_exactly_one_part(workload: CodeWorkload) -> None:
@@ -151,7 +150,7 @@ def test_bodies_like_the_right_one_are_never_distractors() -> None:
 
 
 def test_nothing_but_train_decides_the_encoder(workload: CodeWorkload) -> None:
-    train = [TASKS[i] for i in workload.train]
+    train = [TASKS[i] for i in workload.parts.train]
     encoder = HashedNgramEncoder(256, sublinear_tf=True)
     encoder.fit([task.prompt for task in train] + [task.solution for task in train])
     np.testing.assert_array_equal(encoder.encode([task.prompt for task in TASKS]), workload.queries)
@@ -160,11 +159,11 @@ def test_nothing_but_train_decides_the_encoder(workload: CodeWorkload) -> None:
 
 def test_a_changed_test_body_leaves_all_else_alone() -> None:
     before = build_code_workload(TASKS, dim=64, seed=0)
-    changed = int(before.test[0])
+    changed = int(before.parts.test[0])
     tasks = list(TASKS)
     tasks[changed] = replace(tasks[changed], solution="class entirely: different = code")
     after = build_code_workload(tasks, dim=64, seed=0)
-    others = np.setdiff1d(np.arange(600), before.test)
+    others = np.setdiff1d(np.arange(600), before.parts.test)
     np.testing.assert_array_equal(before.queries, after.queries)
     np.testing.assert_array_equal(np.delete(before.solutions, changed, 0), np.delete(after.solutions, changed, 0))
     np.testing.assert_array_equal(before.candidates[others], after.candidates[others])
@@ -173,8 +172,8 @@ def test_a_changed_test_body_leaves_all_else_alone() -> None:
 
 def test_equal_arguments_give_equal_bits(workload: CodeWorkload, case: tuple[str, Fold]) -> None:
     again = build_code_workload(list(TASKS), dim=256, seed=3, split=case[0], fold=case[1])
-    for name in ("queries", "solutions", "candidates", "right", "difficulty", "train", "valid", "test", "holdout"):
-        one, other = getattr(workload, name), getattr(again, name)
+    for name in ("queries", "solutions", "candidates", "right", "difficulty", *PARTS):
+        one, other = (w.parts.part(name) if name in PARTS else getattr(w, name) for w in (workload, again))
         assert one.tobytes() == other.tobytes(), name
         assert one.dtype == other.dtype
     assert workload.digest == again.digest
@@ -183,11 +182,11 @@ def test_equal_arguments_give_equal_bits(workload: CodeWorkload, case: tuple[str
 def test_folds_share_candidates_nowhere_and_difficulty_everywhere() -> None:
     one, two = (build_code_workload(TASKS, dim=64, seed=3, split="function", fold=Fold(n, 5)) for n in (1, 2))
     assert one.difficulty.tobytes() == two.difficulty.tobytes()
-    assert one.holdout.tolist() == two.holdout.tolist()
+    assert one.parts.holdout.tolist() == two.parts.holdout.tolist()
     assert one.digest == two.digest
-    part = set(one.test.tolist())
-    assert {j for task in one.test for j in one.candidates[task].tolist()} <= part
-    assert not part & {j for task in two.test for j in two.candidates[task].tolist()}
+    part = set(one.parts.test.tolist())
+    assert {j for task in one.parts.test for j in one.candidates[task].tolist()} <= part
+    assert not part & {j for task in two.parts.test for j in two.candidates[task].tolist()}
 
 
 def test_the_digest_is_of_the_input_and_not_of_what_follows_from_it() -> None:

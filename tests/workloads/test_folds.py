@@ -5,9 +5,7 @@ import pytest
 from simulated_samples import small_workload
 
 from ruvllm import Purpose, RandomStream
-from ruvllm.workloads.folds import ORDINARY, Fold
-from ruvllm.workloads.simulated import stratified_split
-from ruvllm.workloads.workload import Parts
+from ruvllm.workloads.splits import ORDINARY, Fold, Parts, stratified_split
 
 WORKLOAD = small_workload()
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ruvllm.workloads.folds import Fold
-from ruvllm.workloads.splits import PARTS, Split, split_by_file, split_by_function
+from ruvllm.workloads.splits import PARTS, Fold, Parts, split_by_file, split_by_function
 
 FILE_OF = np.sort((40 * np.random.default_rng(7).random(600) ** 2).astype(int))
 PATHS = [f"m{number}.py" for number in FILE_OF]
@@ -65,7 +64,7 @@ SPLITS = {
     "function": lambda fold, seed: split_by_function(len(PATHS), seed, fold),
 }
 
-MakeSplit = Callable[[Fold, int], Split]
+MakeSplit = Callable[[Fold, int], Parts]
 
 
 @pytest.fixture(params=list(SPLITS))
@@ -74,7 +73,7 @@ def make(request: pytest.FixtureRequest) -> MakeSplit:
     return found
 
 
-def all_folds(make: MakeSplit, of: int, seed: int) -> list[Split]:
+def all_folds(make: MakeSplit, of: int, seed: int) -> list[Parts]:
     return [make(Fold(number, of), seed) for number in range(1, of + 1)]
 
 

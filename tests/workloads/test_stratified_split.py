@@ -9,9 +9,9 @@ from simulated_samples import SMALL_MODEL, small_workload
 
 from ruvllm import Purpose, RandomStream
 from ruvllm.learning.protocols import PROTOCOLS, Size
-from ruvllm.workloads.folds import Fold
-from ruvllm.workloads.simulated import build_simulated_workload, stratified_split
-from ruvllm.workloads.workload import Parts, Workload
+from ruvllm.workloads.simulated import build_simulated_workload
+from ruvllm.workloads.splits import Fold, Parts, stratified_split
+from ruvllm.workloads.workload import Workload
 
 
 def parts_of(parts: Parts) -> list[npt.NDArray[np.uint32]]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ruvllm.files.json_lines import BadRecordError
-from ruvllm.workloads.folds import Fold
 from ruvllm.workloads.registry import IssueInput, read_input
-from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, split_by_date, usable_issues
+from ruvllm.workloads.splits import Fold, split_by_date
+from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -79,7 +79,7 @@ def test_repositories_with_too_few_issues_or_files_are_left_out_and_the_others_a
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_each_stretch_of_time_of_each_repository_is_tested_whole(number: int) -> None:
     issues = usable_issues(make_issues({"a": 30, "b": 12}))
-    split = split_by_date(issues, 3, Fold(number, 5))
+    split = split_by_date([issue.repo for issue in issues], 3, Fold(number, 5))
     parts = [split.train, split.valid, split.test, split.holdout]
     assert np.sort(np.concatenate(parts)).tolist() == list(range(42))
     assert len(split.holdout) == 3 + 1
@@ -91,9 +91,9 @@ def test_each_stretch_of_time_of_each_repository_is_tested_whole(number: int) ->
 
 
 def test_every_issue_outside_the_holdout_is_tested_once() -> None:
-    issues = usable_issues(make_issues({"a": 30, "b": 12}))
-    tested = [i for number in range(1, 6) for i in split_by_date(issues, 3, Fold(number, 5)).test.tolist()]
-    held = split_by_date(issues, 3, Fold(1, 5)).holdout.tolist()
+    repositories = [issue.repo for issue in usable_issues(make_issues({"a": 30, "b": 12}))]
+    tested = [i for number in range(1, 6) for i in split_by_date(repositories, 3, Fold(number, 5)).test.tolist()]
+    held = split_by_date(repositories, 3, Fold(1, 5)).holdout.tolist()
     assert sorted(tested + held) == list(range(42))
 
 
@@ -133,7 +133,7 @@ def test_too_few_issues_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no repository has enough issues"):
         read_input(f"jsonl:{path}")
     with pytest.raises(ValueError, match="6 issues are too few for a holdout and 5 stretches of time"):
-        split_by_date(usable_issues(make_issues({"a": 6})), 0, Fold(1, 5))
+        split_by_date(["a"] * 6, 0, Fold(1, 5))
 
 
 def test_tasks_and_issues_are_not_mixed(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ POOL_SIZE = 256
 
 FloatRows = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Numbers = NDArray[np.uint32]
 
 
 def draw_candidates(
-    members: Indices,
+    members: Numbers,
     bodies: Indices,
     solutions: FloatRows,
     difficulty: NDArray[np.float64],
@@ -54,7 +55,7 @@ def draw_candidates(
     return candidates, right
 
 
-def _random_pools(members: Indices, different: Indices, bodies: Indices, seed: int) -> NDArray[np.int32]:
+def _random_pools(members: Numbers, different: Numbers, bodies: Indices, seed: int) -> NDArray[np.int32]:
     """For each member, random tasks of the part in random order, all of different bodies and none of its own."""
     size = min(POOL_SIZE, len(different) - 1)
     pools = np.empty((len(members), size), dtype=np.int32)

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
-from ruvllm.encoders.base import unit_rows
-from ruvllm.encoders.hashed import Encoder, HashedNgramEncoder
+from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.workloads.code.docstring_candidates import draw_candidates
 from ruvllm.workloads.code.functions import CodeTask, corpus_digest
-from ruvllm.workloads.folds import ORDINARY, Fold
-from ruvllm.workloads.splits import PARTS, Split, split_by_file, split_by_function
+from ruvllm.workloads.splits import ORDINARY, PARTS, Fold, Parts, split_by_file, split_by_function
 from ruvllm.workloads.text import default_encoder
 
 __all__ = ["CodeWorkload", "build_code_workload"]
@@ -42,8 +40,8 @@ class CodeWorkload:
     """(n,) position of the right one among the candidates, random."""
     difficulty: NDArray[np.float64]
     """(n,) in [0, 1), drawn uniformly from the seed: the share of hard negatives among the distractors."""
-    split: Split
-    """Indices of the tasks in train, valid, test and holdout."""
+    parts: Parts
+    """Numbers of the tasks in train, valid, test and holdout."""
     encoder: Encoder
     """What made the vectors, fitted."""
     digest: str
@@ -56,22 +54,6 @@ class CodeWorkload:
     @property
     def dim(self) -> int:
         return int(self.queries.shape[1])
-
-    @property
-    def train(self) -> Indices:
-        return self.split.train
-
-    @property
-    def valid(self) -> Indices:
-        return self.split.valid
-
-    @property
-    def test(self) -> Indices:
-        return self.split.test
-
-    @property
-    def holdout(self) -> Indices:
-        return self.split.holdout
 
 
 def build_code_workload(
@@ -116,7 +98,7 @@ def build_code_workload(
     return CodeWorkload(tasks, queries, solutions, candidates, right, difficulty, parts, encoder, digest)
 
 
-def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Split:
+def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Parts:
     if split == "file":
         return split_by_file([task.path for task in tasks], seed, fold)
     if split == "function":
@@ -131,7 +113,7 @@ def _body_numbers(tasks: Sequence[CodeTask]) -> Indices:
     return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
 
-def _check_sizes(parts: Split, bodies: Indices, n_candidates: int, split: str) -> None:
+def _check_sizes(parts: Parts, bodies: Indices, n_candidates: int, split: str) -> None:
     for name in PARTS:
         n_bodies = len(np.unique(bodies[parts.part(name)]))
         if n_bodies < n_candidates:
@@ -144,7 +126,7 @@ def _check_sizes(parts: Split, bodies: Indices, n_candidates: int, split: str) -
 def _input_digest(tasks: Sequence[CodeTask], encoder: Encoder, queries: FloatRows, solutions: FloatRows) -> str:
     """Our own vectors are left out: they follow from the corpus, and a difference there must show as one."""
     vectors = hashlib.sha256()
-    if not isinstance(encoder, HashedNgramEncoder):
+    if not is_computed_here(encoder):
         for rows in (queries, solutions):
             vectors.update(rows.astype("<f4").tobytes())
     parts = {"corpus": corpus_digest(tasks), "encoder": encoder.name, "vectors": vectors.hexdigest()}

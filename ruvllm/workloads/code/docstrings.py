@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource
-from ruvllm.encoders.hashed import Encoder
+from ruvllm.encoders.base import Encoder
 from ruvllm.workloads.code.docstring_workload import build_code_workload
 from ruvllm.workloads.code.functions import Corpus
-from ruvllm.workloads.folds import ORDINARY, Fold
+from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.text import CANDIDATES, transfer_question
-from ruvllm.workloads.workload import TASK_TYPES, Parts, Retrieval, Vectors, Workload, watched_tasks
+from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Vectors, Workload, watched_tasks
 
 __all__ = ["CANDIDATES", "build_code_tasks"]
 
@@ -38,9 +37,8 @@ def build_code_tasks(
     source = CorpusSource(
         queries=code.queries, solutions=code.solutions, candidates=code.candidates, right=code.right, types=types
     )
-    parts = Parts(*(_numbers(part) for part in (code.train, code.valid, code.test, code.holdout)))
 
-    def asked(part: NDArray[np.uint32]) -> Retrieval:
+    def asked(part: Numbers) -> Retrieval:
         return Retrieval.by_type(code.queries[part], code.solutions[part], types[part])
 
     details = {
@@ -60,15 +58,11 @@ def build_code_tasks(
         types,
         code.difficulty.astype(np.float32),
         categories,
-        parts,
+        code.parts,
         digest=code.digest,
         details=details,
-        retrieval=asked(parts.test),
-        watched=asked(watched_tasks(parts.valid)),
+        retrieval=asked(code.parts.test),
+        watched=asked(watched_tasks(code.parts.valid)),
         transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
         vectors=Vectors(code.queries, code.solutions),
     )
-
-
-def _numbers(indices: NDArray[np.int64]) -> NDArray[np.uint32]:
-    return indices.astype(np.uint32)

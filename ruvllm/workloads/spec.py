@@ -1,0 +1,34 @@
+"""What a user writes to name a workload: `simulated`, `code`, `code:PATH` or `jsonl:FILE`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FORMS", "WorkloadSpec", "parse_spec"]
+
+FORMS = {"simulated": "simulated", "code": "code[:PATH]", "jsonl": "jsonl:FILE"}
+"""By name: how to write it. A path in brackets may be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSpec:
+    """A workload by name, and the path to read it from."""
+
+    name: str
+    path: str | None = None
+
+
+def parse_spec(text: str) -> WorkloadSpec:
+    """Returns the workload that `text` names. Raises ValueError if it has none of the forms."""
+    name, colon, path = text.partition(":")
+    form = FORMS.get(name, "")
+    may_have_path, may_lack_path = ":" in form, form == name or "[" in form
+    if not form or bool(colon) != bool(path) or not (may_have_path if path else may_lack_path):
+        ways = [way for each in FORMS.values() for way in _ways(each)]
+        raise ValueError(f"must be {', '.join(ways[:-1])} or {ways[-1]}, not {text!r}")
+    return WorkloadSpec(name, path or None)
+
+
+def _ways(form: str) -> list[str]:
+    name, bracket, path = form.partition("[")
+    return [name, name + path.rstrip("]")] if bracket else [form]

@@ -1,0 +1,28 @@
+"""The names of workloads, as a user writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ruvllm.workloads.spec import WorkloadSpec, parse_spec
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "path"),
+    [
+        ("simulated", "simulated", None),
+        ("code", "code", None),
+        ("code:src", "code", "src"),
+        ("code:C:\\src", "code", "C:\\src"),
+        ("jsonl:a:b.jsonl", "jsonl", "a:b.jsonl"),
+    ],
+)
+def test_a_spec_is_a_name_and_perhaps_a_path(text: str, name: str, path: str | None) -> None:
+    assert parse_spec(text) == WorkloadSpec(name, path)
+
+
+@pytest.mark.parametrize("text", ["", "code:", "jsonl", "jsonl:", "simulated:x", "simulated:", "cod", ":", "Code"])
+def test_another_form_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        parse_spec(text)
+    assert str(raised.value) == f"must be simulated, code, code:PATH or jsonl:FILE, not {text!r}"
