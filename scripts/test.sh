@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The one test command: builds and tests everything, in the order in which failures are cheapest to find.
 #
-#   scripts/test.sh
+#   scripts/test.sh              all stages
+#   scripts/test.sh STAGE...     some of them: lint (ruff, mypy, stubtest), cpp (build, ctest), py (pytest)
 #
 # Needs Python >= 3.11, a C++20 compiler and the package index. Works from any folder and in a fresh clone.
 # RUVLLM_TEST_VENV names another virtual environment than .venv-test; PYTHON another interpreter to make it with.
@@ -13,6 +14,15 @@ build="$root/build/ctest"
 jobs="$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)"
 compiler="${CXX:-c++}"
 cd "$root"
+
+for name in "$@"; do
+  case "$name" in
+    lint | cpp | py) ;;
+    *) printf "scripts/test.sh: no stage '%s'; there are lint, cpp and py\n" "$name" >&2; exit 2 ;;
+  esac
+done
+stages=" ${*:-lint cpp py} "
+wants() { [[ "$stages" == *" $1 "* ]]; }
 
 stage() { printf '\n== %s (%ds)\n' "$1" "$SECONDS"; }
 fail() { printf 'scripts/test.sh: %s\n' "$1" >&2; exit 1; }
@@ -40,24 +50,26 @@ require_header() { # header, package
 stage "system packages"
 command -v "$compiler" >/dev/null || fail "no C++ compiler '$compiler': install one, or name yours in CXX"
 has_header version || fail "'$compiler' does not compile C++20"
-require_header gtest/gtest.h libgtest-dev
-require_header benchmark/benchmark.h libbenchmark-dev
-if [ "$(uname -m)" = x86_64 ]; then # only here is NEON a foreign instruction set; its tests are skipped without these
-  command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null ||
-    install_packages g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ||
-    echo "no cross-compiler or emulator for aarch64: the NEON tests will be skipped"
+if wants cpp; then
+  require_header gtest/gtest.h libgtest-dev
+  require_header benchmark/benchmark.h libbenchmark-dev
+  if [ "$(uname -m)" = x86_64 ]; then # only here is NEON a foreign instruction set; its tests are skipped without these
+    command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null ||
+      install_packages g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ||
+      echo "no cross-compiler or emulator for aarch64: the NEON tests will be skipped"
+  fi
+  # Another compiler's build is held against the same pinned digests.
+  case "$("$compiler" --version)" in
+    *clang*) other=g++ package=g++ ;;
+    *) other=clang++ package=clang ;;
+  esac
+  command -v "$other" >/dev/null || install_packages "$package" ||
+    echo "no $other: the digests of its build will be skipped"
 fi
-# Another compiler's build is held against the same pinned digests.
-case "$("$compiler" --version)" in
-  *clang*) other=g++ package=g++ ;;
-  *) other=clang++ package=clang ;;
-esac
-command -v "$other" >/dev/null || install_packages "$package" ||
-  echo "no $other: the digests of its build will be skipped"
 # The report's page is opened in a real browser. It is large, so it comes while the rest is built.
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 browser_install=
-if ! has_browser && can_install; then
+if wants py && ! has_browser && can_install; then
   install_packages chromium fonts-dejavu-core &
   browser_install=$!
   trap 'wait' EXIT # apt-get is not left behind half done
@@ -84,26 +96,32 @@ if pathlib.Path(sys.argv[1]).resolve() not in pathlib.Path(ruvllm.__file__).reso
     sys.exit("ruvllm is not imported from the virtual environment")
 CHECK
 
-stage "ruff"
-ruff check ruvllm tests scripts bench
-stage "mypy"
-mypy --strict ruvllm
-stage "stubtest"
-python -m mypy.stubtest ruvllm._core --allowlist tests/stubtest-allowlist.txt \
-  --mypy-config-file pyproject.toml
-
-stage "C++ build"
-cmake -S . -B "$build" -G Ninja -DRUVLLM_BUILD_PYTHON=OFF -DRUVLLM_BUILD_TESTS=ON -DRUVLLM_BUILD_BENCH=ON \
-  -DRUVLLM_WARNINGS_AS_ERRORS=ON "-DPython_EXECUTABLE=$venv/bin/python"
-cmake --build "$build" --parallel "$jobs"
-stage "C++ tests"
-ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$jobs"
-
-if [ -n "$browser_install" ]; then
-  stage "browser"
-  wait "$browser_install" || true
+if wants lint; then
+  stage "ruff"
+  ruff check ruvllm tests scripts bench
+  stage "mypy"
+  mypy --strict ruvllm
+  stage "stubtest"
+  python -m mypy.stubtest ruvllm._core --allowlist tests/stubtest-allowlist.txt \
+    --mypy-config-file pyproject.toml
 fi
-has_browser || echo "no Chromium: the report's page will not be opened in a browser"
-stage "Python tests"
-# a file at a time on each processor: what a file's tests share is made once
-python -m pytest -n "$jobs" --dist loadfile
+
+if wants cpp; then
+  stage "C++ build"
+  cmake -S . -B "$build" -G Ninja -DRUVLLM_BUILD_PYTHON=OFF -DRUVLLM_BUILD_TESTS=ON -DRUVLLM_BUILD_BENCH=ON \
+    -DRUVLLM_WARNINGS_AS_ERRORS=ON "-DPython_EXECUTABLE=$venv/bin/python"
+  cmake --build "$build" --parallel "$jobs"
+  stage "C++ tests"
+  ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$jobs"
+fi
+
+if wants py; then
+  if [ -n "$browser_install" ]; then
+    stage "browser"
+    wait "$browser_install" || true
+  fi
+  has_browser || echo "no Chromium: the report's page will not be opened in a browser"
+  stage "Python tests"
+  # a file at a time on each processor: what a file's tests share is made once
+  python -m pytest -n "$jobs" --dist loadfile
+fi
