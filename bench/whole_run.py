@@ -68,7 +68,7 @@ def phases(model_name: str) -> tuple[float, dict[str, float]]:
     (model,) = find_models([model_name])
     protocol = PROTOCOLS["v3"]
     plan = training.RunPlan(protocol, protocol.size("full"), lora_rank(protocol, model.params_b), seed=0)
-    workload = build_simulated_workload(model, dataset_size("full"), plan.seed)
+    workload = build_simulated_workload(model, dataset_size("full").attempts, plan.seed)
     seconds: dict[str, float] = {}
     engine = training.__dict__["LearningEngine"]
     training.__dict__["LearningEngine"] = lambda *a, **k: Watched(engine(*a, **k), seconds)

@@ -34,7 +34,7 @@ def start(model: ModelProfile) -> float:
     """Resolve rate of the frozen model over all tasks of all seeds."""
     rates = []
     for seed in SEEDS:
-        workload = build_simulated_workload(model, PROTOCOL.full, seed)
+        workload = build_simulated_workload(model, PROTOCOL.full.attempts, seed)
         engine = LearningEngine(
             workload.source, EngineConfig(dim=model.embedding_dim, rank=1, heads=0, scaling=1.0)
         )
@@ -48,16 +48,21 @@ def final_confidence(model: ModelProfile) -> float:
     confidences = []
     for seed in SEEDS:
         plan = RunPlan(PROTOCOL, PROTOCOL.full, lora_rank(PROTOCOL, model.params_b), seed)
-        run = train(plan, build_simulated_workload(model, PROTOCOL.full, seed))
+        run = train(plan, build_simulated_workload(model, PROTOCOL.full.attempts, seed))
         confidences.append(run.final.summary()["confidence"])
     return mean(confidences)
+
+
+def with_constants(model: ModelProfile, **constants: float) -> ModelProfile:
+    return replace(model, simulation=replace(model.simulation, **constants))
 
 
 def with_start(model: ModelProfile, target: float) -> ModelProfile:
     low, high = 0.0, 4.0
     for _ in range(9):
-        model = replace(model, habit=round((low + high) / 2, 3))
-        low, high = (model.habit, high) if start(model) > target else (low, model.habit)
+        habit = round((low + high) / 2, 3)
+        model = with_constants(model, habit=habit)
+        low, high = (habit, high) if start(model) > target else (low, habit)
     return model
 
 
@@ -65,19 +70,21 @@ def calibrate(model: ModelProfile) -> ModelProfile:
     target = REPORT[model.name]
     low, high = 0.01, 0.32
     for _ in range(7):
-        model = with_start(replace(model, visibility=round((low * high) ** 0.5, 4)), target.v1_initial)
+        visibility = round((low * high) ** 0.5, 4)
+        model = with_start(with_constants(model, visibility=visibility), target.v1_initial)
         confidence = final_confidence(model)
-        print(f"  {model.name}: habit {model.habit}, visibility {model.visibility}: {confidence:.4f}", flush=True)
-        low, high = (model.visibility, high) if confidence < target.v3_confidence else (low, model.visibility)
+        print(f"  {model.name}: habit {model.simulation.habit}, visibility {visibility}: {confidence:.4f}", flush=True)
+        low, high = (visibility, high) if confidence < target.v3_confidence else (low, visibility)
     return model
 
 
 def fit(model: ModelProfile) -> str:
     """One line: what is fitted, beside its target."""
-    target = REPORT[model.name]
+    target, constants = REPORT[model.name], model.simulation
     found_start, found_confidence = start(model), final_confidence(model)
     return (
-        f"{model.name:20} {model.habit:8.3f} {model.visibility:10.4f} {target.v1_initial:13.1%} {found_start:6.1%} "
+        f"{model.name:20} {constants.habit:8.3f} {constants.visibility:10.4f} "
+        f"{target.v1_initial:13.1%} {found_start:6.1%} "
         f"{100 * (found_start - target.v1_initial):+6.1f} {target.v3_confidence:13.1%} {found_confidence:6.1%} "
         f"{100 * (found_confidence - target.v3_confidence):+6.1f}"
     )
@@ -93,7 +100,8 @@ def main() -> None:
         if not arguments.check:
             models = tuple(pool.map(calibrate, models))
             for model in models:
-                print(f"{model.name:20} habit={model.habit:.3f}, visibility={model.visibility:.4f}")
+                found = model.simulation
+                print(f"{model.name:20} habit={found.habit:.3f}, visibility={found.visibility:.4f}")
         seeds = f"seeds {SEEDS[0]} to {SEEDS[-1]}"
         print(f"{'':40} v1 initial                  v3 confidence")
         print(f"{seeds:20}    habit visibility        target    fit    off        target    fit    off")

@@ -64,7 +64,7 @@ def small_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int
 def small_cell(plan: RunPlan | None = None, fold: Fold | None = None, model: ModelProfile = SMALL_MODEL) -> Cell:
     """A cell on few simulated tasks, of the smallest dimension unless it is another model's."""
     plan = plan or small_plan()
-    build = partial(build_simulated_workload, model, plan.size, plan.seed, plan.isa, fold or ORDINARY)
+    build = partial(build_simulated_workload, model, plan.size.attempts, plan.seed, plan.isa, fold or ORDINARY)
     return Cell(model, plan, "quick", build, fold)
 
 

@@ -24,7 +24,7 @@ def small_workload(
     model: ModelProfile = SMALL_MODEL,
 ) -> Workload:
     """A model's tasks, by default the first one's, at dimension 256."""
-    return build_simulated_workload(model, size, seed, isa)
+    return build_simulated_workload(model, size.attempts, seed, isa)
 
 
 def run_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:

@@ -72,18 +72,18 @@ def components_of(protocol: Protocol) -> list[Component]:
 
 
 def run_ablation(
-    options: Options, given: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+    options: Options, task_input: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
 ) -> list[dict[str, Any]]:
     """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
 
     Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
     """
     (name,) = options.protocols
-    protocol = protocol_of(name, given)
+    protocol = protocol_of(name, task_input)
     variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
     variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
     runs = [
-        (without, make_cell(options, changed, model, seed, given))
+        (without, make_cell(options, changed, model, seed, task_input))
         for model in options.models
         for seed in options.seeds
         for without, changed in variants
@@ -120,8 +120,8 @@ def _record(cell: Cell, without: str | None, workload: Workload, run: TrainedRun
         "tasksTo90": tasks,
         "reached90": reached,
     }
-    if workload.retrieval is not None:
-        learned = LearnedRetrieval.of_run(run.engine, workload, cell.plan).learned_ranks(workload.retrieval)
+    if workload.question is not None:
+        learned = LearnedRetrieval.of_run(run.engine, workload, cell.plan).learned_ranks(workload.question.test)
         record["recallAt1"] = recall_at_1(learned)
     return record
 

@@ -82,7 +82,7 @@ class MeasuredCell:
     run: TrainedRun
     metrics: dict[str, Any]
     ranks: tuple[Ranks, Ranks] | None
-    elsewhere: tuple[Ranks, Ranks] | None
+    transfer: tuple[Ranks, Ranks] | None
 
 
 def run_cell(
@@ -107,12 +107,12 @@ def run_cell(
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
     written = _save(cell, measured, folder)
 
-    def watched(done: int, total: int) -> None:
+    def on_comparison(done: int, total: int) -> None:
         if cancelled():
             raise Cancelled
         comparing(done, total)
 
-    entry = _entry(cell, measured, written, _closed_forms(workload, cell.plan.isa, watched))
+    entry = _entry(cell, measured, written, _closed_forms(workload, cell.plan.isa, on_comparison))
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
     return entry
@@ -137,13 +137,15 @@ def measure_cell(
         controlled = learned(control)
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     retrieval = LearnedRetrieval.of_run(run.engine, workload, cell.plan)
-    ranks, elsewhere = (retrieval.ranks(question) for question in (workload.retrieval, workload.transfer))
+    question = workload.question
+    ranks = None if question is None else retrieval.ranks(question.test)
+    transfer = None if question is None else retrieval.ranks(question.transfer)
     metrics = _metrics(workload, run, controls)
     if ranks is not None:
         metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
-    if elsewhere is not None:
-        metrics["transfer"] = figures(elsewhere)
-    return MeasuredCell(workload, run, metrics, ranks, elsewhere)
+    if transfer is not None:
+        metrics["transfer"] = figures(transfer)
+    return MeasuredCell(workload, run, metrics, ranks, transfer)
 
 
 def _entry(
@@ -151,7 +153,7 @@ def _entry(
 ) -> Entry:
     workload, run, metrics, ranks = measured.workload, measured.run, measured.metrics, measured.ranks
     answers = _answers(workload, run, ranks)
-    elsewhere = measured.elsewhere
+    transfer = measured.transfer
     answers |= {"closedForms": closed_forms} if closed_forms else {}
     return {
         **_identity(cell, workload),
@@ -165,7 +167,7 @@ def _entry(
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
         "answers": answers,
-        **({} if elsewhere is None else {"transferAnswers": _transfer_answers(workload, elsewhere)}),
+        **({} if transfer is None else {"transferAnswers": _transfer_answers(workload, transfer)}),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
         "checkpoint": str(written.path),
@@ -191,10 +193,9 @@ def _closed_forms(
     workload: Workload, isa: str, progress: Callable[[int, int], None]
 ) -> dict[str, list[float]]:
     """Reciprocal ranks under each closed form. Not hashed: they pass through LAPACK."""
-    if workload.retrieval is None or workload.watched is None or workload.vectors is None:
+    if workload.question is None:
         return {}
-    train, asked = workload.parts.train, workload.retrieval
-    ranks = closed_form_ranks(workload.vectors, workload.types, train, workload.watched, asked, isa, progress)
+    ranks = closed_form_ranks(workload.question, workload.types, workload.parts.train, isa, progress)
     return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
 
 
@@ -214,9 +215,9 @@ def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | N
 
 
 def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
-    assert workload.transfer is not None
+    assert workload.question is not None and workload.question.transfer is not None
     return {
-        "types": workload.transfer.types.tolist(),
+        "types": workload.question.transfer.types.tolist(),
         "reciprocalRankInitially": reciprocal_ranks(ranks[0]).tolist(),
         "reciprocalRank": reciprocal_ranks(ranks[1]).tolist(),
     }

@@ -81,10 +81,10 @@ def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
     return MODELS[:QUICK_MODELS] if profile == "quick" else MODELS
 
 
-def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
-    """One cell per protocol, model, seed and fold, in this order. `given`: None for the simulated workload."""
+def make_cells(options: Options, task_input: RealInput | None = None) -> list[Cell]:
+    """One cell per protocol, model, seed and fold, in this order. `task_input`: None for the simulated workload."""
     return [
-        make_cell(options, protocol_of(name, given), model, seed, given, fold)
+        make_cell(options, protocol_of(name, task_input), model, seed, task_input, fold)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
@@ -92,10 +92,10 @@ def make_cells(options: Options, given: RealInput | None = None) -> list[Cell]:
     ]
 
 
-def protocol_of(name: str, given: RealInput | None) -> Protocol:
+def protocol_of(name: str, task_input: RealInput | None) -> Protocol:
     """The protocol of that name as it is on the input; None for the simulated workload."""
     protocol = PROTOCOLS[name]
-    return protocol if given is None else given.settings(protocol)
+    return protocol if task_input is None else task_input.settings(protocol)
 
 
 def make_cell(
@@ -103,7 +103,7 @@ def make_cell(
     protocol: Protocol,
     model: ModelProfile,
     seed: int,
-    given: RealInput | None = None,
+    task_input: RealInput | None = None,
     fold: Fold | None = None,
 ) -> Cell:
     """One cell of a protocol, which may be a changed one."""
@@ -111,18 +111,19 @@ def make_cell(
     parts = ORDINARY if fold is None else fold
     rank = lora_rank(protocol, model.params_b)
     build: Callable[[], Workload]
-    if given is None:
-        build = partial(build_simulated_workload, model, dataset_size(options.profile), seed, options.isa, parts)
+    if task_input is None:
+        attempts = dataset_size(options.profile).attempts
+        build = partial(build_simulated_workload, model, attempts, seed, options.isa, parts)
     else:
         rank = RANK
-        build = partial(given.build, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts)
+        build = partial(task_input.build, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts)
     plan = RunPlan(protocol, size, options.rank or rank, seed, stream=options.stream, isa=options.isa)
     return Cell(model, plan, options.profile, build, fold, options.controls)
 
 
 def dataset_size(profile: str) -> Size:
     """The largest of the protocols' sizes: all of them are measured on the same tasks."""
-    return max((p.size(profile) for p in PROTOCOLS.values()), key=lambda size: size.epochs * size.tasks_per_epoch)
+    return max((p.size(profile) for p in PROTOCOLS.values()), key=lambda size: size.attempts)
 
 
 def _folds(options: Options) -> Sequence[Fold | None]:

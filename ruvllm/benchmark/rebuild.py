@@ -66,8 +66,8 @@ def code_kind(document: Mapping[str, object]) -> str:
     return _choice(JsonFields(document).fields("run").fields("workloadDetails"), "kind", CODE_TASKS)
 
 
-def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
-    """The cell of a verified checkpoint; `given` is the input of a run on real input, or its source tree.
+def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
+    """The cell of a verified checkpoint; `task_input` is the input of a run on real input, or its source tree.
 
     Raises CannotReplayError, InvalidFileError where the block is wrong.
     """
@@ -77,18 +77,18 @@ def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = N
         )
     run = JsonFields(document).fields("run")
     workload, split = _choice(run, "workload", ("simulated", "code", "jsonl")), "file"
-    if workload != "simulated" and given is None:
+    if workload != "simulated" and task_input is None:
         needed = "corpus" if workload == "code" else "file of tasks"
         raise CannotReplayError(f"is of the {workload} workload: it needs its {needed}")
     if workload == "code":
         details = run.fields("workloadDetails")
         split, kind = _choice(details, "split", ("file", "function")), code_kind(document)
-        if isinstance(given, Corpus):
-            given = code_input(given, kind)
-    if isinstance(given, Corpus):
+        if isinstance(task_input, Corpus):
+            task_input = code_input(task_input, kind)
+    if isinstance(task_input, Corpus):
         raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
     try:
-        model = _model(run.text("model"), None if given is None else given.encoder)
+        model = _model(run.text("model"), None if task_input is None else task_input.encoder)
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
     except InvalidFileError:
         raise
@@ -106,7 +106,7 @@ def cell_of(document: Mapping[str, object], given: Corpus | RealInput | None = N
         rank=rank,
         isa=isa,
     )
-    made_from = None if workload == "simulated" else given
+    made_from = None if workload == "simulated" else task_input
     protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
     return make_cell(options, protocol, model, seed, made_from, fold)
 

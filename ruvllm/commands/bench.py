@@ -120,7 +120,7 @@ def _benchmark(run: Run) -> int:
 
     try:
         with run.reporter:
-            cells = make_cells(run.options, run.given)
+            cells = make_cells(run.options, run.task_input)
             results = run_cells(cells, run.out / "checkpoints", run.jobs, run.reporter, run.unfinished)
     except (CheckpointConflictError, ValueError, OSError) as error:
         raise Failure(str(error)) from error
@@ -176,7 +176,7 @@ def ablate(**arguments: Any) -> int:
     run = start(arguments, default_seeds=10, least_seeds=FEWEST_SEEDS)
     try:
         with run.reporter:
-            runs = run_ablation(run.options, run.given, run.jobs, run.reporter, run.unfinished)
+            runs = run_ablation(run.options, run.task_input, run.jobs, run.reporter, run.unfinished)
     except (ValueError, OSError) as error:
         raise Failure(str(error)) from error
     give_out(run, make_ablation_document(runs, run.options, run.command), print_ablation)

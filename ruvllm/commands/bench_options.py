@@ -146,7 +146,7 @@ class Run(Output):
             self.reporter.note(f"unfinished work in {self.unfinished.folder}; with its arguments, --resume goes on")
         self.options = options
         self.jobs: int = arguments["jobs"]
-        self.given = _read_input(arguments, encoder, self.reporter)
+        self.task_input = _read_input(arguments, encoder, self.reporter)
 
 
 def start(arguments: dict[str, Any], *, default_seeds: int, least_seeds: int = 1, checkpoints: bool = False) -> Run:

@@ -62,4 +62,4 @@ def _profile_of(encoder: Encoder) -> ModelProfile:
     """What is known of a model that is none of ours: its width and, of some, its size."""
     name = encoder.name.partition(":")[2].rstrip("/").rpartition("/")[2] or encoder.name
     parameters = getattr(encoder, "parameters", 0)
-    return ModelProfile(name, round(parameters / 1e9, 3), 0, encoder.dim, 0, 0, 0, 0, "", "", 0.0, 0.0)
+    return ModelProfile(name, encoder.dim, round(parameters / 1e9, 3))

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ruvllm.evaluation.retrieval import CSLS_SHARES, Ranks, crowding, mean_reciprocal_rank, ranks_in_groups
 from ruvllm.workloads.rows import map_rows
-from ruvllm.workloads.workload import Retrieval, Vectors
+from ruvllm.workloads.splits import Numbers
+from ruvllm.workloads.workload import Question, Retrieval
 
 __all__ = ["CLOSED_FORMS", "closed_form_ranks"]
 
@@ -55,43 +56,43 @@ class Form:
 
 
 def closed_form_ranks(
-    vectors: Vectors,
+    question: Question,
     types: NDArray[np.uint8],
-    train: NDArray[np.uint32],
-    watched: Retrieval,
-    question: Retrieval,
+    train: Numbers,
     isa: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Ranks]:
-    """Ranks (n,) of the question's right solutions under each of CLOSED_FORMS, fitted for each task type by itself.
+    """Returns the ranks (n,) of the right solutions of n test queries under each of CLOSED_FORMS.
 
-    `watched` is the question of the validation part, by which constants are chosen. `progress` hears of (fits done,
-    fits in all).
+    Each is fitted for each task type by itself on the tasks `train` (k,); `types` are those of all tasks. Validation
+    queries choose the constants. `progress` gets (fits done, fits in all).
     """
-    ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
-    kinds = np.unique(question.types)
+    test, vectors = question.test, question.vectors
+    ranks = {name: np.empty(len(test.queries), dtype=np.int32) for name in CLOSED_FORMS}
+    kinds = np.unique(test.types)
     for i, kind in enumerate(kinds.tolist()):
-        members = question.types == kind
-        seen, held, asked = train[types[train] == kind], watched.of_type(kind), question.of_type(kind)
-        if len(seen) < 2 or len(held.queries) < 2:  # nothing to fit on
-            frozen = ranks_in_groups(asked, asked.queries, asked.solutions, isa)
+        members = test.types == kind
+        fitted_on = train[types[train] == kind]
+        validation, tested = question.validation.of_type(kind), test.of_type(kind)
+        if len(fitted_on) < 2 or len(validation.queries) < 2:  # nothing to fit on
+            frozen = ranks_in_groups(tested, tested.queries, tested.solutions, isa)
             for of_form in ranks.values():
                 of_form[members] = frozen
             continue
-        fits = _fits(vectors.queries[seen[:MOST_PAIRS]], vectors.solutions[seen[:MOST_PAIRS]])
+        fits = _fits(vectors.queries[fitted_on[:MOST_PAIRS]], vectors.solutions[fitted_on[:MOST_PAIRS]])
         for j, (name, forms) in enumerate(fits):
             progress(i * len(CLOSED_FORMS) + j, len(kinds) * len(CLOSED_FORMS))
-            ranks[name][members] = _best(forms, held, asked, isa)
+            ranks[name][members] = _best(forms, validation, tested, isa)
     progress(len(kinds) * len(CLOSED_FORMS), len(kinds) * len(CLOSED_FORMS))
     return ranks
 
 
-def _best(forms: list[Form], watched: Retrieval, asked: Retrieval, isa: str) -> Ranks:
+def _best(forms: list[Form], validation: Retrieval, test: Retrieval, isa: str) -> Ranks:
     tried = [replace(form, shares=(share,)) for form in forms for share in form.shares]
     best = 0
     if len(tried) > 1:
-        best = int(np.argmax([mean_reciprocal_rank(ranks) for form in forms for ranks in form.ranks(watched, isa)]))
-    return next(tried[best].ranks(asked, isa))
+        best = int(np.argmax([mean_reciprocal_rank(ranks) for form in forms for ranks in form.ranks(validation, isa)]))
+    return next(tried[best].ranks(test, isa))
 
 
 def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Form]]]:

@@ -35,17 +35,17 @@ class LearnedRetrieval:
         protocol's first where there is nothing to choose by."""
         p, types = plan.protocol, np.unique(workload.types).tolist()
         first = cls(engine, plan.isa, p.crowding_neighbours, dict.fromkeys(types, p.crowding_shares[0]))
-        if len(p.crowding_shares) == 1 or workload.watched is None:
+        if len(p.crowding_shares) == 1 or workload.question is None:
             return first
-        watched = workload.watched
-        adapted, crowded = first._adapted(watched), first._crowding(watched)
+        validation = workload.question.validation
+        adapted, crowded = first._adapted(validation), first._crowding(validation)
         ranks = [
-            ranks_in_groups(watched, adapted, watched.solutions, plan.isa, np.float32(share) * crowded)
+            ranks_in_groups(validation, adapted, validation.solutions, plan.isa, np.float32(share) * crowded)
             for share in p.crowding_shares
         ]
         shares = {}
         for kind in types:
-            of_kind = watched.types == kind
+            of_kind = validation.types == kind
             scores = [mean_reciprocal_rank(found[of_kind]) if of_kind.any() else 0.0 for found in ranks]
             shares[kind] = p.crowding_shares[int(np.argmax(scores))]
         return replace(first, shares=shares)

@@ -15,6 +15,11 @@ class Size:
     epochs: int
     tasks_per_epoch: int
 
+    @property
+    def attempts(self) -> int:
+        """Number of training attempts in all epochs."""
+        return self.epochs * self.tasks_per_epoch
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

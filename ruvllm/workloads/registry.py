@@ -13,7 +13,7 @@ from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
 from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
 from ruvllm.learning.protocols import Protocol
 from ruvllm.workloads.candidates import TooFewSolutionsError
-from ruvllm.workloads.code.docstrings import build_code_tasks
+from ruvllm.workloads.code.docstrings import build_docstring_workload
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.task_types import make_code_tasks
 from ruvllm.workloads.jsonl import task_of_record
@@ -71,13 +71,13 @@ class DocstringInput:
 
     @property
     def n_tasks(self) -> int:
-        return len(self.corpus.tasks)
+        return len(self.corpus.functions)
 
     def settings(self, protocol: Protocol) -> Protocol:
         return on_docstrings(protocol)
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
-        return build_code_tasks(
+        return build_docstring_workload(
             self.corpus, dim=dim, seed=seed, split=split, fold=fold, encoder=self.encoder, transfer=self.transfer
         )
 
@@ -107,10 +107,10 @@ class TaskInput:
             details["split"] = split
             if split == "file":
                 parts = split_by_file([task.source for task in self.tasks], seed, fold)
-        given = TextInput(
+        task_input = TextInput(
             self.name, self.tasks, parts, details=details, digest=self.digest, transfer=self.transfer
         )
-        return _build(given, dim, seed, self.encoder, self.watch)
+        return _build(task_input, dim, seed, self.encoder, self.watch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +131,7 @@ class IssueInput:
 
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         parts = split_by_date([issue.repo for issue in self.issues], seed, fold)
-        given = TextInput(
+        task_input = TextInput(
             "jsonl",
             issue_tasks(self.issues),
             parts,
@@ -139,17 +139,17 @@ class IssueInput:
             details={"kind": "issues", "split": "date"},
             transfer=self.transfer,
         )
-        return _build(given, dim, seed, self.encoder, self.watch)
+        return _build(task_input, dim, seed, self.encoder, self.watch)
 
 
-def _build(given: TextInput, dim: int, seed: int, encoder: Encoder | None, watch: Watch) -> Workload:
-    label = f"encoding {given.name}, seed {seed}, d = {dim}"
+def _build(task_input: TextInput, dim: int, seed: int, encoder: Encoder | None, watch: Watch) -> Workload:
+    label = f"encoding {task_input.name}, seed {seed}, d = {dim}"
     try:
         return build_text_workload(
-            given, dim=dim, seed=seed, encoder=encoder, progress=lambda done, total: watch(label, done, total)
+            task_input, dim=dim, seed=seed, encoder=encoder, progress=lambda done, total: watch(label, done, total)
         )
     except TooFewSolutionsError as error:
-        hint = "; a larger tree will do, or --tasks docstring" if given.name == "code" else ""
+        hint = "; a larger tree will do, or --tasks docstring" if task_input.name == "code" else ""
         raise TooFewSolutionsError(f"{error}{hint}") from None
 
 
@@ -187,7 +187,7 @@ def code_input(
     if kind == "docstring":
         return DocstringInput(corpus, encoder, transfer)
     tasks = make_code_tasks(
-        corpus.tasks, kind, progress=lambda done, total: watch("making tasks of functions", done, total)
+        corpus.functions, kind, progress=lambda done, total: watch("making tasks of functions", done, total)
     )
     return TaskInput("code", tasks, texts_digest(tasks), {"kind": kind}, encoder, transfer, watch)
 

@@ -1,4 +1,4 @@
-"""The simulated workload: tasks made from keys, and their stratified split (design, sections 4 and 7)."""
+"""The simulated workload: tasks made from keys. docs/equations.md has the formulas."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import numpy as np
 
 from ruvllm._core import Purpose, RandomStream, SimulatedWorld
 from ruvllm.encoders.models import ModelProfile
-from ruvllm.learning.protocols import Size
 from ruvllm.workloads.splits import BLOCK, ORDINARY, Fold, stratified_split
 from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Workload
 
 __all__ = ["build_simulated_workload"]
 
 GENERATOR = 1
-"""Raised when the same arguments begin to give other tasks: results of both are then not paired."""
+"""Raised whenever the same arguments begin to make other tasks, so that results of both are not paired."""
 CANDIDATES = 8
 FAMILIES = 5
 FAMILY_SHARE = 0.5
-
 BLOCK_TRAIN = 27
 """Tasks of each block of the stratified split that the train part of the ordinary split gets."""
 
 
 def build_simulated_workload(
-    model: ModelProfile, size: Size, seed: int, isa: str = "auto", fold: Fold = ORDINARY
+    model: ModelProfile, attempts: int, seed: int, isa: str = "auto", fold: Fold = ORDINARY
 ) -> Workload:
-    """Tasks for one model, so many that the ordinary train part has a new one for each attempt of a run of that size.
+    """Makes tasks for one model: as many as the ordinary train part needs to have a new task for each attempt.
 
-    With 3 or 4 folds the train part is smaller, and tasks come again.
+    With 3 or 4 folds the train part is smaller, and tasks come again. Raises ValueError for a model without constants
+    for the simulation.
     """
-    attempts = size.epochs * size.tasks_per_epoch
+    if model.simulation is None:
+        raise ValueError(f"model {model.name!r} has no constants for the simulated workload")
     n = BLOCK * -(-attempts // BLOCK_TRAIN)
     stream = RandomStream(seed, Purpose.DATASET, model.number)
     keys = np.array([stream.next_u64() for _ in range(n)], dtype=np.uint64)
@@ -40,8 +40,8 @@ def build_simulated_workload(
     source = SimulatedWorld(
         dim=model.embedding_dim,
         model=model.number,
-        habit=model.habit,
-        visibility=model.visibility,
+        habit=model.simulation.habit,
+        visibility=model.simulation.visibility,
         seed=seed,
         keys=keys,
         difficulty=difficulty,
@@ -55,8 +55,8 @@ def build_simulated_workload(
     parts = stratified_split(types, difficulty, RandomStream(seed, Purpose.SPLIT, model.number), fold)
     details = {
         "generator": GENERATOR,
-        "habit": model.habit,
-        "visibility": model.visibility,
+        "habit": model.simulation.habit,
+        "visibility": model.simulation.visibility,
         "candidates": CANDIDATES,
         "families": FAMILIES,
         "familyShare": FAMILY_SHARE,

@@ -19,11 +19,10 @@ from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.encoders.hashed import HashedNgramEncoder
 from ruvllm.workloads.candidates import CandidateTable
-from ruvllm.workloads.code.functions import CodeTask
 from ruvllm.workloads.rows import empty_rows, take_rows
 from ruvllm.workloads.splits import PARTS, Numbers, Parts
 from ruvllm.workloads.tasks import TextTask, texts_digest
-from ruvllm.workloads.workload import Retrieval, Vectors, Workload, watched_tasks
+from ruvllm.workloads.workload import Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["CANDIDATES", "TextInput", "build_text_workload", "default_encoder", "transfer_question"]
 
@@ -55,14 +54,14 @@ class TextInput:
 
 
 def build_text_workload(
-    given: TextInput, *, dim: int, seed: int, encoder: Encoder | None = None, progress: Progress | None = None
+    task_input: TextInput, *, dim: int, seed: int, encoder: Encoder | None = None, progress: Progress | None = None
 ) -> Workload:
     """The workload of some texts at dimension d. The same arguments give the same bits.
 
     `encoder` defaults to hashed n-grams of `dim` elements, with IDF weights from prompts and solutions of the train
     part. Raises ValueError for a part with too few different solutions, or an encoder whose vectors do not fit.
     """
-    tasks, parts = given.tasks, given.parts
+    tasks, parts = task_input.tasks, task_input.parts
     encoder = encoder or default_encoder([tasks[i] for i in parts.train.tolist()], dim)
     own_rows = _own_rows(tasks)
     n_rows = own_rows[-1].stop if tasks else 0
@@ -72,7 +71,7 @@ def build_text_workload(
     difficulty = _difficulty(tasks, seed)
     bodies = _numbers_of([task.solution for task in tasks])
     table = CandidateTable(tasks, solutions, own_rows, bodies, difficulty, n_candidates=CANDIDATES, seed=seed)
-    if given.closed:
+    if task_input.closed:
         table.fill(np.arange(len(tasks), dtype=np.uint32))
         table.fill(parts.train)  # again: what only other parts call right must not be told to be wrong
     else:
@@ -83,19 +82,19 @@ def build_text_workload(
     source = CorpusSource(
         queries=queries, solutions=solutions, candidates=table.rows, right=table.right, types=types
     )
-    digest = _input_digest(given, encoder, rows.vectors.hexdigest())
+    digest = _input_digest(task_input, encoder, rows.vectors.hexdigest())
     details = {
-        **given.details,
+        **task_input.details,
         "dim": dim,
         "encoder": encoder.name,
         "candidates": CANDIDATES,
         "tasks": len(tasks),
         "inputDigest": digest,
     }
-    if given.transfer:
-        details["transferDigest"] = texts_digest(given.transfer)
+    if task_input.transfer:
+        details["transferDigest"] = texts_digest(task_input.transfer)
     return Workload(
-        given.name,
+        task_input.name,
         source,
         types,
         difficulty.astype(np.float32),
@@ -103,15 +102,17 @@ def build_text_workload(
         parts,
         digest=digest,
         details=details,
-        retrieval=_retrieval(given, parts.test, queries, solutions, own_rows, bodies),
-        watched=_retrieval(given, watched_tasks(parts.valid), queries, solutions, own_rows, bodies),
-        transfer=transfer_question(given.transfer, encoder, dim) if given.transfer else None,
-        vectors=Vectors(queries, solutions[: len(tasks)]),
+        question=Question(
+            test=_retrieval(task_input, parts.test, queries, solutions, own_rows, bodies),
+            validation=_retrieval(task_input, validation_sample(parts.valid), queries, solutions, own_rows, bodies),
+            vectors=Vectors(queries, solutions[: len(tasks)]),
+            transfer=transfer_question(task_input.transfer, encoder, dim) if task_input.transfer else None,
+        ),
     )
 
 
-def default_encoder(train: Sequence[TextTask | CodeTask], dim: int) -> HashedNgramEncoder:
-    """Hashed n-grams with weights from the prompts and the solutions of these tasks."""
+def default_encoder(train: Sequence[TextTask], dim: int) -> HashedNgramEncoder:
+    """Returns hashed n-grams with IDF weights from the prompts and the solutions of these tasks."""
     texts = [task.prompt for task in train] + [task.solution for task in train]
     return HashedNgramEncoder(dim, sublinear_tf=True).fit(texts)
 
@@ -179,7 +180,7 @@ def _numbers_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _retrieval(
-    given: TextInput,
+    task_input: TextInput,
     part: Numbers,
     queries: FloatRows,
     solutions: FloatRows,
@@ -191,16 +192,16 @@ def _retrieval(
     These are those of the part's tasks of its type and their own wrong answers, or, where pools are closed, those of
     all tasks of its pool.
     """
-    tasks = given.tasks
+    tasks = task_input.tasks
     group_names: dict[tuple[int, str], int] = {}
 
     def group(i: int) -> int:
-        return group_names.setdefault((tasks[i].type, tasks[i].pool if given.closed else ""), len(group_names))
+        return group_names.setdefault((tasks[i].type, tasks[i].pool if task_input.closed else ""), len(group_names))
 
     place: dict[tuple[int, int], int] = {}
     rows: list[int] = []
     groups: list[int] = []
-    for i in np.arange(len(tasks)).tolist() if given.closed else part.tolist():
+    for i in np.arange(len(tasks)).tolist() if task_input.closed else part.tolist():
         for row in (i, *own_rows[i]):
             key = (group(i), int(bodies[i]) if row == i else -row)
             if key not in place:
@@ -224,13 +225,14 @@ def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> 
     own_rows = _own_rows(tasks)
     rows = _RowWriter(encoder, dim, 0, None)
     queries, solutions = rows.encode(tasks, own_rows[-1].stop)
-    given = TextInput("transfer", tasks, Parts(nothing, nothing, everything, nothing))
-    return _retrieval(given, everything, queries, solutions, own_rows, _numbers_of([task.solution for task in tasks]))
+    task_input = TextInput("transfer", tasks, Parts(nothing, nothing, everything, nothing))
+    bodies = _numbers_of([task.solution for task in tasks])
+    return _retrieval(task_input, everything, queries, solutions, own_rows, bodies)
 
 
-def _input_digest(given: TextInput, encoder: Encoder, vectors: str) -> str:
+def _input_digest(task_input: TextInput, encoder: Encoder, vectors: str) -> str:
     parts = {
-        "texts": given.digest or texts_digest(given.tasks),
+        "texts": task_input.digest or texts_digest(task_input.tasks),
         "encoder": encoder.name,
         "vectors": vectors,
     }

@@ -13,21 +13,30 @@ from ruvllm._core import TaskSource
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
 
-__all__ = ["CATEGORIES", "TASK_TYPES", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "watched_tasks"]
+__all__ = [
+    "CATEGORIES",
+    "TASK_TYPES",
+    "Question",
+    "Retrieval",
+    "RetrievalBlock",
+    "Vectors",
+    "Workload",
+    "validation_sample",
+]
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
 
 FloatRows = NDArray[np.float32]
 
-MOST_WATCHED = 2_000
+LARGEST_SAMPLE = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retrieval:
-    """The retrieval question of a corpus: which of many solutions belongs to each query?
+    """Queries to be answered by retrieval: which of many solutions belongs to each?
 
-    A query's candidates are the solutions of its group: by default those of all queries of its type.
+    The candidates of a query are the solutions of its group: by default the solutions of all queries of its type.
     """
 
     queries: FloatRows
@@ -35,9 +44,9 @@ class Retrieval:
     solutions: FloatRows
     """(m, d) unit rows."""
     types: NDArray[np.uint8]
-    """(n,) indices into TASK_TYPES."""
+    """(n,) indices into TASK_TYPES. All queries of a group are of one type."""
     right: NDArray[np.int32]
-    """(n,): the row of the right solution, which is of the query's group."""
+    """(n,): the row of each query's right solution, which is of the query's group."""
     groups: NDArray[np.int32]
     """(n,): the group of each query."""
     solution_groups: NDArray[np.int32]
@@ -45,12 +54,12 @@ class Retrieval:
 
     @classmethod
     def by_type(cls, queries: FloatRows, solutions: FloatRows, types: NDArray[np.uint8]) -> Retrieval:
-        """Solution i is the right one of query i; both are (n, d)."""
+        """Groups n queries by type. Solution i is the right one of query i; both are (n, d)."""
         groups = types.astype(np.int32)
         return cls(queries, solutions, types, np.arange(len(queries), dtype=np.int32), groups, groups)
 
     def of_type(self, kind: int) -> Retrieval:
-        """The queries of one type, with the candidates of their groups."""
+        """Returns the queries of one type, with the candidates of their groups."""
         members = np.flatnonzero(self.types == kind)
         rows = np.flatnonzero(np.isin(self.solution_groups, self.groups[members]))
         return Retrieval(
@@ -63,17 +72,12 @@ class Retrieval:
         )
 
     def blocks(self) -> Iterator[RetrievalBlock]:
-        """The question of each group by itself, in the order of the groups; every query is in one."""
+        """Yields each group by itself, in the order of the groups. Every query is in one."""
         for group in np.unique(self.groups):
             members = np.flatnonzero(self.groups == group)
             candidates = np.flatnonzero(self.solution_groups == group)
             right = np.searchsorted(candidates, self.right[members]).astype(np.int32)
             yield RetrievalBlock(members, candidates, right)
-
-
-def watched_tasks(valid: Numbers) -> Numbers:
-    """Of the tasks (n,) of a validation part so many, evenly, that to rank them a few dozen times takes seconds."""
-    return valid[:: -(-len(valid) // MOST_WATCHED)] if len(valid) > 0 else valid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,24 +87,38 @@ class RetrievalBlock:
     members: NDArray[np.int64]
     """(k,): numbers of the queries."""
     candidates: NDArray[np.int64]
-    """(j,): the rows of their candidates among the question's solutions."""
+    """(j,): rows of their candidates among all solutions."""
     right: NDArray[np.int32]
-    """(k,): the row of each query's right one among them."""
+    """(k,): place of each query's right solution among the candidates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """All tasks of a corpus, by number."""
+    """Vectors of all tasks, by task number."""
 
     queries: FloatRows
     """(n, d) unit rows."""
     solutions: FloatRows
-    """(n, d) unit rows: the right one of each."""
+    """(n, d) unit rows: the right solution of each task."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """The retrieval question of a workload of real input, for each part that asks it."""
+
+    test: Retrieval
+    """Queries of the test part."""
+    validation: Retrieval
+    """Queries of validation_sample() of the validation part, by which constants are chosen."""
+    vectors: Vectors
+    """What closed forms are fitted on. They read rows of the train part only."""
+    transfer: Retrieval | None = None
+    """Queries of other input, of which training sees nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """n tasks, split, with their vectors behind `source`."""
+    """n tasks in parts, with their vectors behind `source`."""
 
     name: str
     source: TaskSource
@@ -112,14 +130,16 @@ class Workload:
     """(n,) indices into CATEGORIES."""
     parts: Parts
     digest: str | None = None
-    """SHA-256 of input that is not made from the seed."""
+    """SHA-256 (hex) of the input. None if the tasks follow from the seed alone."""
     details: dict[str, Any] = field(default_factory=dict)
     """Arguments that made the workload, for the `run` block of a checkpoint."""
-    retrieval: Retrieval | None = None
-    """Of the test part."""
-    watched: Retrieval | None = None
-    """The same of watched_tasks() of the validation part, by which constants are chosen."""
-    transfer: Retrieval | None = None
-    """Of other input, of which training has seen nothing."""
-    vectors: Vectors | None = None
-    """What closed forms are fitted on: rows by task number, of which only those of the train part are read."""
+    question: Question | None = None
+    """None for the simulated workload."""
+
+
+def validation_sample(valid: Numbers) -> Numbers:
+    """Returns at most LARGEST_SAMPLE tasks of a validation part (n,), evenly spaced.
+
+    So few can be ranked a few dozen times within seconds.
+    """
+    return valid[:: -(-len(valid) // LARGEST_SAMPLE)] if len(valid) > 0 else valid

@@ -22,8 +22,8 @@ from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
 from ruvllm.learning.training import RunPlan, TrainedRun, train
-from ruvllm.workloads.code.docstrings import build_code_tasks
-from ruvllm.workloads.code.functions import CodeTask, Corpus
+from ruvllm.workloads.code.docstrings import build_docstring_workload
+from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
 from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.simulated import build_simulated_workload
 
@@ -55,7 +55,9 @@ V1 = ["lora", "replay", "ewc", "patterns"]
 V2 = [*V1[:2], "replay-policy", *V1[2:], "curriculum", "learning-rate", "temperature", "momentum"]
 
 CODE_TASKS = tuple(
-    CodeTask(f"Count the {w} of group {i}.", f"def f({w}):\n    return {w} + {i} * len({w!r})", f"m{i % 12}.py", w, i)
+    DocumentedFunction(
+        f"Count the {w} of group {i}.", f"def f({w}):\n    return {w} + {i} * len({w!r})", f"m{i % 12}.py", w, i
+    )
     for i in range(120)
     for w in [f"{'aeiou'[i % 5]}{i}rows"]
 )
@@ -74,7 +76,7 @@ def changed(before: Protocol, after: Protocol) -> dict[str, tuple[Any, Any]]:
 def plain_run(protocol: Protocol, seed: int) -> TrainedRun:
     """What `ruvllm-bench --profile quick` does for a model of rank 1, without its controls."""
     size = Size(6, 40)
-    return train(RunPlan(protocol, size, rank=1, seed=seed), build_simulated_workload(SMALL_MODEL, size, seed))
+    return train(RunPlan(protocol, size, rank=1, seed=seed), build_simulated_workload(SMALL_MODEL, size.attempts, seed))
 
 
 def record(runs: Sequence[Run], seed: int, without: str | None) -> Run:
@@ -197,7 +199,7 @@ def test_a_run_that_gets_to_90_percent_has_the_tasks_at_the_crossing() -> None:
     options = Options(protocols=("v2",), profile="full", models=(STRONG_MODEL,), seeds=(0,))
     full = run_ablation(options, None, 2, QuietReporter())[0]
     plan = RunPlan(PROTOCOLS["v2"], Size(10, 100), rank=4, seed=0)
-    plain = train(plan, build_simulated_workload(STRONG_MODEL, Size(12, 120), seed=0))
+    plain = train(plan, build_simulated_workload(STRONG_MODEL, 12 * 120, seed=0))
     rates = [plain.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in plain.history)]
     assert full["reached90"] is True
     epoch = next(i for i, rate in enumerate(rates) if rate >= 0.9)
@@ -209,7 +211,7 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
     options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(1,), workload="code")
     full = run_ablation(options, DocstringInput(CORPUS), 1, QuietReporter())[0]
     plan = RunPlan(PROTOCOLS["v1"], Size(3, 20), rank=16, seed=1)
-    plain = train(plan, build_code_tasks(CORPUS, dim=256, seed=1, split="file"))
+    plain = train(plan, build_docstring_workload(CORPUS, dim=256, seed=1, split="file"))
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [
         plain.final.summary()[key] for key in ("resolveRate", "confidence", "ece")
     ]

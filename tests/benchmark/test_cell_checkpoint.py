@@ -19,12 +19,12 @@ from ruvllm.benchmark.plan import Options, make_cells, run_cells
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.encoders.models import find_models
+from ruvllm.encoders.models import Simulation, find_models
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import RunPlan
 from ruvllm.version import __version__
-from ruvllm.workloads.code.docstrings import build_code_tasks
+from ruvllm.workloads.code.docstrings import build_docstring_workload
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.simulated import build_simulated_workload
@@ -60,7 +60,7 @@ def code_cell(corpus: Corpus, fold: Fold | None = None) -> Cell:
     (cell,) = make_cells(options, DocstringInput(corpus))
     if fold is None:
         return cell
-    build = partial(build_code_tasks, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
+    build = partial(build_docstring_workload, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
     return replace(cell, build=build, fold=fold)
 
 
@@ -121,10 +121,11 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     fold = Fold(run["fold"], run["folds"]) if "fold" in run else None
     parts = fold or ORDINARY
     if corpus is not None:
-        build = partial(build_code_tasks, corpus, dim=details["dim"], seed=seed, split=details["split"], fold=parts)
+        split = details["split"]
+        build = partial(build_docstring_workload, corpus, dim=details["dim"], seed=seed, split=split, fold=parts)
     else:
-        model = replace(model, habit=details["habit"], visibility=details["visibility"])
-        build = partial(build_simulated_workload, model, Size(1, details["attempts"]), seed, fold=parts)
+        model = replace(model, simulation=Simulation(details["habit"], details["visibility"]))
+        build = partial(build_simulated_workload, model, details["attempts"], seed, fold=parts)
     return Cell(model, plan, run["profile"], build, fold)
 
 
@@ -170,11 +171,11 @@ def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(
 ) -> None:
     tree = write_corpus(tmp_path / "tree")
     details = stored(code)["run"]["workloadDetails"]
-    moved = build_code_tasks(read_corpus(tree), dim=1536, seed=2, split="file")
+    moved = build_docstring_workload(read_corpus(tree), dim=1536, seed=2, split="file")
     assert moved.digest == details["inputDigest"]
     source = (tree / "module_03.py").read_text()
     (tree / "module_03.py").write_text(source.replace("however", "whatever"))
-    edited = build_code_tasks(read_corpus(tree), dim=1536, seed=2, split="file")
+    edited = build_docstring_workload(read_corpus(tree), dim=1536, seed=2, split="file")
     assert edited.digest != moved.digest
 
 

@@ -99,7 +99,7 @@ def test_a_single_type_cannot_be_forgotten() -> None:
 
 def plain_run(protocol: Protocol, seed: int, *, size: Size = Size(6, 40)) -> TrainedRun:  # noqa: B008 -- frozen
     plan = RunPlan(protocol, size, rank=1, seed=seed, stream="blocked")
-    return train(plan, build_simulated_workload(SMALL_MODEL, size, seed))
+    return train(plan, build_simulated_workload(SMALL_MODEL, size.attempts, seed))
 
 
 @pytest.fixture(scope="module")

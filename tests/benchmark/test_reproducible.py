@@ -36,7 +36,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def corpus(tree: Path) -> Corpus:
     corpus = read_corpus(tree)
-    assert len(corpus.tasks) > 100
+    assert len(corpus.functions) > 100
     return corpus
 
 

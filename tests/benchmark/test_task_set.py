@@ -63,7 +63,9 @@ def test_other_seeds_and_models_have_other_tasks(of_protocols: list[Entry], tmp_
         (other,) = entries(tmp_path, **changes)
         assert other["taskSet"] != first["taskSet"]
         assert other["answers"]["tasks"] != first["answers"]["tasks"]
-    seldom = replace(SMALL_MODEL, habit=SMALL_MODEL.habit + 0.5)  # the same numbers, other vectors
+    assert SMALL_MODEL.simulation is not None
+    stronger = replace(SMALL_MODEL.simulation, habit=SMALL_MODEL.simulation.habit + 0.5)
+    seldom = replace(SMALL_MODEL, simulation=stronger)  # the same numbers, other vectors
     (other,) = entries(tmp_path, models=(seldom,))
     assert other["taskSet"] != first["taskSet"]
     assert other["answers"]["tasks"] == first["answers"]["tasks"]

@@ -31,7 +31,7 @@ def test_the_profiles_are_the_public_facts() -> None:
 
 def test_a_profile_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        MODELS[0].habit = 0.0  # type: ignore[misc]
+        MODELS[0].params_b = 0.0  # type: ignore[misc]
 
 
 def test_each_model_has_its_own_random_streams() -> None:

@@ -62,7 +62,7 @@ def test_rates_by_type_leave_out_types_that_do_not_occur() -> None:
 
 @pytest.fixture(scope="module")
 def workload() -> Workload:
-    return build_simulated_workload(SMALL_MODEL, small_plan().size, seed=1)
+    return build_simulated_workload(SMALL_MODEL, small_plan().size.attempts, seed=1)
 
 
 @pytest.fixture

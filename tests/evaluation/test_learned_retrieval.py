@@ -15,7 +15,7 @@ from ruvllm.evaluation.retrieval import crowding, mean_reciprocal_rank, ranks_in
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.splits import Parts
-from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Vectors, Workload
+from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors, Workload
 
 N, D = 40, 33
 SHARES = (0.0, 0.3, 0.9)
@@ -37,9 +37,7 @@ def workload(tables: dict[str, Any], source: CorpusSource) -> Workload:
         np.zeros(N, np.float32),
         np.zeros(N, np.uint8),
         Parts(train, valid, test, holdout),
-        retrieval=asked(test),
-        watched=asked(valid),
-        vectors=Vectors(tables["queries"], tables["solutions"]),
+        question=Question(asked(test), asked(valid), Vectors(tables["queries"], tables["solutions"])),
     )
 
 
@@ -76,14 +74,15 @@ def test_nothing_is_crowded_where_nothing_is_remembered() -> None:
 
 def test_the_share_of_a_type_is_the_one_that_is_best_on_the_validation_part() -> None:
     given, engine, _ = world(kinds=2)
-    assert given.watched is not None
+    assert given.question is not None
     found = LearnedRetrieval.of_run(engine, given, plan())
     for kind in (0, 1):
-        watched = given.watched.of_type(kind)
-        adapted, crowded = engine.adapt(watched.queries, watched.types), engine.crowding(watched.solutions, kind)
+        validation = given.question.validation.of_type(kind)
+        adapted = engine.adapt(validation.queries, validation.types)
+        crowded = engine.crowding(validation.solutions, kind)
         scores = {
             share: mean_reciprocal_rank(
-                retrieval_ranks(adapted, watched.solutions, watched.right, discount=np.float32(share) * crowded)
+                retrieval_ranks(adapted, validation.solutions, validation.right, discount=np.float32(share) * crowded)
             )
             for share in SHARES
         }
@@ -95,29 +94,31 @@ def test_the_share_of_a_type_is_the_one_that_is_best_on_the_validation_part() ->
 def test_test_queries_have_no_say_in_it() -> None:
     given, engine, tables = world()
     question = Retrieval.by_type(tables["queries"][:5], tables["solutions"][5:10], tables["types"][:5])
-    for other in (None, question):
-        found = LearnedRetrieval.of_run(engine, replace(given, retrieval=other), plan())
+    assert given.question is not None
+    for other in (given.question.validation, question):
+        found = LearnedRetrieval.of_run(engine, replace(given, question=replace(given.question, test=other)), plan())
         assert found.shares == LearnedRetrieval.of_run(engine, given, plan()).shares
 
 
 def test_without_a_validation_part_the_first_share_is_taken() -> None:
     given, engine, _ = world()
-    assert LearnedRetrieval.of_run(engine, replace(given, watched=None), plan()).shares == {0: SHARES[0]}
+    assert LearnedRetrieval.of_run(engine, replace(given, question=None), plan()).shares == {0: SHARES[0]}
 
 
 def test_one_share_is_taken_as_it_is_and_zero_leaves_the_cosines_alone() -> None:
     given, engine, _ = world()
-    assert given.retrieval is not None
+    assert given.question is not None
+    test = given.question.test
     for share in (0.0, 0.7):
         found = LearnedRetrieval.of_run(engine, given, plan((share,)))
         assert found.shares == {0: share}
     plain = ranks_in_groups(
-        given.retrieval, engine.adapt(given.retrieval.queries, given.retrieval.types), given.retrieval.solutions
+        test, engine.adapt(test.queries, test.types), test.solutions
     )
-    frozen, learned = LearnedRetrieval.of_run(engine, given, plan((0.0,))).ranks(given.retrieval) or ((), ())
+    frozen, learned = LearnedRetrieval.of_run(engine, given, plan((0.0,))).ranks(test) or ((), ())
     assert np.array_equal(learned, plain)
     assert np.array_equal(
-        frozen, ranks_in_groups(given.retrieval, given.retrieval.queries, given.retrieval.solutions)
+        frozen, ranks_in_groups(test, test.queries, test.solutions)
     )
 
 

@@ -13,7 +13,7 @@ from ruvllm.evaluation.retrieval import (
     reciprocal_ranks,
     retrieval_ranks,
 )
-from ruvllm.workloads.workload import watched_tasks
+from ruvllm.workloads.workload import validation_sample
 
 Rows = NDArray[np.float32]
 
@@ -152,9 +152,9 @@ def test_metrics_of_nothing_are_refused() -> None:
             metric(np.array([], np.int32))
 
 
-def test_of_many_validation_tasks_some_are_watched_evenly() -> None:
+def test_of_many_validation_tasks_some_are_taken_evenly() -> None:
     for n, expected in ((0, 0), (1, 1), (2000, 2000), (2001, 1001), (100_000, 2000)):
         part = np.arange(n, dtype=np.uint32)
-        watched = watched_tasks(part)
-        assert len(watched) == expected
-        assert len(set(np.diff(watched).tolist())) <= 1
+        sample = validation_sample(part)
+        assert len(sample) == expected
+        assert len(set(np.diff(sample).tolist())) <= 1

@@ -19,7 +19,7 @@ from ruvllm.commands import report as report_cli
 from ruvllm.commands import verify as verify_cli
 from ruvllm.encoders.models import MODELS
 from ruvllm.evaluation.bootstrap import RESAMPLES
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.report.markdown import COMPARISON
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import TASK_TYPES
@@ -224,7 +224,7 @@ def test_constants_in_prose_are_those_of_the_code() -> None:
         "60/20/20",
     ):
         assert phrase in text, phrase
-    parts = build_simulated_workload(SMALL_MODEL, Size(10, 100), 0).parts
+    parts = build_simulated_workload(SMALL_MODEL, 10 * 100, 0).parts
     shares = [len(part) for part in (parts.train, parts.valid, parts.test)]
     assert [round(10 * share / sum(shares)) for share in shares] == [6, 2, 2]
     assert round(10 * len(parts.holdout) / (len(parts.holdout) + sum(shares))) == 1

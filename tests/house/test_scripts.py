@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -54,28 +54,28 @@ def test_a_habit_lowers_the_frozen_start(
     calibrate: ModuleType, model: ModelProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "SEEDS", (100, 101))
-    starts = [calibrate.start(replace(model, habit=habit)) for habit in (0.0, 1.0, 2.0)]
+    starts = [calibrate.start(calibrate.with_constants(model, habit=habit)) for habit in (0.0, 1.0, 2.0)]
     assert starts[0] > starts[1] + 0.1
     assert starts[1] > starts[2] + 0.1
 
 
 def test_the_stored_habit_is_what_calibration_finds(calibrate: ModuleType, model: ModelProfile) -> None:
-    anew = calibrate.with_start(replace(model, habit=0.0), TARGETS[SMALLEST][0])
-    assert anew.habit == pytest.approx(model.habit, abs=0.05)
-    assert anew.visibility == model.visibility
+    anew = calibrate.with_start(calibrate.with_constants(model, habit=0.0), TARGETS[SMALLEST][0])
+    assert model.simulation is not None
+    assert anew.simulation.habit == pytest.approx(model.simulation.habit, abs=0.05)
+    assert anew.simulation.visibility == model.simulation.visibility
 
 
 def test_the_search_finds_the_two_constants_that_give_the_targets(
     calibrate: ModuleType, model: ModelProfile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # a stand-in for the runs: the start falls with the habit, confidence grows with the visibility
-    monkeypatch.setattr(calibrate, "start", lambda m: 0.4 - 0.1 * m.habit)
-    monkeypatch.setattr(calibrate, "final_confidence", lambda m: 4 * m.visibility**0.5)
-    found = calibrate.calibrate(replace(model, habit=0.5, visibility=0.5))
-    assert found.habit == pytest.approx((0.4 - 0.182) / 0.1, abs=0.02)
-    assert found.visibility == pytest.approx((0.67 / 4) ** 2, rel=0.05)
-    others = [field.name for field in fields(ModelProfile) if field.name not in ("habit", "visibility")]
-    assert [getattr(found, name) for name in others] == [getattr(model, name) for name in others]
+    monkeypatch.setattr(calibrate, "start", lambda m: 0.4 - 0.1 * m.simulation.habit)
+    monkeypatch.setattr(calibrate, "final_confidence", lambda m: 4 * m.simulation.visibility**0.5)
+    found = calibrate.calibrate(calibrate.with_constants(model, habit=0.5, visibility=0.5))
+    assert found.simulation.habit == pytest.approx((0.4 - 0.182) / 0.1, abs=0.02)
+    assert found.simulation.visibility == pytest.approx((0.67 / 4) ** 2, rel=0.05)
+    assert replace(found, simulation=model.simulation) == model
     assert len(capsys.readouterr().out.splitlines()) == 7
 
 
@@ -90,7 +90,7 @@ def test_check_prints_each_fit_beside_its_target_and_searches_nothing(
     head, _, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == ["v1", "initial", "v3", "confidence"]
     models = find_models([SMALLEST, "CodeLlama-7B"])
-    constants = [[model.name, f"{model.habit:.3f}", f"{model.visibility:.4f}"] for model in models]
+    constants = [[m.name, f"{m.simulation.habit:.3f}", f"{m.simulation.visibility:.4f}"] for m in models]
     assert [line.split() for line in lines] == [
         [*constants[0], "18.2%", "19.4%", "+1.2", "67.0%", "63.6%", "-3.4"],
         [*constants[1], "33.8%", "35.0%", "+1.2", "95.0%", "91.6%", "-3.4"],
@@ -101,7 +101,8 @@ def test_a_fit_is_measured_by_runs(
     calibrate: ModuleType, model: ModelProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "SEEDS", (100,))
+    assert model.simulation is not None
     name, habit, visibility, _, start, _, _, confidence, _ = calibrate.fit(model).split()
-    assert (name, float(habit), float(visibility)) == (SMALLEST, model.habit, model.visibility)
+    assert (name, float(habit), float(visibility)) == (SMALLEST, model.simulation.habit, model.simulation.visibility)
     assert abs(float(start.rstrip("%")) - 18.2) < 4
     assert abs(float(confidence.rstrip("%")) - 67) < 6

@@ -11,7 +11,7 @@ import pytest
 from ruvllm.benchmark.plan import protocol_of
 from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
-from ruvllm.workloads.code.functions import CodeTask, Corpus
+from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
 from ruvllm.workloads.registry import DocstringInput, IssueInput, TaskInput
 
 SIZES = {"quick", "standard", "full"}
@@ -40,7 +40,7 @@ def test_a_change_of_the_protocol_stays(settings: Callable[[Protocol], Protocol]
 
 
 def test_each_input_has_its_own() -> None:
-    corpus = Corpus((CodeTask("A.", "def a(): ...", "a.py", "a", 1),), Path("."), 1, 0, "0" * 64)
+    corpus = Corpus((DocumentedFunction("A.", "def a(): ...", "a.py", "a", 1),), Path("."), 1, 0, "0" * 64)
     for given, settings in (
         (DocstringInput(corpus), on_docstrings),
         (TaskInput("code", (), "", {}), on_code),

@@ -15,7 +15,7 @@ from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
 from ruvllm.encoders.models import MODELS
 from ruvllm.evaluation.answers import Answers, Scores, answer, calibrated_summary, score
 from ruvllm.learning import training
-from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
+from ruvllm.learning.protocols import PROTOCOLS, engine_config
 from ruvllm.learning.training import RunPlan, TrainedRun, train
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import TASK_TYPES, Workload
@@ -32,7 +32,7 @@ EPOCHS, TASKS = 6, 40
 
 @pytest.fixture(scope="module")
 def workload() -> Workload:
-    return build_simulated_workload(MODELS[0], Size(EPOCHS, TASKS), seed=5)
+    return build_simulated_workload(MODELS[0], EPOCHS * TASKS, seed=5)
 
 
 @pytest.fixture(scope="module", params=PROTOCOL_NAMES)

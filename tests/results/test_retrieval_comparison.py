@@ -10,7 +10,7 @@ import pytest
 from ruvllm.evaluation.closed_forms import CLOSED_FORMS, closed_form_ranks
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.results.retrieval_comparison import compare_methods
-from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Vectors
+from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors
 
 N, D = 60, 24
 
@@ -34,10 +34,10 @@ TRAIN, VALID, TEST = (np.arange(a, b, dtype=np.uint32) for a, b in ((0, 36), (36
 
 def fitted(vectors: Vectors, types: np.ndarray[Any, Any], *more: Any) -> dict[str, Any]:
     """The ranks of the test part under each closed form."""
-    watched, question = (
+    validation, test = (
         Retrieval.by_type(vectors.queries[part], vectors.solutions[part], types[part]) for part in (VALID, TEST)
     )
-    return closed_form_ranks(vectors, types, TRAIN, watched, question, "auto", *more)
+    return closed_form_ranks(Question(test, validation, vectors), types, TRAIN, "auto", *more)
 
 
 def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:

@@ -80,8 +80,8 @@ def test_what_is_no_python_is_refused() -> None:
 
 def test_every_edit_of_the_standard_library_changes_the_program_and_keeps_its_length() -> None:
     tried = 0
-    for task in read_corpus().tasks[::60]:
-        source = task.solution.encode("utf-8", "surrogatepass")
+    for task in read_corpus().functions[::60]:
+        source = task.code.encode("utf-8", "surrogatepass")
         original = ast.dump(ast.parse(source))
         texts = [edit.apply(source) for edit in find_edits(source)]
         assert len(set(texts)) == len(texts), task.qualname

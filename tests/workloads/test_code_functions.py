@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ruvllm.workloads.code.functions import (
-    MIN_TASKS,
+    MIN_FUNCTIONS,
     SKIPPED_FOLDERS,
-    CodeTask,
+    DocumentedFunction,
     corpus_digest,
     read_corpus,
     standard_library,
@@ -54,10 +54,10 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def added(tree: Path, source: str | bytes) -> list[CodeTask]:
-    """Tasks of one more file."""
+def added(tree: Path, source: str | bytes) -> list[DocumentedFunction]:
+    """Functions of one more file."""
     (tree / "new.py").write_bytes(source if isinstance(source, bytes) else source.encode())
-    return [task for task in read_corpus(tree).tasks if task.path == "new.py"]
+    return [found for found in read_corpus(tree).functions if found.path == "new.py"]
 
 
 def test_the_standard_library_is_the_definitions_corpus() -> None:
@@ -65,16 +65,16 @@ def test_the_standard_library_is_the_definitions_corpus() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = list(naive_pairs(standard_library()))
-    assert [(task.prompt, task.solution, task.path) for task in corpus.tasks] == expected
+    assert [(found.docstring, found.code, found.path) for found in corpus.functions] == expected
     assert len(expected) > 3000
 
 
 def test_a_task_hides_the_name_and_the_docstring(tree: Path) -> None:
-    (task,) = added(tree, function("secret"))
-    assert task.prompt == LONG
-    assert task.solution.startswith("def f(a, b):\n    total = a + b\n")
-    assert LONG not in task.solution
-    assert "comment" not in task.solution
+    (found,) = added(tree, function("secret"))
+    assert found.docstring == LONG
+    assert found.code.startswith("def f(a, b):\n    total = a + b\n")
+    assert LONG not in found.code
+    assert "comment" not in found.code
 
 
 def test_qualified_names_and_lines_are_those_of_python(tree: Path) -> None:
@@ -135,12 +135,12 @@ def test_a_docstring_of_41_characters_is_enough(tree: Path) -> None:
 def test_a_file_that_cannot_be_parsed_is_skipped_and_counted(tree: Path, source: bytes) -> None:
     assert added(tree, source) == []
     corpus = read_corpus(tree)
-    assert (corpus.n_files, corpus.n_skipped, len(corpus.tasks)) == (2, 1, 55)
+    assert (corpus.n_files, corpus.n_skipped, len(corpus.functions)) == (2, 1, 55)
 
 
 def test_a_declared_encoding_is_obeyed(tree: Path) -> None:
-    (task,) = added(tree, b"# coding: latin-1\n" + function("g", LONG + " caf\u00e9").encode("latin-1"))
-    assert task.prompt.endswith("café")
+    (found,) = added(tree, b"# coding: latin-1\n" + function("g", LONG + " caf\u00e9").encode("latin-1"))
+    assert found.docstring.endswith("café")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -165,9 +165,9 @@ def test_tests_and_packages_are_left_out(tree: Path) -> None:
 def test_warnings_of_the_sources_stay_inside(tree: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (task,) = added(tree, function("g", LONG + r" \d") + "assert (1, 'always true')\n")
+        (found,) = added(tree, function("g", LONG + r" \d") + "assert (1, 'always true')\n")
     assert caught == []
-    assert task.prompt.endswith(r"\d")
+    assert found.docstring.endswith(r"\d")
 
 
 def test_order_is_by_name_whatever_the_order_of_creation(tmp_path: Path) -> None:
@@ -175,15 +175,15 @@ def test_order_is_by_name_whatever_the_order_of_creation(tmp_path: Path) -> None
         (tmp_path / name).mkdir()
         for file in ("z.py", "y.py"):
             (tmp_path / name / file).write_text("".join(function(f"g{i}") for i in range(10)))
-    paths = list(dict.fromkeys(task.path for task in read_corpus(tmp_path).tasks))
+    paths = list(dict.fromkeys(found.path for found in read_corpus(tmp_path).functions))
     assert paths == ["a/y.py", "a/z.py", "b/y.py", "b/z.py", "c/y.py", "c/z.py"]
 
 
 def test_the_digest_covers_every_field_and_the_order(tree: Path) -> None:
-    tasks = read_corpus(tree).tasks
+    tasks = read_corpus(tree).functions
     first, second = tasks[:2]
     assert read_corpus(tree).digest == corpus_digest(tasks) == corpus_digest(list(tasks))
-    variants = [replace(first, **{name: "x"}) for name in ("prompt", "solution", "path", "qualname")]
+    variants = [replace(first, **{name: "x"}) for name in ("docstring", "code", "path", "qualname")]
     variants.append(replace(first, line=first.line + 1))
     digests = {corpus_digest([task, second]) for task in [first, *variants]} | {corpus_digest([second, first])}
     assert len(digests) == 7
@@ -191,7 +191,7 @@ def test_the_digest_covers_every_field_and_the_order(tree: Path) -> None:
 
 def test_the_digest_is_of_this_text() -> None:
     # Part of the file format: a change here makes every stored digest "other input".
-    task = CodeTask('é"\ud800', "a\nb", "p/q.py", "C.f", 3)
+    task = DocumentedFunction('é"\ud800', "a\nb", "p/q.py", "C.f", 3)
     text = '["\\u00e9\\"\\ud800","a\\nb","p/q.py","C.f",3]\n'
     assert corpus_digest([task]) == hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -208,11 +208,11 @@ def test_a_missing_folder_a_file_and_too_few_tasks_are_named(tree: Path) -> None
         read_corpus(tree / "missing")
     with pytest.raises(ValueError, match=r"needs a folder; '.*many\.py' is a file"):
         read_corpus(tree / "sub" / "many.py")
-    (tree / "sub" / "many.py").write_text("".join(function(f"g{i}") for i in range(MIN_TASKS - 1)))
+    (tree / "sub" / "many.py").write_text("".join(function(f"g{i}") for i in range(MIN_FUNCTIONS - 1)))
     with pytest.raises(ValueError, match=r"at least 50 documented functions; '.*' has 49 in 1 Python files"):
         read_corpus(tree)
-    (tree / "sub" / "many.py").write_text("".join(function(f"g{i}") for i in range(MIN_TASKS)))
-    assert len(read_corpus(tree).tasks) == MIN_TASKS
+    (tree / "sub" / "many.py").write_text("".join(function(f"g{i}") for i in range(MIN_FUNCTIONS)))
+    assert len(read_corpus(tree).functions) == MIN_FUNCTIONS
 
 
 def test_a_path_with_a_null_byte_is_a_value_error() -> None:

@@ -89,7 +89,7 @@ def test_texts_stay_as_they_are() -> None:
 
 
 def test_the_standard_library_stays_python() -> None:
-    rewritten = [refactored(task.solution) for task in read_corpus().tasks[::40]]
+    rewritten = [refactored(function.code) for function in read_corpus().functions[::40]]
     found = [text for text in rewritten if text is not None]
     assert len(found) > len(rewritten) / 2
     for text in found:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ruvllm.workloads.code.examples import CallIndex, hide_name, split_docstring
-from ruvllm.workloads.code.functions import CodeTask, Corpus, read_corpus
+from ruvllm.workloads.code.functions import Corpus, DocumentedFunction, read_corpus
 from ruvllm.workloads.code.task_types import CODE_TASKS, make_code_tasks
 from ruvllm.workloads.registry import TaskInput
 from ruvllm.workloads.tasks import TextTask, texts_digest
@@ -27,7 +27,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="module")
 def tasks(corpus: Corpus) -> tuple[TextTask, ...]:
-    return make_code_tasks(corpus.tasks)
+    return make_code_tasks(corpus.functions)
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +47,17 @@ def test_the_types_share_the_functions_and_each_makes_one_task(tasks: tuple[Text
     counts = np.bincount([task.type for task in tasks])
     assert len(counts) == 4
     assert counts.max() < 1.3 * counts.min()  # some are fit for test_gen alone
-    assert 0.9 * len(corpus.tasks) < len(tasks) <= len(corpus.tasks)
+    assert 0.9 * len(corpus.functions) < len(tasks) <= len(corpus.functions)
 
 
 def test_the_tasks_follow_from_the_corpus_alone(tasks: tuple[TextTask, ...], corpus: Corpus) -> None:
-    some = corpus.tasks[:300]
+    some = corpus.functions[:300]
     assert texts_digest(make_code_tasks(some)) == texts_digest(make_code_tasks(some))
 
 
 @pytest.mark.parametrize("kind", TASK_TYPES)
 def test_one_type_alone_has_every_function_that_is_fit_for_it(kind: str, corpus: Corpus) -> None:
-    found = make_code_tasks(corpus.tasks[:400], kind)
+    found = make_code_tasks(corpus.functions[:400], kind)
     assert {TASK_TYPES[task.type] for task in found} == {kind}
     assert len(found) > 150
 
@@ -65,11 +65,11 @@ def test_one_type_alone_has_every_function_that_is_fit_for_it(kind: str, corpus:
 def test_another_kind_is_refused(corpus: Corpus) -> None:
     assert ("all", "docstring", *TASK_TYPES) == CODE_TASKS
     with pytest.raises(ValueError, match=r"tasks must be all or one of code_completion, .*, not 'docstring'"):
-        make_code_tasks(corpus.tasks, "docstring")
+        make_code_tasks(corpus.functions, "docstring")
 
 
 def test_a_completion_is_the_whole_function_in_two_parts(tasks: tuple[TextTask, ...], corpus: Corpus) -> None:
-    bodies = {" ".join(task.solution.split()) for task in corpus.tasks}
+    bodies = {" ".join(function.code.split()) for function in corpus.functions}
     for task in (t for t in tasks if t.type == COMPLETION):
         assert " ".join(f"{task.prompt} {task.solution}".split()) in bodies
 
@@ -116,7 +116,7 @@ def test_test_gen_asks_for_use_where_there_is_some(tasks: tuple[TextTask, ...]) 
 
 def test_no_answer_holds_its_docstring(tasks: tuple[TextTask, ...], corpus: Corpus) -> None:
     """Nor does any hold the docstring of another function."""
-    first_lines = {task.prompt.splitlines()[0] for task in corpus.tasks if len(task.prompt.splitlines()[0]) > 60}
+    first_lines = {f.docstring.splitlines()[0] for f in corpus.functions if len(f.docstring.splitlines()[0]) > 60}
     text = "\n".join(answer for task in tasks for answer in answers(task)[:2])
     leaked = [line for line in first_lines if line in text]
     assert len(leaked) < 3, leaked  # a text that a program prints may be its docstring
@@ -246,8 +246,8 @@ def test_the_name_is_hidden_as_a_word() -> None:
     assert hide_name("add(x) + addition(x).add", "Sum.add") == "f(x) + addition(x).f"
 
 
-def code_task(qualname: str, body: str, path: str = "m.py") -> CodeTask:
-    return CodeTask("doc", f"def f(self):\n{body}", path, qualname, 1)
+def code_task(qualname: str, body: str, path: str = "m.py") -> DocumentedFunction:
+    return DocumentedFunction("doc", f"def f(self):\n{body}", path, qualname, 1)
 
 
 def test_a_call_counts_only_where_it_is_surely_one_of_the_function() -> None:
@@ -266,6 +266,6 @@ def test_a_call_counts_only_where_it_is_surely_one_of_the_function() -> None:
 
 
 def test_a_function_that_is_nested_too_deeply_makes_no_task_of_that_kind() -> None:
-    deep = CodeTask("doc", "def f(a, b, c):\n    return " + " + ".join(["a"] * 900), "m.py", "f", 1)
+    deep = DocumentedFunction("doc", "def f(a, b, c):\n    return " + " + ".join(["a"] * 900), "m.py", "f", 1)
     assert len(make_code_tasks([deep], "bug_fix")) <= 1
     assert len(make_code_tasks([deep], "refactor")) <= 1

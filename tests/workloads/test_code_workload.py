@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ruvllm.encoders.hashed import HashedNgramEncoder
 from ruvllm.workloads.code.docstring_candidates import POOL_SIZE, draw_candidates
 from ruvllm.workloads.code.docstring_workload import CodeWorkload, build_code_workload
-from ruvllm.workloads.code.functions import CodeTask
+from ruvllm.workloads.code.functions import DocumentedFunction
 from ruvllm.workloads.splits import ORDINARY, PARTS, Fold, split_by_function
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
 
 
-def make_tasks(n: int, n_files: int = 40) -> tuple[CodeTask, ...]:
+def make_tasks(n: int, n_files: int = 40) -> tuple[DocumentedFunction, ...]:
     """Tasks whose bodies resemble one another in groups, in files of 1 to about 3 n / n_files tasks."""
     r = np.random.default_rng(7)
     file_of = np.sort((n_files * r.random(n) ** 2).astype(int))
@@ -25,7 +25,7 @@ def make_tasks(n: int, n_files: int = 40) -> tuple[CodeTask, ...]:
     for i in range(n):
         words = [WORDS[j] for j in r.integers(len(WORDS), size=6)]
         tasks.append(
-            CodeTask(
+            DocumentedFunction(
                 f"Doc {' '.join(words[:4])} {i}", f"def f(): return {words} + [{i}]", f"m{file_of[i]}.py", f"q{i}", i
             )
         )
@@ -142,7 +142,7 @@ def test_bodies_like_the_right_one_are_never_distractors() -> None:
     tasks = list(TASKS)
     copies = [i for i in range(600) if i % 3 == 0]
     for i in copies:
-        tasks[i] = replace(tasks[i], solution="def f():\n    return Same" if i % 2 else "def f():\n\treturn  same")
+        tasks[i] = replace(tasks[i], code="def f():\n    return Same" if i % 2 else "def f():\n\treturn  same")
     workload = build_code_workload(tasks, dim=64, seed=0, split="function", n_candidates=8)
     for task, row in enumerate(workload.candidates):
         alike = [j for j in row if j in set(copies)]
@@ -152,16 +152,16 @@ def test_bodies_like_the_right_one_are_never_distractors() -> None:
 def test_nothing_but_train_decides_the_encoder(workload: CodeWorkload) -> None:
     train = [TASKS[i] for i in workload.parts.train]
     encoder = HashedNgramEncoder(256, sublinear_tf=True)
-    encoder.fit([task.prompt for task in train] + [task.solution for task in train])
-    np.testing.assert_array_equal(encoder.encode([task.prompt for task in TASKS]), workload.queries)
-    np.testing.assert_array_equal(encoder.encode([task.solution for task in TASKS]), workload.solutions)
+    encoder.fit([task.docstring for task in train] + [task.code for task in train])
+    np.testing.assert_array_equal(encoder.encode([task.docstring for task in TASKS]), workload.queries)
+    np.testing.assert_array_equal(encoder.encode([task.code for task in TASKS]), workload.solutions)
 
 
 def test_a_changed_test_body_leaves_all_else_alone() -> None:
     before = build_code_workload(TASKS, dim=64, seed=0)
     changed = int(before.parts.test[0])
     tasks = list(TASKS)
-    tasks[changed] = replace(tasks[changed], solution="class entirely: different = code")
+    tasks[changed] = replace(tasks[changed], code="class entirely: different = code")
     after = build_code_workload(tasks, dim=64, seed=0)
     others = np.setdiff1d(np.arange(600), before.parts.test)
     np.testing.assert_array_equal(before.queries, after.queries)
@@ -200,7 +200,7 @@ def test_the_digest_is_of_the_input_and_not_of_what_follows_from_it() -> None:
 def test_vectors_of_a_users_encoder_are_scaled_and_hashed() -> None:
     workload = build_code_workload(TASKS, dim=256, seed=0, encoder=RandomEncoder())
     assert workload.encoder_name == "random"
-    raw = RandomEncoder().encode([TASKS[5].prompt])[0]
+    raw = RandomEncoder().encode([TASKS[5].docstring])[0]
     np.testing.assert_allclose(workload.queries[5], raw / np.linalg.norm(raw), rtol=0, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(workload.solutions, axis=1), 1, atol=1e-5)
     assert workload.digest != build_code_workload(TASKS, dim=256, seed=0, encoder=RandomEncoder(salt=1)).digest

@@ -164,7 +164,7 @@ def test_a_file_makes_a_workload(tmp_path: Path) -> None:
     workload = given.build(dim=128, seed=1, split="file")
     assert (workload.name, given.n_tasks, len(workload.source)) == ("jsonl", 200, 200)
     assert [len(part) for part in (workload.parts.train, workload.parts.valid, workload.parts.test)] == [108, 36, 36]
-    question = workload.retrieval
+    question = workload.question and workload.question.test
     assert question is not None
     assert question.queries.shape == question.solutions.shape == (36, 128)
     query, candidates, right, kind = workload.source.load(int(workload.parts.test[0]))
@@ -177,9 +177,9 @@ def test_equal_solutions_are_one_candidate_of_retrieval(tmp_path: Path) -> None:
     lines = good_lines(100)
     twice = [json.dumps({**json.loads(line), "prompt": f"again {i}"}) for i, line in enumerate(lines)]
     workload = read_input(f"jsonl:{write(tmp_path / 'f', *lines, *twice)}").build(dim=64, seed=1, split="file")
-    assert workload.retrieval is not None
-    solutions = workload.retrieval.solutions
-    assert len(np.unique(solutions, axis=0)) == len(solutions) <= len(workload.retrieval.queries)
+    assert workload.question is not None
+    solutions = workload.question.test.solutions
+    assert len(np.unique(solutions, axis=0)) == len(solutions) <= len(workload.question.test.queries)
 
 
 def test_own_candidates_come_before_other_tasks_solutions(tmp_path: Path) -> None:
@@ -223,10 +223,11 @@ def test_transfer_is_a_question_of_its_own_about_every_task(tmp_path: Path) -> N
     other = write(tmp_path / "other", *[line.replace("w1", "w2") for line in good_lines(30)])
     workload = read_input(f"jsonl:{known}", transfer=f"jsonl:{other}").build(dim=64, seed=0, split="file")
     alone = read_input(f"jsonl:{known}").build(dim=64, seed=0, split="file")
-    assert workload.transfer is not None
-    assert workload.transfer.queries.shape == workload.transfer.solutions.shape == (30, 64)
+    assert workload.question is not None and workload.question.transfer is not None
+    transfer = workload.question.transfer
+    assert transfer.queries.shape == transfer.solutions.shape == (30, 64)
     assert "transferDigest" in workload.details
-    assert alone.transfer is None
+    assert alone.question is not None and alone.question.transfer is None
     for i in (0, 100):  # nothing of it is in what is learned from
         assert all(np.array_equal(a, b) for a, b in zip(workload.source.load(i), alone.source.load(i), strict=True))
 

@@ -39,10 +39,10 @@ def test_equal_seeds_give_equal_tasks_on_every_isa_and_others_give_others() -> N
 
 def test_models_have_tasks_of_their_own() -> None:
     size = Size(1, 10)
-    one, two = (build_simulated_workload(model, size, 0) for model in MODELS[:2])
+    one, two = (build_simulated_workload(model, size.attempts, 0) for model in MODELS[:2])
     assert one.difficulty.tobytes() != two.difficulty.tobytes()
     assert [one.source.dim, two.source.dim] == [1536, 2048]
-    assert one.details["habit"] == MODELS[0].habit and one.details["tasks"] == len(one.types)
+    assert one.details["habit"] == MODELS[0].simulation.habit and one.details["tasks"] == len(one.types)
 
 
 def test_types_come_evenly_and_everything_else_by_chance() -> None:
@@ -188,7 +188,7 @@ REPORTED_START = {
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_the_frozen_start_is_near_the_reported_one(model: ModelProfile) -> None:
-    workload = build_simulated_workload(model, Size(12, 120), 7)  # no seed of the calibration
+    workload = build_simulated_workload(model, 12 * 120, 7)  # no seed of the calibration
     config = EngineConfig(dim=model.embedding_dim, rank=1, heads=0, scaling=1.0)
     _, resolved, _, _ = LearningEngine(workload.source, config).evaluate(
         np.arange(len(workload.types), dtype=np.uint32)
@@ -235,4 +235,4 @@ def test_there_is_no_task_beyond_the_last() -> None:
 
 
 def test_the_small_model_of_the_tests_is_the_first_but_for_its_size() -> None:
-    assert SMALL_MODEL.number == 0 and SMALL_MODEL.habit == MODELS[0].habit
+    assert SMALL_MODEL.number == 0 and SMALL_MODEL.simulation == MODELS[0].simulation

@@ -75,7 +75,7 @@ FOLDS = [3, 5, 10, 20]
 
 
 def workload_of(fold: Fold, seed: int = 0) -> Workload:
-    return build_simulated_workload(SMALL_MODEL, Size(12, 120), seed, fold=fold)
+    return build_simulated_workload(SMALL_MODEL, 12 * 120, seed, fold=fold)
 
 
 def all_folds(of: int) -> list[Parts]:

@@ -101,7 +101,7 @@ def test_the_candidates_are_all_files_of_the_repository_in_whichever_part() -> N
     issues = [*make_issues({"a": 20, "b": 12}), Issue("a", "2099", "again", "a/file3.py")]
     given = IssueInput(usable_issues(issues))
     workload = given.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
-    question = workload.retrieval
+    question = workload.question and workload.question.test
     assert question is not None
     sizes = {len(block.candidates) for block in question.blocks()}
     assert sizes == {20, 12}

@@ -59,7 +59,7 @@ def test_types_categories_and_difficulties_are_those_of_the_tasks() -> None:
 
 def test_retrieval_is_among_the_solutions_of_the_type_and_own_wrong_answers_count() -> None:
     workload = build()
-    question = workload.retrieval
+    question = workload.question and workload.question.test
     assert question is not None
     test = workload.parts.test
     for block in question.blocks():

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ruvllm._core import Purpose, RandomStream
 from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.workloads.code.docstring_candidates import draw_candidates
-from ruvllm.workloads.code.functions import CodeTask, corpus_digest
+from ruvllm.workloads.code.functions import DocumentedFunction, corpus_digest
 from ruvllm.workloads.splits import ORDINARY, PARTS, Fold, Parts, split_by_file, split_by_function
+from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import default_encoder
 
 __all__ = ["CodeWorkload", "build_code_workload"]
@@ -29,7 +30,7 @@ Indices = NDArray[np.int64]
 class CodeWorkload:
     """n tasks as arrays; row i of each belongs to `tasks[i]`. The arrays are read-only."""
 
-    tasks: tuple[CodeTask, ...]
+    tasks: tuple[DocumentedFunction, ...]
     queries: FloatRows
     """(n, d) unit rows: the docstrings."""
     solutions: FloatRows
@@ -57,7 +58,7 @@ class CodeWorkload:
 
 
 def build_code_workload(
-    tasks: Sequence[CodeTask],
+    tasks: Sequence[DocumentedFunction],
     *,
     dim: int,
     seed: int,
@@ -81,9 +82,10 @@ def build_code_workload(
     bodies = _body_numbers(tasks)
     _check_sizes(parts, bodies, n_candidates, split)
 
-    encoder = encoder or default_encoder([tasks[i] for i in parts.train.tolist()], dim)
-    queries = unit_rows(encoder, [task.prompt for task in tasks], dim)
-    solutions = unit_rows(encoder, [task.solution for task in tasks], dim)
+    train = (tasks[i] for i in parts.train.tolist())
+    encoder = encoder or default_encoder([TextTask(task.docstring, task.code, 0) for task in train], dim)
+    queries = unit_rows(encoder, [task.docstring for task in tasks], dim)
+    solutions = unit_rows(encoder, [task.code for task in tasks], dim)
     difficulty = RandomStream(seed, Purpose.DATASET).uniform(len(tasks))
     candidates = np.empty((len(tasks), n_candidates), dtype=np.int32)
     right = np.empty(len(tasks), dtype=np.int32)
@@ -98,7 +100,7 @@ def build_code_workload(
     return CodeWorkload(tasks, queries, solutions, candidates, right, difficulty, parts, encoder, digest)
 
 
-def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Parts:
+def _split(tasks: Sequence[DocumentedFunction], split: str, seed: int, fold: Fold) -> Parts:
     if split == "file":
         return split_by_file([task.path for task in tasks], seed, fold)
     if split == "function":
@@ -106,10 +108,10 @@ def _split(tasks: Sequence[CodeTask], split: str, seed: int, fold: Fold) -> Part
     raise ValueError(f"split must be 'file' or 'function', not {split!r}")
 
 
-def _body_numbers(tasks: Sequence[CodeTask]) -> Indices:
+def _body_numbers(tasks: Sequence[DocumentedFunction]) -> Indices:
     """The same number for bodies of the same text, letter case and spacing aside (n,)."""
     numbers: dict[str, int] = {}
-    texts = (" ".join(task.solution.lower().split()) for task in tasks)
+    texts = (" ".join(task.code.lower().split()) for task in tasks)
     return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
 
@@ -123,7 +125,9 @@ def _check_sizes(parts: Parts, bodies: Indices, n_candidates: int, split: str) -
             )
 
 
-def _input_digest(tasks: Sequence[CodeTask], encoder: Encoder, queries: FloatRows, solutions: FloatRows) -> str:
+def _input_digest(
+    tasks: Sequence[DocumentedFunction], encoder: Encoder, queries: FloatRows, solutions: FloatRows
+) -> str:
     """Our own vectors are left out: they follow from the corpus, and a difference there must show as one."""
     vectors = hashlib.sha256()
     if not is_computed_here(encoder):

@@ -13,11 +13,11 @@ from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.text import CANDIDATES, transfer_question
-from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Vectors, Workload, watched_tasks
+from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors, Workload, validation_sample
 
-__all__ = ["CANDIDATES", "build_code_tasks"]
+__all__ = ["CANDIDATES", "build_docstring_workload"]
 
-def build_code_tasks(
+def build_docstring_workload(
     corpus: Corpus,
     *,
     dim: int,
@@ -29,7 +29,7 @@ def build_code_tasks(
 ) -> Workload:
     """Docstring to body, at dimension d: complete the function that a docstring describes. All are of one type."""
     code = build_code_workload(
-        corpus.tasks, dim=dim, seed=seed, split=split, fold=fold, n_candidates=CANDIDATES, encoder=encoder
+        corpus.functions, dim=dim, seed=seed, split=split, fold=fold, n_candidates=CANDIDATES, encoder=encoder
     )
     n = len(code.tasks)
     types = np.full(n, TASK_TYPES.index("code_completion"), dtype=np.uint8)
@@ -38,7 +38,7 @@ def build_code_tasks(
         queries=code.queries, solutions=code.solutions, candidates=code.candidates, right=code.right, types=types
     )
 
-    def asked(part: Numbers) -> Retrieval:
+    def retrieval(part: Numbers) -> Retrieval:
         return Retrieval.by_type(code.queries[part], code.solutions[part], types[part])
 
     details = {
@@ -61,8 +61,10 @@ def build_code_tasks(
         code.parts,
         digest=code.digest,
         details=details,
-        retrieval=asked(code.parts.test),
-        watched=asked(watched_tasks(code.parts.valid)),
-        transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
-        vectors=Vectors(code.queries, code.solutions),
+        question=Question(
+            test=retrieval(code.parts.test),
+            validation=retrieval(validation_sample(code.parts.valid)),
+            vectors=Vectors(code.queries, code.solutions),
+            transfer=transfer_question(transfer, code.encoder, dim) if transfer else None,
+        ),
     )

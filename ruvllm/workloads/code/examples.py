@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ruvllm.workloads.code.functions import CodeTask
+from ruvllm.workloads.code.functions import DocumentedFunction
 
 __all__ = ["CallIndex", "hide_name", "split_docstring"]
 
@@ -38,13 +38,13 @@ def hide_name(text: str, qualname: str) -> str:
 class CallIndex:
     """Finds calls of a function among the functions of the same file."""
 
-    def __init__(self, tasks: Sequence[CodeTask]) -> None:
+    def __init__(self, functions: Sequence[DocumentedFunction]) -> None:
         self._first: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-        self._tasks = tasks
-        for number, task in enumerate(tasks):
-            owner = task.qualname.rpartition(".")[0]
-            for match in _CALL.finditer(task.solution):
-                key = (task.path, owner, match[1]) if match[1] else (task.path, "", match[2])
+        self._functions = functions
+        for number, function in enumerate(functions):
+            owner = function.qualname.rpartition(".")[0]
+            for match in _CALL.finditer(function.code):
+                key = (function.path, owner, match[1]) if match[1] else (function.path, "", match[2])
                 found = self._first.setdefault(key, [])
                 if len(found) < 2 and (not found or found[0][0] != number):  # of the first two functions: one may be it
                     found.append((number, match.start()))
@@ -55,13 +55,13 @@ class CallIndex:
         A function of the module is called by its bare name, a method as self.NAME from a method of the same class. The
         name is hidden.
         """
-        task = self._tasks[number]
-        owner, _, name = task.qualname.rpartition(".")
+        function = self._functions[number]
+        owner, _, name = function.qualname.rpartition(".")
         if name.startswith("__") or "<locals>" in owner:
             return None
-        for other, position in self._first.get((task.path, owner, name), ()):
+        for other, position in self._first.get((function.path, owner, name), ()):
             if other != number:
-                text = hide_name(_lines_around(self._tasks[other].solution, position), task.qualname)
+                text = hide_name(_lines_around(self._functions[other].code, position), function.qualname)
                 return text if len(text) >= FEWEST_CHARACTERS else None
         return None
 

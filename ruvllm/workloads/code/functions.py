@@ -1,7 +1,7 @@
-"""Real input: the documented functions of a Python source tree, as pairs of docstring and body.
+"""The documented functions of a Python source tree: pairs of docstring and code.
 
-Nothing is downloaded and nothing is run: files are parsed, never imported. The default tree is the standard
-library of the running interpreter, so the corpus differs between Python versions: its digest says which one it is.
+Files are parsed, never imported or run, and nothing is downloaded. The default tree is the standard library of the
+running interpreter, so the corpus differs between Python versions: its digest tells them apart.
 """
 
 import ast
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-__all__ = ["CodeTask", "Corpus", "corpus_digest", "read_corpus", "standard_library"]
+__all__ = ["Corpus", "DocumentedFunction", "corpus_digest", "read_corpus", "standard_library"]
 
 SKIPPED_FOLDERS = frozenset({"test", "tests", "site-packages", "idlelib", "lib2to3", "__pycache__", "turtledemo"})
-MIN_TASKS = 50
+MIN_FUNCTIONS = 50
 MIN_DOCSTRING = 40
 """A docstring must be longer than this, in characters after removal of its indentation."""
 MIN_BODY = 80
@@ -32,12 +32,12 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class CodeTask:
+class DocumentedFunction:
     """One function: what it is for, and the code that does it."""
 
-    prompt: str
-    """The docstring, indentation removed."""
-    solution: str
+    docstring: str
+    """Without indentation."""
+    code: str
     """The function without its docstring, in the normal form of `ast.unparse`; its name is hidden ("f")."""
     path: str
     """Source file, relative to the tree, with forward slashes."""
@@ -49,59 +49,60 @@ class CodeTask:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What `read_corpus` found. The order of the tasks depends on the files alone."""
+    """What read_corpus() found. The order of the functions depends on the files alone."""
 
-    tasks: tuple[CodeTask, ...]
+    functions: tuple[DocumentedFunction, ...]
     root: Path
     n_files: int
-    """Python files seen."""
+    """Number of Python files in the tree."""
     n_skipped: int
-    """Files and folders that could not be read or parsed."""
+    """Number of files and folders that could not be read or parsed."""
     digest: str
-    """`corpus_digest` of the tasks."""
+    """corpus_digest() of the functions."""
 
 
 def standard_library() -> Path:
-    """The folder of the running interpreter's standard library."""
+    """Returns the folder of the running interpreter's standard library."""
     return Path(sysconfig.get_paths()["stdlib"])
 
 
-def corpus_digest(tasks: Iterable[CodeTask]) -> str:
-    """SHA-256 (hex) over the tasks in their order: one JSON line each, ASCII, keys in the order of the fields."""
+def corpus_digest(functions: Iterable[DocumentedFunction]) -> str:
+    """Returns the SHA-256 (hex) of the functions: a line of JSON (ASCII) each, a list of the fields in their order."""
     digest = hashlib.sha256()
-    for task in tasks:
-        digest.update(json.dumps(astuple(task), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
+    for function in functions:
+        digest.update(json.dumps(astuple(function), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
     return digest.hexdigest()
 
 
 def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Corpus:
-    """Tasks of every documented function below `root` (default: the standard library).
+    """Reads every documented function below `root` (default: the standard library).
 
-    Taken are functions with a docstring of more than 40 characters and a body of more than 80. Folders of tests
-    and third-party packages are left out. Files that cannot be read or parsed are skipped and counted.
+    A function counts if its docstring has more than 40 characters and its body more than 80. Folders of tests and
+    third-party packages are left out. Files that cannot be read or parsed are skipped and counted. `progress` gets
+    (files done, files in all).
 
-    Raises ValueError when `root` is missing, is no folder, or holds fewer than 50 such functions.
+    Raises ValueError if `root` is missing, is no folder, or has fewer than 50 such functions.
     """
     folder = standard_library() if root is None else Path(root)
     _check_folder(folder)
     paths, n_skipped = _python_files(folder)
-    tasks: list[CodeTask] = []
+    functions: list[DocumentedFunction] = []
     for done, path in enumerate(paths):
         if progress is not None:
             progress(done, len(paths))
-        found = _tasks_of_file(path, path.relative_to(folder).as_posix())
+        found = _functions_of_file(path, path.relative_to(folder).as_posix())
         if found is None:
             n_skipped += 1
         else:
-            tasks += found
+            functions += found
     if progress is not None:
         progress(len(paths), len(paths))
-    if len(tasks) < MIN_TASKS:
+    if len(functions) < MIN_FUNCTIONS:
         raise ValueError(
-            f"a code corpus needs at least {MIN_TASKS} documented functions; {str(folder)!r} has {len(tasks)} "
+            f"a code corpus needs at least {MIN_FUNCTIONS} documented functions; {str(folder)!r} has {len(functions)} "
             f"in {len(paths)} Python files ({n_skipped} skipped)"
         )
-    return Corpus(tuple(tasks), folder, len(paths), n_skipped, corpus_digest(tasks))
+    return Corpus(tuple(functions), folder, len(paths), n_skipped, corpus_digest(functions))
 
 
 def _check_folder(folder: Path) -> None:
@@ -115,7 +116,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _python_files(root: Path) -> tuple[list[Path], int]:
-    """Paths below root in a fixed order, and the number of folders that could not be listed."""
+    """Returns the paths below root in a fixed order, and the number of folders that could not be listed."""
     unlisted: list[OSError] = []
     paths: list[Path] = []
     for folder, below, files in os.walk(root, onerror=unlisted.append):
@@ -124,8 +125,8 @@ def _python_files(root: Path) -> tuple[list[Path], int]:
     return paths, len(unlisted)
 
 
-def _tasks_of_file(path: Path, relative: str) -> list[CodeTask] | None:
-    """None when the file cannot be read or parsed; all its tasks or none, never a part."""
+def _functions_of_file(path: Path, relative: str) -> list[DocumentedFunction] | None:
+    """Returns all functions of a file, or None if it cannot be read or parsed. Never returns a part of them."""
     try:
         status = path.stat()
         # a pipe would hang, a device never end
@@ -133,23 +134,23 @@ def _tasks_of_file(path: Path, relative: str) -> list[CodeTask] | None:
             return None
         source = path.read_bytes()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the file's author, not of ours
-            return list(_tasks_of_module(ast.parse(source), relative))
+            warnings.simplefilter("ignore")  # they are for the file's author
+            return list(_functions_of_module(ast.parse(source), relative))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
-def _tasks_of_module(module: ast.Module, relative: str) -> Iterator[CodeTask]:
+def _functions_of_module(module: ast.Module, relative: str) -> Iterator[DocumentedFunction]:
     for function, qualname in _functions(module):
         if len(function.body) < 2:  # a docstring alone, or none
             continue
-        prompt = ast.get_docstring(function)
-        if prompt is None or len(prompt) <= MIN_DOCSTRING:
+        docstring = ast.get_docstring(function)
+        if docstring is None or len(docstring) <= MIN_DOCSTRING:
             continue
         function.name, function.body = "f", function.body[1:]
-        solution = ast.unparse(function)
-        if len(solution) > MIN_BODY:
-            yield CodeTask(prompt, solution, relative, qualname, function.lineno)
+        code = ast.unparse(function)
+        if len(code) > MIN_BODY:
+            yield DocumentedFunction(docstring, code, relative, qualname, function.lineno)
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -162,7 +163,7 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
 
 
 def _functions(module: ast.Module) -> Iterator[tuple[Function, str]]:
-    """Functions and their dotted names, level by level as `ast.walk` finds them: an outer one before those inside.
+    """Yields functions and their dotted names level by level, an outer one before those inside, as `ast.walk` does.
 
     Only statements are visited, since only they can hold a `def`: `ast.walk` takes ten times as long.
     """

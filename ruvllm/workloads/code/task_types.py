@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ruvllm._core import Purpose, RandomStream
 from ruvllm.workloads.code.edits import Edit, find_edits
 from ruvllm.workloads.code.examples import FEWEST_CHARACTERS, CallIndex, hide_name, split_docstring
-from ruvllm.workloads.code.functions import CodeTask
+from ruvllm.workloads.code.functions import DocumentedFunction
 from ruvllm.workloads.code.refactor import refactored
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
@@ -36,7 +36,7 @@ FEWEST_USES = 100
 TRIED_BUGS = 4
 
 Progress = Callable[[int, int], None]
-Maker = Callable[[int, CodeTask], "TextTask | None"]
+Maker = Callable[[int, DocumentedFunction], "TextTask | None"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class WrongFixes(Sequence[str]):
 
 
 def make_code_tasks(
-    functions: Sequence[CodeTask], kind: str = "all", *, progress: Progress | None = None
+    functions: Sequence[DocumentedFunction], kind: str = "all", *, progress: Progress | None = None
 ) -> tuple[TextTask, ...]:
     """Tasks of the functions, at most one of each, in their order: of all four types, or of the one named.
 
@@ -83,14 +83,14 @@ def make_code_tasks(
     return tuple(made)
 
 
-def _makers(functions: Sequence[CodeTask]) -> dict[str, Maker]:
+def _makers(functions: Sequence[DocumentedFunction]) -> dict[str, Maker]:
     uses = _Uses(functions)
     return {"code_completion": _completion, "bug_fix": _bug_fix, "refactor": _refactor, "test_gen": uses.task}
 
 
-def _completion(number: int, function: CodeTask) -> TextTask | None:
+def _completion(number: int, function: DocumentedFunction) -> TextTask | None:
     """The lines of the function, parted at random in the middle third."""
-    lines = function.solution.splitlines()
+    lines = function.code.splitlines()
     if len(lines) < FEWEST_LINES:
         return None
     third = max(1, len(lines) // 3)
@@ -101,20 +101,20 @@ def _completion(number: int, function: CodeTask) -> TextTask | None:
     return _task(function, "code_completion", first, rest)
 
 
-def _bug_fix(number: int, function: CodeTask) -> TextTask | None:
-    found = _around_a_bug(function.solution, _stream(number, "bug_fix"))
+def _bug_fix(number: int, function: DocumentedFunction) -> TextTask | None:
+    found = _around_a_bug(function.code, _stream(number, "bug_fix"))
     if found is None:
         return None
-    prompt = f"{function.prompt}\n{found.source.decode('utf-8', 'surrogatepass')}"
-    return _task(function, "bug_fix", prompt, function.solution, wrong=found)
+    prompt = f"{function.docstring}\n{found.source.decode('utf-8', 'surrogatepass')}"
+    return _task(function, "bug_fix", prompt, function.code, wrong=found)
 
 
-def _refactor(number: int, function: CodeTask) -> TextTask | None:
-    rewritten = refactored(function.solution)
-    found = None if rewritten is None else _around_a_bug(function.solution, _stream(number, "refactor"))
+def _refactor(number: int, function: DocumentedFunction) -> TextTask | None:
+    rewritten = refactored(function.code)
+    found = None if rewritten is None else _around_a_bug(function.code, _stream(number, "refactor"))
     if rewritten is None or found is None:
         return None
-    return _task(function, "refactor", rewritten, function.solution, wrong=found)
+    return _task(function, "refactor", rewritten, function.code, wrong=found)
 
 
 def _around_a_bug(solution: str, stream: RandomStream) -> WrongFixes | None:
@@ -151,22 +151,22 @@ def _buggy(original: bytes, stream: RandomStream) -> Iterator[bytes]:
 class _Uses:
     """test_gen: which way of use there is for each function."""
 
-    def __init__(self, functions: Sequence[CodeTask]) -> None:
+    def __init__(self, functions: Sequence[DocumentedFunction]) -> None:
         self._calls = CallIndex(functions)
         found = [self._find(i, function) for i, function in enumerate(functions)]
         n = {way: sum(use is not None and use[0] == way for use in found) for way in ("doctest", "call")}
         self._found = [use if use is not None and n[use[0]] >= FEWEST_USES else None for use in found]
 
-    def _find(self, number: int, function: CodeTask) -> tuple[str, str] | None:
-        example = hide_name(split_docstring(function.prompt)[1], function.qualname)
+    def _find(self, number: int, function: DocumentedFunction) -> tuple[str, str] | None:
+        example = hide_name(split_docstring(function.docstring)[1], function.qualname)
         if len(example) >= FEWEST_CHARACTERS:
             return "doctest", example
         call = self._calls.call_of(number)
         return None if call is None else ("call", call)
 
-    def task(self, number: int, function: CodeTask) -> TextTask | None:
-        signature, _, body = _signature_first(function.solution)
-        text = hide_name(split_docstring(function.prompt)[0], function.qualname)
+    def task(self, number: int, function: DocumentedFunction) -> TextTask | None:
+        signature, _, body = _signature_first(function.code)
+        text = hide_name(split_docstring(function.docstring)[0], function.qualname)
         way, answer = self._found[number] or ("code", textwrap.dedent(body))
         if len(answer) < FEWEST_CHARACTERS:
             return None
@@ -181,7 +181,7 @@ def _signature_first(source: str) -> tuple[str, str, str]:
 
 
 def _task(
-    function: CodeTask, name: str, prompt: str, solution: str, *, wrong: Sequence[str] = (), pool: str = ""
+    function: DocumentedFunction, name: str, prompt: str, solution: str, *, wrong: Sequence[str] = (), pool: str = ""
 ) -> TextTask:
     return TextTask(prompt, solution, TASK_TYPES.index(name), wrong, pool, function.path)
 
