@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruvllm.benchmark.cell import Cell, Entry
+from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
 from ruvllm.learning.training import RunPlan
+from ruvllm.results.summaries import Entry
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 

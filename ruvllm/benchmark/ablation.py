@@ -1,31 +1,54 @@
-"""Ablation: every component of a protocol off in turn, beside the full system on the same tasks and seeds."""
+"""Ablation: every component of a protocol off in turn, beside the full system on the same tasks and seeds.
+
+Differences to the full system are paired over seeds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ruvllm._core import LearnFrom, ReplayPolicy
-from ruvllm.benchmark.cell import Cell
-from ruvllm.benchmark.plan import Options, Reporter, make_cell, protocol_of
-from ruvllm.benchmark.recorded_run import recorded_run
-from ruvllm.benchmark.sweep import run_side_by_side
-from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
+from ruvllm.benchmark.plan import Options, make_cell, protocol_of
+from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.retrieval import recall_at_1
+from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.protocols import Protocol
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
+from ruvllm.results.summaries import make_header
 from ruvllm.workloads.registry import RealInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["COMPONENTS", "GOAL", "Component", "components_of", "run_ablation", "tasks_to_goal"]
+__all__ = [
+    "COMPONENTS",
+    "GOAL",
+    "MEASURES",
+    "Component",
+    "compare_with_full",
+    "components_of",
+    "make_ablation_document",
+    "run_ablation",
+    "tasks_to_goal",
+]
 
 GOAL = 0.9
 """Test resolve rate whose first crossing is timed."""
 
+MEASURES = ("resolveRate", "recallAt1", "tasksTo90", "ece")
+"""Those of them that the runs have: recall@1 among all test solutions is of real input only."""
+METHOD = {
+    "difference": "without the component minus the full system: same model, seed and tasks",
+    "interval": "Student's t over seeds; of all models together: of each seed's mean over models",
+    "level": 0.95,
+    "tasksTo90": "training tasks until 90% of the test tasks are resolved, linear between epochs; a run that never "
+    "gets there counts with all its tasks",
+    "adjustment": "none: of 20 intervals without an effect, one is expected to leave out 0",
+}
+
 Changes = dict[str, Any]
+Run = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +96,7 @@ def components_of(protocol: Protocol) -> list[Component]:
 
 def run_ablation(
     options: Options, task_input: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[dict[str, Any]]:
+) -> list[Run]:
     """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
 
     Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
@@ -83,28 +106,21 @@ def run_ablation(
     variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
     variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
     runs = [
-        (without, make_cell(options, changed, model, seed, task_input))
+        Job(cell, f"{cell.label}, " + ("full" if without is None else f"without {without}"), without)
         for model in options.models
         for seed in options.seeds
         for without, changed in variants
+        for cell in [make_cell(options, changed, model, seed, task_input)]
     ]
-
-    def run(item: tuple[str | None, Cell], cancelled: Callable[[], bool]) -> dict[str, Any]:
-        without, cell = item
-        label = _label(cell, without)
-        record = recorded_run(cell, label, partial(_record, cell, without), reporter, cancelled, unfinished)
-        reporter.finish(label, f"{label}: {record['resolveRate']:.1%} of the test tasks")
-        return record
-
-    reporter.start([_label(cell, without) for without, cell in runs], [cell.model.name for _, cell in runs])
-    return run_side_by_side(runs, run, jobs)
+    return run_recorded(runs, _record, _line, jobs, reporter, unfinished)
 
 
-def _label(cell: Cell, without: str | None) -> str:
-    return f"{cell.label}, " + ("full" if without is None else f"without {without}")
+def _line(record: Run) -> str:
+    return f"{record['resolveRate']:.1%} of the test tasks"
 
 
-def _record(cell: Cell, without: str | None, workload: Workload, run: TrainedRun) -> dict[str, Any]:
+def _record(job: Job, workload: Workload, run: TrainedRun) -> Run:
+    cell = job.cell
     final = run.final.summary()
     tasks, reached = tasks_to_goal(
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
@@ -113,7 +129,7 @@ def _record(cell: Cell, without: str | None, workload: Workload, run: TrainedRun
     record = {
         "model": cell.model.name,
         "seed": cell.plan.seed,
-        "without": without,
+        "without": job.variant,
         "resolveRate": final["resolveRate"],
         "confidence": final["confidence"],
         "ece": final["ece"],
@@ -121,7 +137,7 @@ def _record(cell: Cell, without: str | None, workload: Workload, run: TrainedRun
         "reached90": reached,
     }
     if workload.question is not None:
-        learned = LearnedRetrieval.of_run(run.engine, workload, cell.plan).learned_ranks(workload.question.test)
+        learned = cell.retrieval(run.engine, workload).learned_ranks(workload.question.test)
         record["recallAt1"] = recall_at_1(learned)
     return record
 
@@ -139,3 +155,73 @@ def tasks_to_goal(rates: Sequence[float], tasks_per_epoch: int, goal: float = GO
             before = rates[epoch - 1]
             return (epoch - 1 + (goal - before) / (rate - before)) * tasks_per_epoch, True
     return float((len(rates) - 1) * tasks_per_epoch), False
+
+
+def make_ablation_document(runs: Sequence[Run], options: Options, command: Sequence[str]) -> dict[str, Any]:
+    """The results file of an ablation of the one protocol in the options."""
+    (protocol,) = options.protocols
+    full = [run for run in runs if run["without"] is None]
+    return {
+        **make_header("ablation", command, options.isa),
+        "protocol": protocol,
+        "profile": options.profile,
+        "workload": options.workload,
+        "models": [model.name for model in options.models],
+        "seeds": list(options.seeds),
+        "method": METHOD,
+        "full": {measure: mean([run[measure] for run in full]) for measure in _measures(runs)},
+        "components": compare_with_full(runs, [c for c in COMPONENTS if c.name in {run["without"] for run in runs}]),
+        "runs": list(runs),
+    }
+
+
+def compare_with_full(runs: Sequence[Run], components: Sequence[Component]) -> list[dict[str, Any]]:
+    """One record per component: differences over all models and of each, and the measures on which 0 is left out.
+
+    Needs at least 2 seeds.
+    """
+    found = {(run["model"], run["seed"], run["without"]): run for run in runs}
+    models, measures = list(dict.fromkeys(run["model"] for run in runs)), _measures(runs)
+    seeds = list(dict.fromkeys(run["seed"] for run in runs))
+
+    def differences(component: Component, model: str, measure: str) -> list[float]:
+        return [found[model, s, component.name][measure] - found[model, s, None][measure] for s in seeds]
+
+    records = []
+    for component in components:
+        of_models = {
+            model: {measure: _paired(differences(component, model, measure)) for measure in measures}
+            for model in models
+        }
+        overall = {
+            measure: _paired(_means_over_models([differences(component, model, measure) for model in models]))
+            for measure in measures
+        }
+        reached = sum(found[model, s, component.name]["reached90"] for model in models for s in seeds)
+        records.append(
+            {
+                "name": component.name,
+                "without": component.without,
+                "overall": overall,
+                "models": of_models,
+                "reached90": {"runs": reached, "of": len(models) * len(seeds)},
+                "effectOn": [m for m in measures if _leaves_out_zero(overall[m]["ci95"])],
+            }
+        )
+    return records
+
+
+def _measures(runs: Sequence[Run]) -> list[str]:
+    return [measure for measure in MEASURES if all(measure in run for run in runs)]
+
+
+def _means_over_models(per_model: Sequence[Sequence[float]]) -> list[float]:
+    return [mean(values) for values in zip(*per_model, strict=True)]
+
+
+def _paired(differences: Sequence[float]) -> dict[str, Any]:
+    return {"difference": mean(differences), "ci95": list(student_t_interval(differences))}
+
+
+def _leaves_out_zero(interval: Sequence[float]) -> bool:
+    return interval[0] > 0 or interval[1] < 0

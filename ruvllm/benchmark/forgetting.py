@@ -8,24 +8,39 @@ Chaudhry et al. 2018, eq. 3, both at the end of the stream):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from ruvllm.benchmark.cell import Cell
-from ruvllm.benchmark.plan import Options, Reporter, make_cell
-from ruvllm.benchmark.recorded_run import recorded_run
-from ruvllm.benchmark.sweep import run_side_by_side
-from ruvllm.evaluation.statistics import mean
+from ruvllm.benchmark.plan import Options, make_cell
+from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
+from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.protocols import PROTOCOLS, Protocol
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
+from ruvllm.results.summaries import make_header
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["backward_transfer", "forgetting", "run_blocked"]
+__all__ = [
+    "MEASURES",
+    "backward_transfer",
+    "forgetting",
+    "make_forgetting_document",
+    "run_blocked",
+    "summarise_blocked",
+]
 
 ADAPTERS = {"heads": True, "single": False}
+MEASURES = ("finalAccuracy", "backwardTransfer", "forgetting")
+METHOD = {
+    "finalAccuracy": "mean over types of the test resolve rate at the end of the stream",
+    "backwardTransfer": "mean over all types but the last: rate at the end minus rate after the type's own stage "
+    "(Lopez-Paz & Ranzato 2017)",
+    "forgetting": "mean over all types but the last: best rate after an earlier stage minus rate at the end "
+    "(Chaudhry et al. 2018)",
+    "interval": "Student's t over seeds; of all models together: of each seed's mean over models; of EWC: paired",
+    "level": 0.95,
+}
 
 Matrix = Sequence[Sequence[float]]
 
@@ -51,34 +66,27 @@ def run_blocked(
     """
     options = replace(options, stream="blocked")
     runs = [
-        (adapter, ewc, make_cell(options, _variant(PROTOCOLS[name], adapter, ewc), model, seed))
+        Job(cell, f"{cell.label}, {adapter}, EWC {'on' if ewc else 'off'}", (adapter, ewc))
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
         for adapter in ADAPTERS
         for ewc in (True, False)
+        for cell in [make_cell(options, _variant(PROTOCOLS[name], adapter, ewc), model, seed)]
     ]
+    return run_recorded(runs, _record, _line, jobs, reporter, unfinished)
 
-    def run(item: tuple[str, bool, Cell], cancelled: Callable[[], bool]) -> dict[str, Any]:
-        adapter, ewc, cell = item
-        label = _label(*item)
-        record = recorded_run(cell, label, partial(_record, cell, adapter, ewc), reporter, cancelled, unfinished)
-        reporter.finish(label, f"{label}: final {record['finalAccuracy']:.1%}, forgetting {record['forgetting']:+.1%}")
-        return record
 
-    reporter.start([_label(*item) for item in runs], [cell.model.name for _, _, cell in runs])
-    return run_side_by_side(runs, run, jobs)
+def _line(record: dict[str, Any]) -> str:
+    return f"final {record['finalAccuracy']:.1%}, forgetting {record['forgetting']:+.1%}"
 
 
 def _variant(protocol: Protocol, adapter: str, ewc: bool) -> Protocol:
     return replace(protocol, multi_head=ADAPTERS[adapter], ewc_lambda=protocol.ewc_lambda if ewc else 0.0)
 
 
-def _label(adapter: str, ewc: bool, cell: Cell) -> str:
-    return f"{cell.label}, {adapter}, EWC {'on' if ewc else 'off'}"
-
-
-def _record(cell: Cell, adapter: str, ewc: bool, _: Workload, run: TrainedRun) -> dict[str, Any]:
+def _record(job: Job, _: Workload, run: TrainedRun) -> dict[str, Any]:
+    cell, (adapter, ewc) = job.cell, job.variant
     stage = len(run.history) // len(TASK_TYPES)
     ends = run.history[stage - 1 :: stage]
     rates = [[epoch["taskTypeAccuracy"][kind] for kind in TASK_TYPES] for epoch in ends]
@@ -96,3 +104,56 @@ def _record(cell: Cell, adapter: str, ewc: bool, _: Workload, run: TrainedRun) -
         "forgetting": forgetting(rates),
         "ewcPenalty": run.history[-1]["ewcPenalty"],
     }
+
+
+def make_forgetting_document(runs: Sequence[dict[str, Any]], command: Sequence[str], isa: str) -> dict[str, Any]:
+    """The results file of a blocked stream."""
+    return {
+        **make_header("stream", command, isa),
+        "method": METHOD,
+        "runs": list(runs),
+        "summaries": summarise_blocked(runs),
+    }
+
+
+def summarise_blocked(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record per protocol and adapter: each measure with EWC on and off and their paired difference, for all models
+    together and for each. Needs at least 2 seeds.
+    """
+    records = []
+    for protocol, adapter in dict.fromkeys((run["protocol"], run["adapter"]) for run in runs):
+        own = [run for run in runs if (run["protocol"], run["adapter"]) == (protocol, adapter)]
+        models = list(dict.fromkeys(run["model"] for run in own))
+        records.append(
+            {
+                "protocol": protocol,
+                "adapter": adapter,
+                "overall": {measure: _compare(own, models, measure) for measure in MEASURES},
+                "models": {
+                    model: {measure: _compare(own, [model], measure) for measure in MEASURES} for model in models
+                },
+                "finalAccuracyOfTypes": {
+                    kind: {
+                        when: mean([run["rates"][-1][number] for run in own if run["ewc"] == ewc])
+                        for when, ewc in (("ewcOn", True), ("ewcOff", False))
+                    }
+                    for number, kind in enumerate(TASK_TYPES)
+                },
+            }
+        )
+    return records
+
+
+def _compare(runs: Sequence[dict[str, Any]], models: Sequence[str], measure: str) -> dict[str, Any]:
+    seeds = list(dict.fromkeys(run["seed"] for run in runs))
+    found = {(run["model"], run["seed"], run["ewc"]): run[measure] for run in runs}
+    on, off = ([mean([found[model, seed, ewc] for model in models]) for seed in seeds] for ewc in (True, False))
+    return {
+        "ewcOn": _with_interval(on),
+        "ewcOff": _with_interval(off),
+        "difference": _with_interval([a - b for a, b in zip(on, off, strict=True)]),
+    }
+
+
+def _with_interval(values: Sequence[float]) -> dict[str, Any]:
+    return {"mean": mean(values), "ci95": list(student_t_interval(values))}

@@ -1,19 +1,15 @@
-"""The benchmark: which runs there are, made side by side."""
+"""The plan of a benchmark: which cells there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Protocol as Interface
 
-from ruvllm.benchmark.cell import Cell, Entry, run_cell
-from ruvllm.benchmark.sweep import run_side_by_side
+from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import MODELS, ModelProfile
 from ruvllm.learning.presets import RANK
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size, lora_rank
-from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.registry import RealInput
 from ruvllm.workloads.simulated import build_simulated_workload
@@ -23,14 +19,11 @@ from ruvllm.workloads.workload import Workload
 __all__ = [
     "REAL_MODELS",
     "Options",
-    "Reporter",
     "dataset_size",
-    "finished_line",
     "make_cell",
     "make_cells",
     "models_of",
     "protocol_of",
-    "run_cells",
 ]
 
 REAL_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
@@ -58,20 +51,6 @@ class Options:
     rank: int | None = None
     """None: the protocol's own; 16 on real input."""
     isa: str = "auto"
-
-
-class Reporter(Interface):
-    """Hears what happens; called from several threads.
-
-    `start` names all runs, and for each the bar that shows it (a model's, say), where several share one.
-    """
-
-    def work(self, label: str, done: int, total: int) -> None: ...
-    def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None: ...
-    def epoch(
-        self, label: str, done: int, total: int, test_resolve_rate: float | None, confidence: float | None
-    ) -> None: ...
-    def finish(self, label: str, line: str) -> None: ...
 
 
 def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
@@ -128,27 +107,3 @@ def dataset_size(profile: str) -> Size:
 
 def _folds(options: Options) -> Sequence[Fold | None]:
     return [None] if options.folds is None else [Fold(i + 1, options.folds) for i in range(options.folds)]
-
-
-def run_cells(
-    cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[Entry]:
-    """Runs the cells, `jobs` at once; their entries in their order. Their checkpoints go into the folder."""
-
-    def run(cell: Cell, cancelled: Callable[[], bool]) -> Entry:
-        comparing = partial(reporter.work, f"closed forms, {cell.label}")
-        entry = run_cell(cell, folder, partial(reporter.epoch, cell.label), cancelled, unfinished, comparing)
-        reporter.finish(cell.label, finished_line(cell.label, entry))
-        return entry
-
-    reporter.start([cell.label for cell in cells], [cell.model.name for cell in cells])
-    return run_side_by_side(cells, run, jobs)
-
-
-def finished_line(label: str, entry: Entry) -> str:
-    """What a run came to: `Phi-3-mini-4k v3 seed 0: 27.2% -> 100.0% of the test tasks, confidence 90.1%, 0.7 s`."""
-    before, after = entry["initial"]["resolveRate"], entry["final"]
-    return (
-        f"{label}: {before:.1%} -> {after['resolveRate']:.1%} of the test tasks, confidence "
-        f"{after['confidence']:.1%}, {entry['seconds']:.1f} s"
-    )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ruvllm.benchmark.cell import Cell, run_arguments
+from ruvllm.benchmark.cell import Cell
+from ruvllm.benchmark.checkpointing import run_arguments
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
+from ruvllm.checkpoints.differences import Difference, first_difference
 from ruvllm.checkpoints.schema import is_ours
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
@@ -26,18 +27,9 @@ from ruvllm.workloads.registry import DocstringInput, RealInput, code_input
 from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["CannotReplayError", "cell_of", "code_kind", "first_difference", "needed_input", "setting_difference"]
-
-Difference = tuple[str, Any, Any]
-"""Path of a field, what the file says, what it is here; MISSING where one of them has no such field."""
+__all__ = ["CannotReplayError", "cell_of", "code_kind", "needed_input", "setting_difference"]
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-MISSING = _Missing()
 MOST_RANK = 256
 PROFILES = ("quick", "standard", "full")
 
@@ -126,29 +118,6 @@ def setting_difference(document: Mapping[str, object], cell: Cell, workload: Wor
     stored = {k: v for k, v in JsonFields(document).fields("run").values.items() if k != "packageVersion"}
     ours = {k: v for k, v in run_arguments(cell, workload).items() if k != "packageVersion"}
     return first_difference(stored, ours, "run")
-
-
-def first_difference(stored: object, computed: object, path: str = "") -> Difference | None:
-    """Where two JSON values differ first, in the order of the stored one; None where they are equal."""
-    if isinstance(stored, Mapping) and isinstance(computed, Mapping):
-        for key in [*stored, *(key for key in computed if key not in stored)]:
-            inner = f"{path}.{shown(key)}" if path else shown(key)
-            found = first_difference(stored.get(key, MISSING), computed.get(key, MISSING), inner)
-            if found is not None:
-                return found
-        return None
-    if isinstance(stored, list) and isinstance(computed, list):
-        for i in range(max(len(stored), len(computed))):
-            left, right = (values[i] if i < len(values) else MISSING for values in (stored, computed))
-            found = first_difference(left, right, f"{path}[{i}]")
-            if found is not None:
-                return found
-        return None
-    return None if type(_plain(stored)) is type(_plain(computed)) and stored == computed else (path, stored, computed)
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _choice(fields: JsonFields, key: str, names: tuple[str, ...]) -> str:

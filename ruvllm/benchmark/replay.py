@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ruvllm.benchmark.cell import Cell, checkpoint_content, measure_cell
-from ruvllm.benchmark.rebuild import MISSING, Difference, first_difference, setting_difference
+from ruvllm.benchmark.cell import Cell
+from ruvllm.benchmark.checkpointing import checkpoint_content
+from ruvllm.benchmark.rebuild import setting_difference
+from ruvllm.benchmark.run import measure_cell
+from ruvllm.checkpoints.differences import MISSING, Difference, first_difference
 from ruvllm.checkpoints.hashes import UNHASHED_KEYS
 from ruvllm.checkpoints.writing import checkpoint_document
 from ruvllm.files.ecmascript import stringify

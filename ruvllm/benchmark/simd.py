@@ -8,9 +8,21 @@ from statistics import median
 from typing import Any
 
 from ruvllm import _core
-from ruvllm.commands.progress import QuietReporter
+from ruvllm.benchmark.sweep import Reporter
+from ruvllm.results.summaries import make_header
 
-__all__ = ["DIMENSIONS", "LEAST_SECONDS", "PLAIN_LOOP", "WORKS", "Work", "chosen_isas", "measure_all"]
+__all__ = [
+    "DIMENSIONS",
+    "LEAST_SECONDS",
+    "PLAIN_LOOP",
+    "REPORT",
+    "WORKS",
+    "Work",
+    "beside_the_report",
+    "chosen_isas",
+    "make_simd_document",
+    "measure_all",
+]
 
 PLAIN_LOOP = "plain loop"
 """The core's name of a scalar loop with one accumulator, compiled without vectorization."""
@@ -18,6 +30,23 @@ SCALAR = "scalar"
 DIMENSIONS = (256, 1536, 4096)
 LEAST_SECONDS = 0.01
 """Of one timed loop: 100 000 times the resolution of the clock, and short enough for many repetitions."""
+
+REPORT = {
+    PLAIN_LOOP: (28e6, 1.0),
+    "sse4.1": (82e6, 2.9),
+    "avx2": (145e6, 5.2),
+    "neon": (98e6, 3.5),
+}
+"""The report's "Vector Ops/Second" and "Speedup", under our names. It says neither on how many elements nor where."""
+
+METHOD = {
+    "statistic": "median of the repetitions, with their median absolute deviation, least and greatest",
+    "repetition": "seconds per call in a loop of at least leastSeconds; instruction sets take turns",
+    "check": "each answer compared with a naive one in double precision before anything is timed",
+    PLAIN_LOOP: "one accumulator, compiled without vectorization: what speed-ups of dot are over",
+    "scalar": "the library without vector instructions: 32 accumulators, as its bits are those of the others",
+    "Fisher EMA": "bytesPerSecond counts what is read and written: 12 bytes per parameter",
+}
 
 Measurement = dict[str, Any]
 """One kernel on one instruction set: its figures for the results file."""
@@ -54,7 +83,7 @@ def chosen_isas(names: Sequence[str]) -> list[str]:
     return [isa for isa in _core.available_isas() if isa == SCALAR or isa in names or "all" in names]
 
 
-def measure_all(isas: Sequence[str], repetitions: int, reporter: QuietReporter) -> list[Measurement]:
+def measure_all(isas: Sequence[str], repetitions: int, reporter: Reporter) -> list[Measurement]:
     """Every work on every instruction set. Raises RuntimeError where an answer is wrong."""
     reporter.start([work.label for work in WORKS])
     measurements: list[Measurement] = []
@@ -98,3 +127,31 @@ def _in_words(seconds: float) -> str:
         if seconds * factor < 1000:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e3:.3g} ms"
+
+
+def make_simd_document(
+    measurements: Sequence[Measurement], isas: Sequence[str], repetitions: int, command: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        **make_header("simd", command, "auto"),
+        "method": {**METHOD, "repetitions": repetitions, "leastSeconds": LEAST_SECONDS, "threads": 1},
+        "isas": list(isas),
+        "measurements": list(measurements),
+        "besideTheReport": beside_the_report(measurements),
+    }
+
+
+def beside_the_report(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """A row per instruction set that the report has too: our speed-up of dot at each dimension, and the report's."""
+    rows = []
+    for isa, (per_second, speedup) in REPORT.items():
+        ours = {m["sizes"]["n"]: m for m in measurements if m["work"] == "dot" and m["isa"] == isa}
+        if ours:
+            rows.append(
+                {
+                    "isa": isa,
+                    "ours": {str(n): {"perSecond": m["perSecond"], "speedup": m["speedup"]} for n, m in ours.items()},
+                    "report": {"perSecond": per_second, "speedup": speedup},
+                }
+            )
+    return rows

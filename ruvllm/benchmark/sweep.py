@@ -1,21 +1,132 @@
-"""Work on many items in threads, side by side; the first error or an interrupt stops all of it soon."""
+"""A sweep: many runs side by side, each kept as soon as it is done; an error or an interrupt stops all of it soon."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
+from typing import Protocol as Interface
 
-__all__ = ["run_side_by_side"]
+from ruvllm.benchmark.cell import Cell, described
+from ruvllm.benchmark.run import run_cell
+from ruvllm.learning.snapshots import Unfinished, key_of
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.results.summaries import Entry
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["Job", "Reporter", "outcome", "run_cells", "run_recorded", "run_side_by_side"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Record = dict[str, Any]
+Cancelled = Callable[[], bool]
+"""True once the run is to stop."""
+
+
+class Reporter(Interface):
+    """Hears what happens; called from several threads.
+
+    `start` names all runs, and for each the bar that shows it (a model's, say), where several share one.
+    """
+
+    def work(self, label: str, done: int, total: int) -> None: ...
+    def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None: ...
+    def epoch(
+        self, label: str, done: int, total: int, test_resolve_rate: float | None, confidence: float | None
+    ) -> None: ...
+    def finish(self, label: str, line: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of a sweep."""
+
+    cell: Cell
+    label: str
+    """Tells the sweep's runs apart."""
+    variant: Any = None
+    """What makes the cell another one than the others of its model, seed and fold."""
+
+
+def run_cells(
+    cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+) -> list[Entry]:
+    """Runs the cells, `jobs` at once, and writes their checkpoints into the folder; returns entries in their order.
+
+    `unfinished` keeps progress and, where that is wanted, is gone on from.
+    """
+
+    def run(job: Job, cancelled: Cancelled) -> Entry:
+        comparing = partial(reporter.work, f"closed forms, {job.label}")
+        return run_cell(job.cell, folder, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
+
+    return _sweep([Job(cell, cell.label) for cell in cells], run, outcome, jobs, reporter)
+
+
+def run_recorded(
+    runs: Sequence[Job],
+    make_record: Callable[[Job, Workload, TrainedRun], Record],
+    line: Callable[[Record], str],
+    jobs: int,
+    reporter: Reporter,
+    unfinished: Unfinished | None = None,
+) -> list[Record]:
+    """Runs of which a record is kept and no checkpoint, without controls; returns the records in their order.
+
+    JSON must be able to hold a record. `line` says what it came to. `unfinished` as for run_cells().
+    """
+
+    def run(job: Job, cancelled: Cancelled) -> Record:
+        workload = job.cell.build()
+        learn = partial(
+            train, job.cell.plan, workload, progress=partial(reporter.epoch, job.label), cancelled=cancelled
+        )
+        if unfinished is None:
+            return make_record(job, workload, learn())
+        key = key_of(described(job.cell, workload) | {"recorded": job.label})
+        snapshot = unfinished.snapshot(key)
+        record = unfinished.result(key)
+        if record is None:
+            record = make_record(job, workload, learn(snapshot=snapshot))
+        unfinished.keep_result(key, record)
+        snapshot.remove()
+        return record
+
+    return _sweep(runs, run, line, jobs, reporter)
+
+
+def _sweep(
+    runs: Sequence[Job],
+    run: Callable[[Job, Cancelled], Result],
+    line: Callable[[Result], str],
+    jobs: int,
+    reporter: Reporter,
+) -> list[Result]:
+    def one(job: Job, cancelled: Cancelled) -> Result:
+        result = run(job, cancelled)
+        reporter.finish(job.label, f"{job.label}: {line(result)}")
+        return result
+
+    reporter.start([job.label for job in runs], [job.cell.model.name for job in runs])
+    return run_side_by_side(runs, one, jobs)
+
+
+def outcome(entry: Entry) -> str:
+    """What a run came to: `27.2% -> 100.0% of the test tasks, confidence 90.1%, 0.7 s`."""
+    before, after = entry["initial"]["resolveRate"], entry["final"]
+    return (
+        f"{before:.1%} -> {after['resolveRate']:.1%} of the test tasks, confidence {after['confidence']:.1%}, "
+        f"{entry['seconds']:.1f} s"
+    )
 
 
 def run_side_by_side(
-    items: Sequence[Item], work: Callable[[Item, Callable[[], bool]], Result], jobs: int
+    items: Sequence[Item], work: Callable[[Item, Cancelled], Result], jobs: int
 ) -> list[Result]:
     """work(item, cancelled) for each item, `jobs` at once; the results in the order of the items.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruvllm.benchmark.rebuild import MISSING, first_difference
+from ruvllm.checkpoints.differences import MISSING, first_difference
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION
 from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_checkpoint, verify_document
 from ruvllm.files.ecmascript import stringify

@@ -113,7 +113,8 @@ def _refuse_options_before(context: click.Context) -> None:
 
 
 def _benchmark(run: Run) -> int:
-    from ruvllm.benchmark.plan import make_cells, run_cells
+    from ruvllm.benchmark.plan import make_cells
+    from ruvllm.benchmark.sweep import run_cells
     from ruvllm.checkpoints.writing import CheckpointConflictError
     from ruvllm.report.tables import print_results
     from ruvllm.results.summaries import make_document
@@ -140,8 +141,7 @@ def _blocked(arguments: dict[str, Any]) -> int:
         raise click.UsageError("--folds is for the mixed stream")
     if arguments["workload"] != "simulated":
         raise click.UsageError("a blocked stream needs tasks of several types: the simulated workload")
-    from ruvllm.benchmark.forgetting import run_blocked
-    from ruvllm.benchmark.forgetting_results import make_forgetting_document
+    from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
     from ruvllm.report.forgetting_table import print_forgetting
 
     run = start(arguments, default_seeds=5, least_seeds=FEWEST_SEEDS)
@@ -169,8 +169,7 @@ def ablate(**arguments: Any) -> int:
       ruvllm-bench ablate --jobs 2
       ruvllm-bench ablate --protocol v2 --models StarCoder2-3B
     """
-    from ruvllm.benchmark.ablation import run_ablation
-    from ruvllm.benchmark.ablation_results import make_ablation_document
+    from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
     from ruvllm.report.ablation_table import print_ablation
 
     run = start(arguments, default_seeds=10, least_seeds=FEWEST_SEEDS)
@@ -223,8 +222,7 @@ def simd(**arguments: Any) -> int:
     """
     names = [name.strip() for text in arguments["isas"] for name in text.split(",")] or ["all"]
     check_isas(names, ["all"])
-    from ruvllm.benchmark.simd import chosen_isas, measure_all
-    from ruvllm.benchmark.simd_results import make_simd_document
+    from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
     from ruvllm.report.simd_table import print_simd
 
     output = Output(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
 from ruvllm.evaluation.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5
-from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload
 
@@ -30,25 +29,29 @@ class LearnedRetrieval:
     """Of the crowding, taken from the cosines of a type's solutions."""
 
     @classmethod
-    def of_run(cls, engine: LearningEngine, workload: Workload, plan: RunPlan) -> LearnedRetrieval:
-        """For each type the share of the protocol's with the best MRR on the validation part, the first of equals; the
-        protocol's first where there is nothing to choose by."""
-        p, types = plan.protocol, np.unique(workload.types).tolist()
-        first = cls(engine, plan.isa, p.crowding_neighbours, dict.fromkeys(types, p.crowding_shares[0]))
-        if len(p.crowding_shares) == 1 or workload.question is None:
+    def with_best_shares(
+        cls, engine: LearningEngine, workload: Workload, *, shares: Sequence[float], neighbours: int, isa: str
+    ) -> LearnedRetrieval:
+        """Picks for each task type the share with the best validation MRR (the first if several tie).
+
+        Without validation queries it uses the first share.
+        """
+        types = np.unique(workload.types).tolist()
+        first = cls(engine, isa, neighbours, dict.fromkeys(types, shares[0]))
+        if len(shares) == 1 or workload.question is None:
             return first
         validation = workload.question.validation
         adapted, crowded = first._adapted(validation), first._crowding(validation)
         ranks = [
-            ranks_in_groups(validation, adapted, validation.solutions, plan.isa, np.float32(share) * crowded)
-            for share in p.crowding_shares
+            ranks_in_groups(validation, adapted, validation.solutions, isa, np.float32(share) * crowded)
+            for share in shares
         ]
-        shares = {}
+        best = {}
         for kind in types:
             of_kind = validation.types == kind
             scores = [mean_reciprocal_rank(found[of_kind]) if of_kind.any() else 0.0 for found in ranks]
-            shares[kind] = p.crowding_shares[int(np.argmax(scores))]
-        return replace(first, shares=shares)
+            best[kind] = shares[int(np.argmax(scores))]
+        return replace(first, shares=best)
 
     def named_shares(self) -> dict[str, float]:
         return {TASK_TYPES[kind]: share for kind, share in self.shares.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ruvllm.benchmark.forgetting_results import MEASURES
+from ruvllm.benchmark.forgetting import MEASURES
 from ruvllm.report.screen import Columns, in_points, print_notes, print_table
 
 __all__ = ["print_forgetting"]

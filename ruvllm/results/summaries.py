@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ruvllm._core import active_isa, build_info
-from ruvllm.benchmark.cell import Entry
 from ruvllm.evaluation.bootstrap import bootstrap_intervals, describe
 from ruvllm.evaluation.statistics import mean
 from ruvllm.results.gains import summarise_all, summarise_by_type
@@ -19,6 +18,7 @@ from ruvllm.results.retrieval_comparison import compare_methods
 from ruvllm.version import __version__
 
 __all__ = [
+    "Entry",
     "Summary",
     "beside_the_report",
     "make_document",
@@ -31,6 +31,8 @@ __all__ = [
 SCHEMA = 1
 BOOTSTRAP_SEED = 0
 
+Entry = dict[str, Any]
+"""One run in the results file."""
 Summary = dict[str, Any]
 """Means over the runs of one protocol and model."""
 

@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm._core import LearnFrom, ReplayPolicy
-from ruvllm.benchmark.ablation import COMPONENTS, Component, components_of, run_ablation, tasks_to_goal
-from ruvllm.benchmark.ablation_results import make_ablation_document
-from ruvllm.benchmark.cell import measure_cell
+from ruvllm.benchmark.ablation import (
+    COMPONENTS,
+    Component,
+    components_of,
+    make_ablation_document,
+    run_ablation,
+    tasks_to_goal,
+)
 from ruvllm.benchmark.plan import Options, make_cell
+from ruvllm.benchmark.run import measure_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.presets import on_docstrings

@@ -11,8 +11,7 @@ import pytest
 from experiment_samples import SHORTEST, Run, ablated
 from scipy import stats
 
-from ruvllm.benchmark.ablation import COMPONENTS, Component, components_of
-from ruvllm.benchmark.ablation_results import compare_with_full, make_ablation_document
+from ruvllm.benchmark.ablation import COMPONENTS, Component, compare_with_full, components_of, make_ablation_document
 from ruvllm.encoders.models import MODELS
 from ruvllm.files.json_layout import to_json
 from ruvllm.learning.protocols import PROTOCOLS

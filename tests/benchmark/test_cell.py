@@ -11,14 +11,16 @@ from bench_samples import CONTROL_NAMES, METRIC_KEYS, SMALL_MODEL, small_cell, s
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine
-from ruvllm.benchmark.cell import Cell, Entry, run_cell
-from ruvllm.benchmark.plan import run_cells
+from ruvllm.benchmark.cell import Cell
+from ruvllm.benchmark.run import run_cell
+from ruvllm.benchmark.sweep import run_cells
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation import answers as metrics
 from ruvllm.evaluation.answers import Scores, score
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import Cancelled, RunPlan
+from ruvllm.results.summaries import Entry
 from ruvllm.workloads.code.docstrings import build_docstring_workload
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.splits import Fold

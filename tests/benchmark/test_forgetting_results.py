@@ -10,7 +10,7 @@ import pytest
 from experiment_samples import Run, blocked
 from scipy import stats
 
-from ruvllm.benchmark.forgetting_results import MEASURES, make_forgetting_document, summarise_blocked
+from ruvllm.benchmark.forgetting import MEASURES, make_forgetting_document, summarise_blocked
 from ruvllm.files.json_layout import to_json
 
 TYPES = ["code_completion", "bug_fix", "refactor", "test_gen"]

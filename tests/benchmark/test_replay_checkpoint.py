@@ -15,9 +15,10 @@ from checkpoint_samples import ORIGINALS, needs_originals, write_sample
 
 import ruvllm
 from ruvllm._core import Control, available_isas
-from ruvllm.benchmark.cell import run_cell
 from ruvllm.benchmark.plan import Options, make_cells
-from ruvllm.benchmark.rebuild import CannotReplayError, first_difference
+from ruvllm.benchmark.rebuild import CannotReplayError
+from ruvllm.benchmark.run import run_cell
+from ruvllm.checkpoints.differences import first_difference
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
 from ruvllm.commands.verify import main
 from ruvllm.encoders.registry import make_encoder, models_for

@@ -14,15 +14,17 @@ from bench_samples import SMALL_MODEL, bench, small_cell, small_plan, stored, wr
 
 from ruvllm._core import Control
 from ruvllm.benchmark.ablation import run_ablation
-from ruvllm.benchmark.cell import Cell, Entry, run_cell
+from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.forgetting import run_blocked
 from ruvllm.benchmark.plan import Options, make_cells
+from ruvllm.benchmark.run import run_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.files.arrays import state_digest
 from ruvllm.files.resume_file import read_arrays, resume_path, to_safetensors
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
+from ruvllm.results.summaries import Entry
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.splits import Fold

@@ -16,8 +16,7 @@ from bench_samples import BENCH_COMMAND, results_file
 
 from ruvllm import _core
 from ruvllm.benchmark import simd as simd_measure
-from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS, chosen_isas
-from ruvllm.benchmark.simd_results import REPORT, beside_the_report
+from ruvllm.benchmark.simd import PLAIN_LOOP, REPORT, WORKS, beside_the_report, chosen_isas
 from ruvllm.commands import bench as cli
 from ruvllm.files.json_layout import to_json
 

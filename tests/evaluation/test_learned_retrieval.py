@@ -12,8 +12,6 @@ from engine_samples import corpus, make_engine
 from ruvllm import Control, CorpusSource, LearningEngine
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import crowding, mean_reciprocal_rank, ranks_in_groups, retrieval_ranks
-from ruvllm.learning.protocols import PROTOCOLS, Size
-from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.splits import Parts
 from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors, Workload
 
@@ -21,8 +19,10 @@ N, D = 40, 33
 SHARES = (0.0, 0.3, 0.9)
 
 
-def plan(shares: tuple[float, ...] = SHARES) -> RunPlan:
-    return RunPlan(replace(PROTOCOLS["v3"], crowding_shares=shares), Size(1, 10), 2, 0)
+def retrieval(
+    engine: LearningEngine, workload: Workload, shares: tuple[float, ...] = SHARES
+) -> LearnedRetrieval:
+    return LearnedRetrieval.with_best_shares(engine, workload, shares=shares, neighbours=10, isa="auto")
 
 
 def workload(tables: dict[str, Any], source: CorpusSource) -> Workload:
@@ -75,7 +75,7 @@ def test_nothing_is_crowded_where_nothing_is_remembered() -> None:
 def test_the_share_of_a_type_is_the_one_that_is_best_on_the_validation_part() -> None:
     given, engine, _ = world(kinds=2)
     assert given.question is not None
-    found = LearnedRetrieval.of_run(engine, given, plan())
+    found = retrieval(engine, given)
     for kind in (0, 1):
         validation = given.question.validation.of_type(kind)
         adapted = engine.adapt(validation.queries, validation.types)
@@ -96,13 +96,13 @@ def test_test_queries_have_no_say_in_it() -> None:
     question = Retrieval.by_type(tables["queries"][:5], tables["solutions"][5:10], tables["types"][:5])
     assert given.question is not None
     for other in (given.question.validation, question):
-        found = LearnedRetrieval.of_run(engine, replace(given, question=replace(given.question, test=other)), plan())
-        assert found.shares == LearnedRetrieval.of_run(engine, given, plan()).shares
+        found = retrieval(engine, replace(given, question=replace(given.question, test=other)))
+        assert found.shares == retrieval(engine, given).shares
 
 
 def test_without_a_validation_part_the_first_share_is_taken() -> None:
     given, engine, _ = world()
-    assert LearnedRetrieval.of_run(engine, replace(given, question=None), plan()).shares == {0: SHARES[0]}
+    assert retrieval(engine, replace(given, question=None)).shares == {0: SHARES[0]}
 
 
 def test_one_share_is_taken_as_it_is_and_zero_leaves_the_cosines_alone() -> None:
@@ -110,12 +110,12 @@ def test_one_share_is_taken_as_it_is_and_zero_leaves_the_cosines_alone() -> None
     assert given.question is not None
     test = given.question.test
     for share in (0.0, 0.7):
-        found = LearnedRetrieval.of_run(engine, given, plan((share,)))
+        found = retrieval(engine, given, (share,))
         assert found.shares == {0: share}
     plain = ranks_in_groups(
         test, engine.adapt(test.queries, test.types), test.solutions
     )
-    frozen, learned = LearnedRetrieval.of_run(engine, given, plan((0.0,))).ranks(test) or ((), ())
+    frozen, learned = retrieval(engine, given, (0.0,)).ranks(test) or ((), ())
     assert np.array_equal(learned, plain)
     assert np.array_equal(
         frozen, ranks_in_groups(test, test.queries, test.solutions)
@@ -124,7 +124,7 @@ def test_one_share_is_taken_as_it_is_and_zero_leaves_the_cosines_alone() -> None
 
 def test_without_a_question_there_are_no_ranks() -> None:
     given, engine, _ = world()
-    assert LearnedRetrieval.of_run(engine, given, plan()).ranks(None) is None
+    assert retrieval(engine, given).ranks(None) is None
 
 
 def test_engine_refuses_what_has_no_crowding() -> None:

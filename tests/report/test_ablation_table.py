@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from experiment_samples import ablated, printed, row
 
-from ruvllm.benchmark.ablation import COMPONENTS
-from ruvllm.benchmark.ablation_results import make_ablation_document
+from ruvllm.benchmark.ablation import COMPONENTS, make_ablation_document
 from ruvllm.benchmark.plan import Options
 from ruvllm.report.ablation_table import print_ablation
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from experiment_samples import blocked, printed, row
 
-from ruvllm.benchmark.forgetting_results import make_forgetting_document
+from ruvllm.benchmark.forgetting import make_forgetting_document
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.forgetting_table import print_forgetting
 

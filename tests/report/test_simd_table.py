@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
+from report_samples import ISAS, NANOSECONDS, simd_document
 from rich.console import Console
 
-from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS
-from ruvllm.benchmark.simd_results import make_simd_document
+from ruvllm.benchmark.simd import PLAIN_LOOP
 from ruvllm.report.simd_table import print_simd
-
-NANOSECONDS = {PLAIN_LOOP: 1000.0, "scalar": 1250.0, "sse4.1": 250.0, "avx2": 62.5, "avx512": 50.0}
-ISAS = list(NANOSECONDS)[1:]
-
-
-def by_hand() -> dict[str, Any]:
-    """The same times for all works, with a spread of 10%."""
-    measurements = [
-        {
-            "work": work.name,
-            "sizes": work.sizes,
-            "isa": isa,
-            "seconds": {
-                "median": ns * 1e-9,
-                "medianAbsoluteDeviation": 0.1 * ns * 1e-9,
-                "min": 0.5 * ns * 1e-9,
-                "max": 2 * ns * 1e-9,
-            },
-            "perSecond": 1e9 / ns,
-            "bytesPerSecond": None if work.bytes_per_call is None else 1e9 * 1e3 / ns,
-            "speedup": NANOSECONDS[work.baseline] / ns,
-            "speedupOver": work.baseline,
-        }
-        for work in WORKS
-        for isa, ns in NANOSECONDS.items()
-        if isa != PLAIN_LOOP or work.name == "dot"
-    ]
-    return make_simd_document(measurements, ISAS, 9, ["ruvllm-bench", "simd"])
 
 
 def printed(width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    print_simd(console, by_hand())
+    print_simd(console, simd_document())
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 

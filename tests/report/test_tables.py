@@ -7,10 +7,9 @@ import pytest
 from bench_samples import hand_made
 from rich.console import Console
 
-from ruvllm.benchmark.cell import Entry
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.tables import print_results
-from ruvllm.results.summaries import make_document
+from ruvllm.results.summaries import Entry, make_document
 
 NAMES = [model.name for model in MODELS]
 

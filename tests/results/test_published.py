@@ -4,9 +4,8 @@ from typing import Any
 
 from bench_samples import hand_made
 
-from ruvllm.benchmark.cell import Entry
 from ruvllm.results.published import REPORT
-from ruvllm.results.summaries import make_document
+from ruvllm.results.summaries import Entry, make_document
 
 
 def document(results: list[Entry]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from bench_samples import CONTROL_NAMES, hand_made
 
-from ruvllm.benchmark.cell import Entry
 from ruvllm.evaluation.bootstrap import bootstrap_interval, bootstrap_intervals
 from ruvllm.files.json_layout import to_json
-from ruvllm.results.summaries import Summary, make_document, make_header, summarise
+from ruvllm.results.summaries import Entry, Summary, make_document, make_header, summarise
 from ruvllm.version import __version__
 
 # the report's final table: model, parameters, resolve rate, confidence

@@ -1,0 +1,90 @@
+"""A measured cell as a checkpoint: the content of the file, and writing it."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import active_isa
+from ruvllm.benchmark.cell import Cell, identity
+from ruvllm.benchmark.entry import MeasuredCell
+from ruvllm.checkpoints.writing import CheckpointState, WrittenCheckpoint, write_checkpoint
+from ruvllm.learning.training import TrainedRun
+from ruvllm.version import __version__
+from ruvllm.workloads.workload import TASK_TYPES, Workload
+
+__all__ = ["checkpoint_content", "run_arguments", "save_checkpoint"]
+
+
+
+def run_arguments(cell: Cell, workload: Workload) -> dict[str, Any]:
+    """The `run` block of the cell's checkpoint: from it the run can be made again."""
+    arguments = {
+        **identity(cell, workload),
+        "profile": cell.profile,
+        "stream": cell.plan.stream,
+        "baseRate": cell.protocol.base_rate,
+        "workloadDetails": workload.details,
+        "packageVersion": __version__,
+    }
+    if not cell.controls:
+        arguments["controls"] = False
+    return arguments
+
+
+def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
+    """Arguments of checkpoint_document()."""
+    return {
+        "version": cell.protocol.version,
+        "model_name": cell.model.name,
+        "state": _state(measured.run),
+        "history": measured.run.history,
+        "metrics": measured.metrics,
+        "run": run_arguments(cell, measured.workload),
+        "resume": measured.run.state,
+    }
+
+
+def save_checkpoint(cell: Cell, measured: MeasuredCell, folder: Path) -> WrittenCheckpoint:
+    now = datetime.now(UTC)
+    return write_checkpoint(
+        folder,
+        **checkpoint_content(cell, measured),
+        timestamp=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        unhashed={
+            "seconds": measured.run.seconds,
+            "isa": active_isa() if cell.plan.isa == "auto" else cell.plan.isa,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def _state(run: TrainedRun) -> CheckpointState:
+    engine = run.engine
+    a, b = engine.lora_matrices(0)
+    types: NDArray[np.uint8] = engine.pattern_types
+    return CheckpointState(
+        lora_a=a,
+        lora_b=b,
+        lora_alpha=engine.scaling,
+        heads={TASK_TYPES[k]: engine.lora_matrices(1 + k) for k in range(engine.heads)},
+        fisher=engine.fisher,
+        optimal=engine.reference,
+        task_count=engine.ewc_task_count,
+        ewc_lambda=engine.ewc_lambda,
+        pattern_centroids=engine.pattern_queries,
+        pattern_qualities=engine.pattern_qualities.astype(np.float32),
+        pattern_solutions=engine.pattern_solutions,
+        pattern_types=[TASK_TYPES[k] for k in types.tolist()],
+        blocks={TASK_TYPES[k]: weights for k, weights in engine.blocks.items()},
+        block_size=run.block_size,
+        episodes={TASK_TYPES[k]: pairs.tolist() for k, pairs in engine.episodes.items()},
+        trajectories=run.attempts,
+        successes=run.successes,
+        average_quality=run.average_quality,
+    )

@@ -1,0 +1,115 @@
+"""One cell, run: learned beside its controls, measured, kept and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ruvllm._core import Control
+from ruvllm.benchmark.cell import Cell, described
+from ruvllm.benchmark.checkpointing import save_checkpoint
+from ruvllm.benchmark.entry import MeasuredCell, closed_forms_of, make_entry, metrics_of
+from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
+from ruvllm.evaluation.learned_retrieval import figures
+from ruvllm.files.json_reading import InvalidFileError
+from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
+from ruvllm.learning.training import Cancelled, Progress, TrainedRun, train
+from ruvllm.results.summaries import Entry
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["CONTROLS", "measure_cell", "run_cell"]
+
+
+
+CONTROLS = {
+    "frozen": Control.FROZEN,
+    "randomGradient": Control.RANDOM_GRADIENT,
+    "shuffled": Control.SHUFFLED,
+}
+
+
+def run_cell(
+    cell: Cell,
+    folder: Path,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    unfinished: Unfinished | None = None,
+    comparing: Callable[[int, int], None] = lambda done, total: None,
+) -> Entry:
+    """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
+
+    `comparing` hears of what needs no learning loop, as (fits done, fits in all): with large input it takes minutes.
+    `unfinished` is where progress is kept and, where that is wanted, gone on from. Raises Cancelled, OSError,
+    ValueError.
+    """
+    workload = cell.build()
+    key = key_of(described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
+    if unfinished is not None and (kept := unfinished.result(key)) is not None and _is_saved(kept, folder):
+        _keep(cell, workload, key, kept, unfinished)
+        return kept
+    measured = measure_cell(cell, workload, progress, cancelled, unfinished)
+    written = save_checkpoint(cell, measured, folder)
+
+    def on_comparison(done: int, total: int) -> None:
+        if cancelled():
+            raise Cancelled
+        comparing(done, total)
+
+    entry = make_entry(cell, measured, written, closed_forms_of(workload, cell.plan.isa, on_comparison))
+    if unfinished is not None:
+        _keep(cell, workload, key, entry, unfinished)
+    return entry
+
+
+def measure_cell(
+    cell: Cell,
+    workload: Workload,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    unfinished: Unfinished | None = None,
+) -> MeasuredCell:
+    """Runs the cell on its workload and saves nothing but progress."""
+
+    def learned(control: Control, **options: Any) -> TrainedRun:
+        snapshot = None if unfinished is None else _snapshot(cell, workload, control, unfinished)
+        return train(replace(cell.plan, control=control), workload, cancelled=cancelled, snapshot=snapshot, **options)
+
+    run = learned(Control.NONE, progress=progress, calibrate=True, keep_state=True)
+    controls = {}
+    for name, control in CONTROLS.items() if cell.controls else ():
+        controlled = learned(control)
+        controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
+    retrieval = cell.retrieval(run.engine, workload)
+    question = workload.question
+    ranks = None if question is None else retrieval.ranks(question.test)
+    transfer = None if question is None else retrieval.ranks(question.transfer)
+    metrics = metrics_of(workload, run, controls)
+    if ranks is not None:
+        metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
+    if transfer is not None:
+        metrics["transfer"] = figures(transfer)
+    return MeasuredCell(workload, run, metrics, ranks, transfer)
+
+
+def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:
+    return unfinished.snapshot(key_of(described(cell, workload) | {"control": control.name}))
+
+
+def _keep(cell: Cell, workload: Workload, key: str, entry: Entry, unfinished: Unfinished) -> None:
+    """Keeps the entry, then removes what it was made from: a run may have been killed between the two."""
+    unfinished.keep_result(key, entry)
+    for control in (Control.NONE, *CONTROLS.values()):
+        _snapshot(cell, workload, control, unfinished).remove()
+
+
+def _is_saved(entry: Entry, folder: Path) -> bool:
+    """Whether the checkpoint of a kept entry is in the folder and whole; its path is put right."""
+    path = folder / Path(str(entry["checkpoint"])).name
+    try:
+        found = verify_checkpoint(path)
+    except InvalidFileError:
+        return False
+    entry["checkpoint"] = str(path)
+    return found.run_hash == entry["runHash"] and found.resume == RESUME_OK
