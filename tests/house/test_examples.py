@@ -1,0 +1,48 @@
+"""Every program in examples/ runs as it stands, and prints what it promises."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = {
+    "adapt_vectors.py": "adapted",
+    "own_encoder.py": "own_encoder.pairs",
+    "own_tasks.py": "Results: results/benchmark-",
+    "compare_in_ci.sh": "not worse",
+    "go_on_from_checkpoint.py": "of the test tasks",
+}
+"""File -> words that it prints."""
+MAX_LINES = 40
+
+
+def test_every_example_is_tried() -> None:
+    assert {path.name for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".sh")} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    program = ["bash", name] if name.endswith(".sh") else [sys.executable, name]
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONSAFEPATH": "",  # an example may import the one beside it
+        "RUVLLM_CACHE": str(tmp_path / "cache"),
+    }
+    done = subprocess.run(
+        program, cwd=tmp_path / "examples", env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert EXAMPLES[name] in done.stdout
+
+
+def test_examples_are_short() -> None:
+    for name in EXAMPLES:
+        assert len((ROOT / "examples" / name).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
