@@ -81,7 +81,7 @@ def _beside_the_report(setting: Setting) -> str:
             cells.append(f"**{100 * cell['ours']:.1f}** [{low:.1f}, {high:.1f}] / {100 * cell['report']:.1f}")
         rows.append(cells)
     return markdown_table(["Model", *BESIDE.values()], rows) + (
-        f"\n\nPercent of the test tasks resolved, and confidence: **ours** [95% interval] / the report's. "
+        f"\n\nPercent of the test tasks resolved, and confidence: **ours** [95% interval] / published. "
         f"`{command_of(next(iter(setting.measured.values())).source)}`"
     )
 
@@ -104,9 +104,9 @@ def _controls_in_words(setting: Setting) -> str:
         f"{_span(start)} before. Beside each run stand three controls on the same tasks and seeds. *Frozen*, learning "
         f"off: the change is {'exactly 0' if exact else 'NOT 0'}. *Random gradient*, each gradient replaced by a "
         f"random one of the same norm: at most {max(map(abs, changes['randomGradient'])):.1f} points of change. "
-        f"*Shuffled answers*, told a random candidate instead of the right one: from {min(changes['shuffled']):+.1f} "
+        f"*Shuffled answers*, a random candidate passed off as the right one: from {min(changes['shuffled']):+.1f} "
         f"to {max(changes['shuffled']):+.1f} points, up to {percent(highest['controls']['shuffled'])} "
-        f"({highest['model']}), because to flatten a harmful habit helps a little even without true feedback."
+        f"({highest['model']}), because flattening a harmful habit helps a little even without true feedback."
     )
 
 
@@ -115,8 +115,8 @@ def _calibration_in_words(setting: Setting) -> str:
     raw = [s["calibration"]["final"]["ece"] for s in rows]
     scaled = [s["calibration"]["final"]["scaledEce"] for s in rows]
     return (
-        f"The report asks for a confidence far below the resolve rate, so raw confidence is underconfident by design: "
-        f"its calibration error (ECE) after v3 is {min(raw):.3f} to {max(raw):.3f}. After temperature scaling fitted "
+        f"The published confidence is far below the resolve rate, so raw confidence is too low by design: its "
+        f"calibration error (ECE) after v3 is {min(raw):.3f} to {max(raw):.3f}. After temperature scaling fitted "
         f"on the validation split it is at most {max(scaled):.3f}."
     )
 

@@ -1,4 +1,4 @@
-"""The table of protocols (design, section 3), line by line, and its way into the core."""
+"""The table of protocols (docs/protocols.md), line by line, and its way into the core."""
 
 from __future__ import annotations
 
