@@ -25,8 +25,8 @@ from pathlib import Path
 
 from ruvllm.benchmark.rebuild import CannotReplayError, cell_of
 from ruvllm.checkpoints.verifying import verify_document
+from ruvllm.files.arrays import parse_arrays
 from ruvllm.files.json_reading import InvalidFileError, JsonLimits, parse_json_object
-from ruvllm.files.resume_file import parse_arrays
 
 VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors"
 LIMITS = JsonLimits(size_bytes=2**20, nodes=100_000)

@@ -28,7 +28,7 @@ from typing import Any
 
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.commands import bench as cli
-from ruvllm.files.resume_file import read_arrays
+from ruvllm.files.arrays import read_arrays
 from ruvllm.learning import snapshots, training
 
 ARGUMENTS = ["--profile", "quick", "--models", "Qwen2.5-Coder-1.5B", "-q"]

@@ -21,8 +21,8 @@ import numpy as np
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
 from ruvllm.checkpoints.writing import CheckpointState, _text, checkpoint_document
 from ruvllm.commands.verify import PROGRAM, main
-from ruvllm.files.ecmascript import stringify
-from ruvllm.files.resume_file import to_safetensors
+from ruvllm.files.arrays import to_safetensors
+from ruvllm.files.json_writing import stringify
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "vectors"
 TIMESTAMP = "2026-01-02T03:04:05.678Z"

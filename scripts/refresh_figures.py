@@ -23,8 +23,8 @@ from pathlib import Path
 
 import figure_blocks
 
-from ruvllm.files.json_layout import to_json
 from ruvllm.files.json_reading import parse_json_object
+from ruvllm.files.json_writing import to_json
 from ruvllm.report.contents import make_report
 from ruvllm.report.output import Targets, write_report
 from ruvllm.report.pictures import save_svg

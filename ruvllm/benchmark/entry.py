@@ -12,7 +12,7 @@ from ruvllm.checkpoints.writing import WrittenCheckpoint
 from ruvllm.evaluation.answers import answer, transitions
 from ruvllm.evaluation.closed_forms import closed_form_ranks
 from ruvllm.evaluation.retrieval import Ranks, reciprocal_ranks
-from ruvllm.files.canonical import canonical_json
+from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import RunPlan, TrainedRun
 from ruvllm.results.summaries import Entry

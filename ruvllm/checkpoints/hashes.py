@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from ruvllm.files.canonical import canonical_json
-from ruvllm.files.ecmascript import stringify
-from ruvllm.files.json_writing import Texts
+from ruvllm.files.json_writing import Texts, canonical_json, stringify
 
 STATE_KEYS = ("loraWeights", "ewcState", "patternCentroids")
 """The top-level keys that stateHash covers."""

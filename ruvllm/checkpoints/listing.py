@@ -11,8 +11,8 @@ from typing import Any
 from ruvllm.checkpoints.differences import MISSING, first_difference
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION
 from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_checkpoint, verify_document
-from ruvllm.files.ecmascript import stringify
 from ruvllm.files.json_reading import InvalidFileError, load_json_object, shown
+from ruvllm.files.json_writing import stringify
 
 __all__ = ["Compared", "Listed", "compare_checkpoints", "list_checkpoints"]
 

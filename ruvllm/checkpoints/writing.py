@@ -18,12 +18,10 @@ import numpy.typing as npt
 from ruvllm.checkpoints.hashes import CHECKPOINT_ID_DIGITS, checkpoint_id, run_hash, state_hash
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION, check_form
 from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
-from ruvllm.files.arrays import StateArrays, state_digest
+from ruvllm.files.arrays import StateArrays, resume_path, state_digest, to_safetensors
 from ruvllm.files.atomic import write_atomically
-from ruvllm.files.ecmascript import stringify
 from ruvllm.files.json_reading import InvalidFileError
-from ruvllm.files.json_writing import Texts
-from ruvllm.files.resume_file import resume_path, to_safetensors
+from ruvllm.files.json_writing import Texts, stringify
 
 __all__ = [
     "CheckpointConflictError",

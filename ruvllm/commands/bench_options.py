@@ -160,7 +160,7 @@ def give_out(run: Output, document: dict[str, Any], show: Callable[[Console, dic
     """Saves the document, then prints it: as JSON, as tables, or not at all."""
     from rich.console import Console
 
-    from ruvllm.files.json_layout import to_json
+    from ruvllm.files.json_writing import to_json
 
     text = to_json(document)
     path = _save(text, document, run.out)

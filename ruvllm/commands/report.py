@@ -171,7 +171,7 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
     """
     from rich.console import Console
 
-    from ruvllm.files.json_layout import to_json
+    from ruvllm.files.json_writing import to_json
     from ruvllm.report.comparison_table import make_comparison_document, print_comparison
     from ruvllm.results.compare import CannotCompareError, compare, judge
 

@@ -1,22 +1,41 @@
-"""The state of a run as named arrays of one dimension: read with checks, and one digest over all of them."""
+"""The state of a run as named arrays of one dimension: taken with checks, hashed, and kept in a file.
+
+The files are `*.resume.safetensors` beside a checkpoint and the snapshots of unfinished runs: safetensors without
+metadata. That library is imported only where such a file is written or read.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ruvllm.files.canonical import canonical_json
+from ruvllm.files.json_reading import InvalidFileError, read_regular_file, shown
+from ruvllm.files.json_writing import canonical_json
 
-__all__ = ["DTYPES", "StateArrays", "StateReader", "state_digest"]
+__all__ = [
+    "DTYPES",
+    "MOST_BYTES",
+    "StateArrays",
+    "StateReader",
+    "parse_arrays",
+    "read_arrays",
+    "resume_path",
+    "state_digest",
+    "to_safetensors",
+]
 
 StateArrays = dict[str, NDArray[Any]]
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "U8": "|u1", "U32": "<u4", "U64": "<u8"}
 """The types of element, by their names in safetensors files. Little-endian in the file and in the digest."""
+MOST_BYTES = 256 * 2**20
+"""A file of more is refused before it is read. The largest of ours has 4 MB."""
+SUFFIX = ".resume.safetensors"
 _NAMES = {np.dtype(code).newbyteorder("="): name for name, code in DTYPES.items()}
 
 
@@ -55,7 +74,7 @@ class StateReader:
             raise ValueError(f"{min(self._left)!r} is no part of the state")
 
 
-def dtype_name(array: NDArray[Any]) -> str:
+def _dtype_name(array: NDArray[Any]) -> str:
     """Of one of DTYPES. Raises ValueError for another type, or for other than one dimension."""
     if array.ndim != 1 or array.dtype.newbyteorder("=") not in _NAMES:
         raise ValueError(f"a state has arrays of 1 dimension and {', '.join(DTYPES)}, not {array.dtype}")
@@ -69,7 +88,47 @@ def state_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     """
     parts = {}
     for name, array in arrays.items():
-        kind = dtype_name(array)
+        kind = _dtype_name(array)
         data = np.ascontiguousarray(array, dtype=DTYPES[kind])
         parts[name] = {"dtype": kind, "length": len(array), "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
     return hashlib.sha256(canonical_json(parts)).hexdigest()
+
+
+def resume_path(checkpoint: Path) -> Path:
+    """The file beside a checkpoint: `x.json` has `x.resume.safetensors`."""
+    return checkpoint.with_name(checkpoint.name.removesuffix(".json") + SUFFIX)
+
+
+def to_safetensors(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of a file. Raises ValueError for arrays of other types or dimensions."""
+    from safetensors.numpy import save
+
+    return save({n: np.ascontiguousarray(array, dtype=DTYPES[_dtype_name(array)]) for n, array in arrays.items()})
+
+
+def read_arrays(path: Path) -> StateArrays:
+    """The arrays of a file, which may be broken or hostile. Raises InvalidFileError, also where it cannot be read."""
+    try:
+        return parse_arrays(read_regular_file(path, MOST_BYTES))
+    except OSError as error:
+        raise InvalidFileError(f"cannot be read: {error.strerror or error}") from error
+
+
+def parse_arrays(data: bytes) -> StateArrays:
+    """The same from bytes."""
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        found = deserialize(data)  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise InvalidFileError(f"is no safetensors file: {shown(str(error), 120)}") from None
+    arrays: StateArrays = {}
+    for name, tensor in found:
+        if tensor["dtype"] not in DTYPES or len(tensor["shape"]) != 1:
+            raise InvalidFileError(
+                f"array {shown(name)!r} must have 1 dimension and one of {', '.join(DTYPES)}, not "
+                f"{len(tensor['shape'])} and {tensor['dtype']}"
+            )
+        values = np.frombuffer(tensor["data"], dtype=DTYPES[tensor["dtype"]])
+        arrays[name] = values.astype(values.dtype.newbyteorder("="))
+    return arrays

@@ -5,13 +5,13 @@ The file is read as a stream: a line may be long, the file as long as it likes. 
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
+
+from ruvllm.files.json_reading import InvalidFileError, JsonLimits, json_type, open_regular_file, parse_json
 
 __all__ = ["MAX_BAD_SHARE", "BadLines", "BadRecordError", "read_records"]
 
@@ -19,13 +19,14 @@ MAX_BAD_SHARE = 0.01
 """A run refuses to start when more of the records than this are bad."""
 MAX_LINE_BYTES = 64 << 20
 MAX_LIST_BYTES = 512 << 20
+LIST_LIMITS = JsonLimits(size_bytes=MAX_LIST_BYTES, nodes=100_000_000)
 SHOWN = 5
 
 Progress = Callable[[int, int], None]
 """Called with (bytes read, bytes in all)."""
 
 
-class BadRecordError(ValueError):
+class BadRecordError(InvalidFileError):
     """A record that is not what it should be; the message is one line and names the defect, not the place."""
 
 
@@ -77,16 +78,18 @@ def read_records(path: Path, bad: BadLines, progress: Progress | None = None) ->
                 continue
             bad.records += 1
             try:
-                yield number, _object(line)
-            except BadRecordError as error:
+                record = _object(line)
+            except InvalidFileError as error:
                 bad.add(number, error)
+            else:
+                yield number, record
 
 
 def _open(path: Path) -> BinaryIO:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would hang, a device never end
-            raise ValueError(f"{str(path)!r} is no regular file")
-        return open(path, "rb")
+        return open_regular_file(path)
+    except InvalidFileError as error:
+        raise ValueError(f"{str(path)!r} {error}") from None
     except OSError as error:
         raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from None
 
@@ -110,25 +113,12 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _object(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise BadRecordError(f"has more than {MAX_LINE_BYTES} bytes")
-    return _checked(_parsed(line))
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise BadRecordError(f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise BadRecordError(f"is no JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise BadRecordError("is nested too deeply") from None
-    except ValueError as error:  # a number of too many digits, among others
-        raise BadRecordError(str(error)) from None
+    return _checked(parse_json(line, keep_integers=True))
 
 
 def _checked(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadRecordError(f"must be an object, not {_kind(value)}")
+        raise BadRecordError(f"must be an object, not {json_type(value)}")
     return value
 
 
@@ -137,27 +127,14 @@ def _of_list(file: BinaryIO, size: int, path: Path, bad: BadLines) -> Iterator[t
         raise ValueError(f"{str(path)!r}: a list of more than {MAX_LIST_BYTES} bytes; write it as JSON Lines")
     bad.unit = "record"
     try:
-        records = _parsed(file.read(MAX_LIST_BYTES + 1))
-    except BadRecordError as error:
+        records = parse_json(file.read(MAX_LIST_BYTES + 1), LIST_LIMITS, keep_integers=True)
+    except InvalidFileError as error:
         raise ValueError(f"{str(path)!r} {error}") from None
     for number, record in enumerate(records, start=1):
         bad.records += 1
         try:
-            yield number, _checked(record)
+            _checked(record)
         except BadRecordError as error:
             bad.add(number, error)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise BadRecordError("has a key twice")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise BadRecordError(f"holds {name}, which JSON has not")
-
-
-def _kind(value: Any) -> str:
-    return {list: "a list", str: "a text", bool: "a truth value", type(None): "null"}.get(type(value), "a number")
+        else:
+            yield number, record

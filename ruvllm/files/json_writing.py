@@ -1,7 +1,8 @@
-"""One writer of compact JSON text; ecmascript.py and canonical.py give it their rules."""
+"""Write JSON: as ECMAScript does, canonically for hashes, and laid out for people."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,11 +13,69 @@ import numpy as np
 
 from ruvllm import _core
 
+__all__ = ["MAX_SAFE_INTEGER", "Texts", "canonical_json", "stringify", "to_json"]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_INTEGER_LIKE = re.compile("0|[1-9][0-9]{0,9}")
+_LAST_ARRAY_INDEX = 2**32 - 2
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
+Texts = dict[int, str]
+"""The texts of lists of numbers and of arrays by their id(): for one value that is written more than once, by whatever
+rules, and does not change in between."""
+
+
+def stringify(value: object, texts: Texts | None = None) -> str:
+    """Return what ``JSON.stringify(value)`` returns (ECMA-262, section 25.5.2): a JavaScript runtime can check a hash.
+
+    The value must be one that JSON.parse could have made.
+
+    All numbers are doubles: an int is rounded to the nearest one. A float32 array of shape (n,) or (m, n) is written
+    as the shortest decimals that give back the same float32; parsed and written again, they do not change.
+
+    Raises ValueError for a number that is not finite (JSON.stringify would write ``null``: two different values
+    would share one hash), TypeError for what JSON does not have.
+    """
+    return _write(value, _ECMASCRIPT, texts)
+
+
+def canonical_json(value: object, texts: Texts | None = None) -> bytes:
+    """Return the canonical UTF-8 bytes of a value (RFC 8785, JSON Canonicalization Scheme), to be hashed.
+
+    There are no spaces, keys are sorted by UTF-16 code units, and numbers are ECMAScript's. A float32
+    array of shape (n,) or (m, n) stands for the list of the shortest decimals that give back its numbers.
+    Raises ValueError for numbers that are not finite, integers beyond 2^53 - 1 in magnitude and lone surrogates,
+    TypeError for what JSON does not have.
+    """
+    return _write(value, _CANONICAL, texts).encode()
+
+
+def to_json(value: Any) -> str:
+    """Return JSON for people, with a newline at its end.
+
+    A field stands on a line of its own, a list of plain values on one line. Takes objects, lists and plain values.
+    Raises ValueError for NaN.
+    """
+    return _laid_out(value, "\n") + "\n"
+
+
+def _laid_out(value: Any, newline: str) -> str:
+    inner = newline + " "
+    if isinstance(value, dict) and value:
+        fields = (f"{_plain_text(str(key))}: {_laid_out(field, inner)}" for key, field in value.items())
+        return "{" + inner + f",{inner}".join(fields) + newline + "}"
+    if isinstance(value, list | tuple) and any(isinstance(element, dict | list | tuple) for element in value):
+        return "[" + inner + f",{inner}".join(_laid_out(element, inner) for element in value) + newline + "]"
+    return _plain_text(value)
+
+
+def _plain_text(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 @dataclass(frozen=True)
-class JsonRules:
+class _Rules:
     """What two JSON writers may do differently. Numbers are in ECMAScript's form for both."""
 
     ordered: Callable[[Iterable[str]], Iterable[str]]
@@ -27,12 +86,7 @@ class JsonRules:
     """What becomes of a quoted string that holds lone surrogates."""
 
 
-Texts = dict[int, str]
-"""The texts of lists of numbers and of arrays by their id(): for one value that is written more than once, by whatever
-rules, and does not change in between."""
-
-
-def write_json(value: object, rules: JsonRules, texts: Texts | None = None) -> str:
+def _write(value: object, rules: _Rules, texts: Texts | None = None) -> str:
     """Write a value without spaces. `texts` is looked into first, and gets what is missing.
 
     Takes None, bool, int, float, str, dict with str keys, list, tuple and float32 arrays of shape (n,) or (m, n).
@@ -43,7 +97,7 @@ def write_json(value: object, rules: JsonRules, texts: Texts | None = None) -> s
     return "".join(parts)
 
 
-def _append(value: object, rules: JsonRules, parts: list[str], texts: Texts | None) -> None:
+def _append(value: object, rules: _Rules, parts: list[str], texts: Texts | None) -> None:
     if isinstance(value, str):
         parts.append(_quoted(value, rules))
     elif value is None or isinstance(value, bool):
@@ -76,7 +130,7 @@ def _floats_text(values: list[Any] | tuple[Any, ...]) -> str:
 
 
 def _append_list(
-    values: list[Any] | tuple[Any, ...], rules: JsonRules, parts: list[str], texts: Texts | None
+    values: list[Any] | tuple[Any, ...], rules: _Rules, parts: list[str], texts: Texts | None
 ) -> None:
     # Matrices are lists of long lists of floats: the core writes each at once.
     if (texts is not None and id(values) in texts) or set(map(type, values)) == {float}:
@@ -91,7 +145,7 @@ def _append_list(
 
 
 def _append_object(
-    mapping: Mapping[str, object], rules: JsonRules, parts: list[str], texts: Texts | None
+    mapping: Mapping[str, object], rules: _Rules, parts: list[str], texts: Texts | None
 ) -> None:
     for key in mapping:
         if not isinstance(key, str):
@@ -110,7 +164,7 @@ def _array_text(array: np.ndarray[Any, Any]) -> str:
     return _core.format_float32(np.ascontiguousarray(array, dtype=np.float32))
 
 
-def _quoted(text: str, rules: JsonRules) -> str:
+def _quoted(text: str, rules: _Rules) -> str:
     # encode_basestring escapes exactly what both standards do: quote, backslash, and controls below U+0020,
     # \b \t \n \f \r by name and the others as \u00xx in lower case.
     quoted = encode_basestring(text)
@@ -122,6 +176,50 @@ def _quoted(text: str, rules: JsonRules) -> str:
     return quoted
 
 
-def escape_surrogates(quoted: str) -> str:
+def _escape_surrogates(quoted: str) -> str:
     """Lone surrogates as JSON.stringify writes them since ECMAScript 2019: ``\\ud800``, lower case."""
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _is_array_index(key: str) -> bool:
+    return _INTEGER_LIKE.fullmatch(key) is not None and int(key) <= _LAST_ARRAY_INDEX
+
+
+def _property_order(keys: Iterable[str]) -> Iterable[str]:
+    """OrdinaryOwnPropertyKeys: array indices first, ascending, then the other keys as they came."""
+    names = list(keys)
+    indices = [key for key in names if _is_array_index(key)]
+    if not indices:
+        return names
+    return sorted(indices, key=int) + [key for key in names if not _is_array_index(key)]
+
+
+def _double(value: int) -> str:
+    try:
+        return _core.number_to_string(float(value))
+    except OverflowError:
+        raise ValueError("an integer in JSON must be within the range of a double, below 1.8e308") from None
+
+
+def _sorted_keys(keys: Iterable[str]) -> Iterable[str]:
+    # big-endian bytes compare as the code units do; Python's own order, by code point, differs beyond U+FFFF
+    return sorted(keys, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+
+
+def _safe_integer(value: int) -> str:
+    if abs(value) > MAX_SAFE_INTEGER:
+        raise ValueError(f"an integer in canonical JSON must be within ±(2^53 - 1), not {_shown(value)}")
+    return str(int(value))
+
+
+def _shown(value: int) -> str:
+    # str() of an integer of thousands of digits is refused by Python itself
+    return str(value) if value.bit_length() <= 256 else f"one of {value.bit_length()} bits"
+
+
+def _refuse_surrogates(quoted: str) -> str:
+    raise ValueError(f"a string in canonical JSON must hold no lone surrogate, not {_escape_surrogates(quoted):.80}")
+
+
+_ECMASCRIPT = _Rules(ordered=_property_order, integer=_double, surrogates=_escape_surrogates)
+_CANONICAL = _Rules(ordered=_sorted_keys, integer=_safe_integer, surrogates=_refuse_surrogates)

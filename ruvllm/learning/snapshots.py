@@ -15,11 +15,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.files.arrays import StateArrays, StateReader, state_digest
+from ruvllm.files.arrays import StateArrays, StateReader, read_arrays, state_digest, to_safetensors
 from ruvllm.files.atomic import write_atomically
-from ruvllm.files.canonical import canonical_json
 from ruvllm.files.json_reading import read_regular_file
-from ruvllm.files.resume_file import read_arrays, to_safetensors
+from ruvllm.files.json_writing import canonical_json
 
 __all__ = ["Snapshot", "SnapshotWriter", "Unfinished", "key_of"]
 

@@ -98,7 +98,7 @@ def _write_csv(_: Report, collection: Collection, __: Targets, target: Path) -> 
 
 
 def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path) -> list[str]:
-    from ruvllm.files.json_layout import to_json
+    from ruvllm.files.json_writing import to_json
     from ruvllm.report.trimming import trimmed
 
     names = [Path(source.name).name for source in collection.sources]

@@ -10,8 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.files.json_fields import JsonFields
-from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, json_type, load_json_object, shown
+from ruvllm.files.json_reading import (
+    DEFAULT_LIMITS,
+    InvalidFileError,
+    JsonFields,
+    JsonLimits,
+    json_type,
+    load_json_object,
+    shown,
+)
 
 __all__ = ["OtherKindError", "ResultsFile", "Run", "TaskAnswers", "parse_results", "read_results"]
 

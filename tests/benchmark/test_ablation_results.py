@@ -13,7 +13,7 @@ from scipy import stats
 
 from ruvllm.benchmark.ablation import COMPONENTS, Component, compare_with_full, components_of, make_ablation_document
 from ruvllm.encoders.models import MODELS
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 from ruvllm.learning.protocols import PROTOCOLS
 
 EWC = next(component for component in COMPONENTS if component.name == "ewc")

@@ -11,7 +11,7 @@ from experiment_samples import Run, blocked
 from scipy import stats
 
 from ruvllm.benchmark.forgetting import MEASURES, make_forgetting_document, summarise_blocked
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 
 TYPES = ["code_completion", "bug_fix", "refactor", "test_gen"]
 

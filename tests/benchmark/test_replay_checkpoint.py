@@ -22,8 +22,8 @@ from ruvllm.checkpoints.differences import first_difference
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
 from ruvllm.commands.verify import main
 from ruvllm.encoders.registry import make_encoder, models_for
+from ruvllm.files.arrays import read_arrays, resume_path, to_safetensors
 from ruvllm.files.json_reading import InvalidFileError
-from ruvllm.files.resume_file import read_arrays, resume_path, to_safetensors
 from ruvllm.learning.training import TrainingRun
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.registry import DocstringInput, read_transfer

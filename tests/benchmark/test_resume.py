@@ -19,8 +19,7 @@ from ruvllm.benchmark.forgetting import run_blocked
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.benchmark.run import run_cell
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.files.arrays import state_digest
-from ruvllm.files.resume_file import read_arrays, resume_path, to_safetensors
+from ruvllm.files.arrays import read_arrays, resume_path, state_digest, to_safetensors
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ruvllm.checkpoints.hashes import run_hash, state_hash
 from ruvllm.checkpoints.verifying import verify_checkpoint, verify_document
 from ruvllm.commands.verify import main
+from ruvllm.files.arrays import parse_arrays
 from ruvllm.files.json_reading import InvalidFileError, parse_json_object
-from ruvllm.files.resume_file import parse_arrays
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 INDEX = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))

@@ -32,8 +32,8 @@ from ruvllm.checkpoints.writing import (
     state_hash,
     write_checkpoint,
 )
-from ruvllm.files.ecmascript import stringify
 from ruvllm.files.json_reading import InvalidFileError, load_json_object, parse_json_object
+from ruvllm.files.json_writing import stringify
 
 NODE = shutil.which("node")
 STATE_SCRIPT = Path(__file__).parents[1] / "js" / "verify_state_hash.mjs"

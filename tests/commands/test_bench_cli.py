@@ -14,7 +14,7 @@ from checkpoint_samples import posix
 from ruvllm.benchmark import sweep
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.commands import bench as cli
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bench_samples import SMALL_MODEL, SMALL_RUN, bench, checkpoints, leftovers, results_file, write_corpus
 
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 from ruvllm.learning.protocols import Protocol
 from ruvllm.workloads.workload import TASK_TYPES
 

@@ -18,7 +18,7 @@ from ruvllm import _core
 from ruvllm.benchmark import simd as simd_measure
 from ruvllm.benchmark.simd import PLAIN_LOOP, REPORT, WORKS, beside_the_report, chosen_isas
 from ruvllm.commands import bench as cli
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 
 ISAS = _core.available_isas()
 BEST = ISAS[-1]

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruvllm.files.canonical import MAX_SAFE_INTEGER, canonical_json
+from ruvllm.files.json_writing import MAX_SAFE_INTEGER, canonical_json
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ruvllm import _core
-from ruvllm.files.ecmascript import stringify
+from ruvllm.files.json_writing import stringify
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed: nothing to compare with")

@@ -7,7 +7,7 @@ import pytest
 from bench_samples import CONTROL_NAMES, hand_made
 
 from ruvllm.evaluation.bootstrap import bootstrap_interval, bootstrap_intervals
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 from ruvllm.results.summaries import Entry, Summary, make_document, make_header, summarise
 from ruvllm.version import __version__
 

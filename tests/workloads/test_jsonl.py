@@ -43,11 +43,11 @@ def test_records_come_with_their_lines_and_bad_ones_are_named(tmp_path: Path) ->
     assert [number for number, _ in read_records(path, bad)] == [1, 10]
     assert (bad.records, bad.bad) == (9, 7)
     assert bad.first == [
-        "line 3: is no JSON: Expecting property name enclosed in double quotes (column 2)",
+        "line 3: is not JSON: Expecting property name enclosed in double quotes, column 2, character 1 of 8",
         "line 4: must be an object, not a list",
         "line 5: is not UTF-8: byte 0xff at offset 7",
-        "line 6: holds NaN, which JSON has not",
-        "line 7: has a key twice",
+        "line 6: has NaN, which is not JSON",
+        "line 7: has the key 'a' twice in one object",
     ]
     assert bad.summary().endswith("; and 2 more")
 
@@ -69,7 +69,7 @@ def test_a_list_is_read_too_and_counts_its_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"[{]", "is no JSON: "), (b"[1", "is no JSON: "), (b'["\xff"]', "is not UTF-8"), (b"", "holds no records")],
+    [(b"[{]", "is not JSON: "), (b"[1", "is not JSON: "), (b'["\xff"]', "is not UTF-8"), (b"", "holds no records")],
 )
 def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "f").write_bytes(content)
@@ -82,8 +82,8 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, message in [
         (tmp_path / "missing", "cannot read '.*missing': No such file or directory"),
-        (tmp_path, "is no regular file"),
-        (tmp_path / "pipe", "is no regular file"),
+        (tmp_path, "is a folder, not a regular file"),
+        (tmp_path / "pipe", "is a FIFO, not a regular file"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_tasks(path)

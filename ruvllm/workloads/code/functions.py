@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from ruvllm.files.json_reading import read_regular_file
+
 __all__ = ["Corpus", "DocumentedFunction", "corpus_digest", "read_corpus", "standard_library"]
 
 SKIPPED_FOLDERS = frozenset({"test", "tests", "site-packages", "idlelib", "lib2to3", "__pycache__", "turtledemo"})
@@ -128,11 +130,7 @@ def _python_files(root: Path) -> tuple[list[Path], int]:
 def _functions_of_file(path: Path, relative: str) -> list[DocumentedFunction] | None:
     """Returns all functions of a file, or None if it cannot be read or parsed. Never returns a part of them."""
     try:
-        status = path.stat()
-        # a pipe would hang, a device never end
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            return None
-        source = path.read_bytes()
+        source = read_regular_file(path, MAX_FILE_BYTES, may_be_empty=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are for the file's author
             return list(_functions_of_module(ast.parse(source), relative))

@@ -9,7 +9,7 @@ from experiment_samples import ablated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruvllm.files.json_layout import to_json
+from ruvllm.files.json_writing import to_json
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
