@@ -15,7 +15,7 @@ from ruvllm.report.sections.retrieval import measures_of, retrieval_blocks
 from ruvllm.report.sections.stream import forgetting_table
 from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.wording import listed, percent, words
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 from ruvllm.results.summaries import beside_the_report
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]

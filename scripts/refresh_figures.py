@@ -30,7 +30,7 @@ from ruvllm.report.output import Targets, write_report
 from ruvllm.report.pictures import save_svg
 from ruvllm.report.style import DARK, LIGHT
 from ruvllm.report.trimming import trimmed
-from ruvllm.results.sources import Collection, read_sources
+from ruvllm.results.reading import Collection, read_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("docs/results")

@@ -167,6 +167,7 @@ def hand_made(
             "initial": {"temperature": 2.0, "confidence": 0.3, "ece": 0.05, "brier": 0.125},
             "final": {"temperature": 0.5, "confidence": 0.8, "ece": 0.025, "brier": 0.0625},
         },
+        "reliability": {"initial": [], "final": []},
         "taskTypeAccuracy": {"bug_fix": end["resolveRate"]},
         "train": end,
         "holdout": end,
@@ -178,6 +179,8 @@ def hand_made(
         "patterns": 20,
         "efficiency": end["resolveRate"] / params,
         "seconds": 1.5,
+        "microsecondsPerTask": 20.0,
+        "transitions": {},
         "history": [],
         "answers": {
             "tasks": list(range(len(after))),
@@ -195,6 +198,7 @@ def hand_made(
         entry["retrieval"] = {
             "queries": len(after),
             "recallAt1": {when: mean([float(x == 1) for x in r]) for when, r in zip(LEARNED, ranks, strict=True)},
+            "recallAt5": {when: mean([float(x >= 0.2) for x in r]) for when, r in zip(LEARNED, ranks, strict=True)},
             "mrr": {when: mean(r) for when, r in zip(LEARNED, ranks, strict=True)},
         }
     return {**entry, **changes}

@@ -18,7 +18,7 @@ from ruvllm.commands.common import FAILED, discard_output, run
 from ruvllm.version import __version__
 
 if TYPE_CHECKING:
-    from ruvllm.results.reading import ResultsFile
+    from ruvllm.results.pairing import AnsweredRuns
 
 PROGRAM = "ruvllm-report"
 CANNOT_MEASURE = 4
@@ -100,7 +100,7 @@ def show_command(results: tuple[Path, ...], quiet: bool, **paths: Path | None) -
 
     from ruvllm.report.contents import make_report
     from ruvllm.report.output import Targets, missing_packages, print_report, write_report
-    from ruvllm.results.sources import read_sources
+    from ruvllm.results.reading import read_sources
 
     if not results:
         raise click.UsageError("name results files, or folders with results files in them")
@@ -169,11 +169,13 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
     Exit codes: 0 not worse, 1 a file cannot be read or is broken, 2 wrong usage, 3 worse, 4 could not measure (nothing
     to pair, too few tasks, or no verdict within the margin).
     """
+    from msgspec import to_builtins
     from rich.console import Console
 
     from ruvllm.files.json_writing import to_json
-    from ruvllm.report.comparison_table import make_comparison_document, print_comparison
-    from ruvllm.results.compare import CannotCompareError, compare, judge
+    from ruvllm.report.comparison_table import print_comparison
+    from ruvllm.results.compare import compare, judge, make_comparison_document
+    from ruvllm.results.pairing import CannotCompareError
 
     try:
         with _busy(f"Comparing {_name(a)} and {_name(b)}"):
@@ -183,7 +185,7 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
     except MemoryError as error:
         raise Failure("the two files do not fit into memory") from error
     verdict = judge(comparison, margin)
-    record = make_comparison_document((_name(a), _name(b)), comparison, margin, verdict)
+    record = to_builtins(make_comparison_document((_name(a), _name(b)), comparison, margin, verdict))
     try:
         if as_json:
             click.echo(to_json(record), nl=False)
@@ -214,12 +216,12 @@ def _busy(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
         yield lambda thing: status.update(escape(f"{what}: {thing}"))
 
 
-def _read(path: Path) -> ResultsFile:
+def _read(path: Path) -> AnsweredRuns:
     from ruvllm.files.json_reading import InvalidFileError
-    from ruvllm.results.reading import OtherKindError, read_results
+    from ruvllm.results.pairing import OtherKindError, read_answers
 
     try:
-        return read_results(path)
+        return read_answers(path)
     except OtherKindError as error:
         raise NotMeasurable(f"{_name(path)}: {error}") from error
     except InvalidFileError as error:

@@ -13,7 +13,7 @@ from ruvllm.evaluation.calibration import ReliabilityBin, fit_temperature, relia
 from ruvllm.evaluation.statistics import brier_score, expected_calibration_error, mean, wilson_interval
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["Answers", "Scores", "answer", "calibrated_summary", "score", "transitions"]
+__all__ = ["Answers", "Scores", "TaskAnswers", "answer", "calibrated_summary", "score", "transitions"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +58,20 @@ class Answers:
             for i, name in enumerate(TASK_TYPES)
             if np.any(self.types == i)
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskAnswers:
+    """What one run answered on n >= 1 test tasks; element i of each array belongs to task `tasks[i]`."""
+
+    tasks: NDArray[np.int64]
+    """(n,) numbers in [0, 2^32), no two alike."""
+    resolved: NDArray[np.bool_]
+    """(n,)"""
+    confidence: NDArray[np.float64]
+    """(n,) in [0, 1]."""
+    reciprocal_rank: NDArray[np.float64] | None
+    """(n,) in (0, 1]; None without retrieval."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

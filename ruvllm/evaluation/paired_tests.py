@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ruvllm.evaluation.answers import TaskAnswers
 from ruvllm.evaluation.bootstrap import bootstrap_intervals, describe
 from ruvllm.evaluation.statistics import mean
-from ruvllm.results.reading import TaskAnswers
 
 __all__ = [
     "LEVEL",

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -87,9 +87,11 @@ def read_regular_file(path: Path, max_bytes: int, *, may_be_empty: bool = False)
     return data
 
 
-def parse_json_object(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str, object]:
-    """Return the JSON object that the bytes hold; all its numbers are floats. Raises InvalidFileError."""
-    value = parse_json(data, limits)
+def parse_json_object(
+    data: bytes, limits: JsonLimits = DEFAULT_LIMITS, *, keep_integers: bool = False
+) -> dict[str, object]:
+    """Return the JSON object that the bytes hold, as parse_json() does. Raises InvalidFileError."""
+    value = parse_json(data, limits, keep_integers=keep_integers)
     if not isinstance(value, dict):
         raise InvalidFileError(f"must hold a JSON object, not {json_type(value)}")
     return value
@@ -114,7 +116,7 @@ def parse_json(data: bytes, limits: JsonLimits = DEFAULT_LIMITS, *, keep_integer
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
             parse_float=_finite_double if huge_numbers else float,
-            parse_int=_finite_double if huge_numbers else int if keep_integers else float,
+            parse_int=_integer_parser(keep_integers, huge_numbers),
         )
     except json.JSONDecodeError as error:
         line = f"line {error.lineno} " if "\n" in text.strip() else ""  # of many in a file of one object a line
@@ -170,6 +172,12 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidFileError(f"has {name}, which is not JSON")
+
+
+def _integer_parser(keep_integers: bool, huge_numbers: bool) -> Callable[[str], float]:
+    if not keep_integers:
+        return _finite_double if huge_numbers else float
+    return (lambda text: int(text) if _finite_double(text) else 0) if huge_numbers else int
 
 
 def _finite_double(text: str) -> float:

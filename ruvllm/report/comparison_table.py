@@ -1,4 +1,4 @@
-"""A comparison of two runs as a document, and on the screen."""
+"""A comparison of two runs on the screen."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ruvllm.evaluation.paired_tests import PairedDifference, describe_tests
 from ruvllm.files.json_reading import shown
 from ruvllm.report.screen import Columns, in_points, print_table
-from ruvllm.results.compare import Comparison, Row, Verdict
-from ruvllm.version import __version__
 
-__all__ = ["make_comparison_document", "print_comparison"]
-
-SCHEMA = 1
+__all__ = ["print_comparison"]
 
 EXPLAINED = (
     "Test tasks that both runs answered, paired. B - A in points, 95% interval by bootstrap over seeds and tasks. "
@@ -24,57 +19,6 @@ EXPLAINED = (
     "rows. "
     "Smallest detectable: the least difference, in points, that so many tasks could have shown."
 )
-
-
-def make_comparison_document(
-    names: tuple[str, str], comparison: Comparison, margin: float | None, verdict: Verdict
-) -> dict[str, Any]:
-    """The whole comparison, as --json prints it. Rates are fractions in [0, 1], the margin is in points."""
-    rows = [_row_record(row, outcome) for row, outcome in zip(comparison.rows, verdict.outcomes, strict=True)]
-    return {
-        "schema": SCHEMA,
-        "kind": "comparison",
-        "version": __version__,
-        "a": names[0],
-        "b": names[1],
-        "workload": comparison.workload,
-        "marginPoints": margin,
-        "method": describe_tests(),
-        "rows": rows,
-        "notes": list(comparison.notes),
-        "verdict": {"exitCode": verdict.exit_code, "text": verdict.text},
-    }
-
-
-def _row_record(row: Row, outcome: str) -> dict[str, Any]:
-    tests = row.tests
-    record = {
-        "model": row.model,
-        "protocolA": row.protocols[0],
-        "protocolB": row.protocols[1],
-        "seeds": list(row.seeds),
-        "pairs": tests.pairs,
-        "resolveRate": _difference_record(tests.resolve_rate),
-        "onlyA": tests.only_a,
-        "onlyB": tests.only_b,
-        "mcnemarP": tests.p,
-        "holmP": tests.holm_p,
-        "smallestDetectable": tests.smallest,
-        "confidence": _difference_record(tests.confidence),
-    }
-    if tests.mrr is not None:
-        record["mrr"] = _difference_record(tests.mrr)
-    return {**record, "outcome": outcome}
-
-
-def _difference_record(difference: PairedDifference) -> dict[str, Any]:
-    return {
-        "a": difference.a,
-        "b": difference.b,
-        "difference": difference.difference,
-        "differenceCI95": list(difference.interval),
-        "excludesZero": difference.excludes_zero,
-    }
 
 
 def _means(heading: str, key: str, sign: str) -> Columns:

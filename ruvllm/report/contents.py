@@ -12,7 +12,7 @@ from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
 from ruvllm.report.settings import find_settings
-from ruvllm.results.sources import Collection, Source
+from ruvllm.results.reading import Collection, Source
 
 __all__ = ["make_report"]
 

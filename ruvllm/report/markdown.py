@@ -10,7 +10,7 @@ from pathlib import Path
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.parts import Figure, Report, Section, Table
 from ruvllm.report.sections.provenance import command_of
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 from ruvllm.version import __version__
 
 __all__ = ["COMPARISON", "make_comparison", "make_leaderboard", "markdown_table"]

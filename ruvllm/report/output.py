@@ -13,7 +13,7 @@ from rich.console import Console
 from ruvllm.files.atomic import write_atomically
 from ruvllm.report.parts import Report, Table
 from ruvllm.report.screen import print_notes, print_table
-from ruvllm.results.sources import Collection
+from ruvllm.results.reading import Collection
 
 __all__ = ["Targets", "missing_packages", "print_report", "write_report"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["Measured", "Setting", "find_settings", "option_of"]
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["COLUMNS", "make_csv"]
 

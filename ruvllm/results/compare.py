@@ -1,36 +1,20 @@
-"""Compare two results files: the same tasks, paired by model and seed; what differs, and is it beyond chance?"""
+"""Compare two results files, paired by task: what differs, is it beyond chance, and the verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ruvllm.evaluation.paired_tests import PairedTests, paired_tests
+from ruvllm.evaluation.paired_tests import PairedDifference, PairedTests, describe_tests, paired_tests
 from ruvllm.files.json_reading import shown
-from ruvllm.results.reading import ResultsFile, Run, TaskAnswers
+from ruvllm.results.pairing import AnsweredRuns, listed, pair_runs
+from ruvllm.results.records import SCHEMA, Interval, Record
+from ruvllm.version import __version__
 
-__all__ = ["CannotCompareError", "Comparison", "Row", "Verdict", "compare", "judge"]
+__all__ = ["Comparison", "ComparisonDocument", "ComparisonRow", "Row", "Verdict", "compare", "judge",
+           "make_comparison_document"]  # fmt: skip
 
 WORSE, CANNOT_TELL = 3, 4
-
-Seeds = dict[int, list[Run]]
-"""The runs of one protocol and model by seed: one run, or its folds."""
-Pairs = dict[int, tuple[TaskAnswers, TaskAnswers]]
-"""By seed, the answers of A and B to the same tasks in the same order."""
-T = TypeVar("T", int, str)
-
-
-class CannotCompareError(ValueError):
-    """Two files that have nothing to compare; the message is one line and names the rule that failed."""
-
-    def __init__(self, message: str, stage: int = 0) -> None:
-        super().__init__(message)
-        self.stage = stage
-        """How far the pairing came: of several failures, the furthest tells most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,120 +46,15 @@ class Verdict:
     text: str
 
 
-def compare(a: ResultsFile, b: ResultsFile) -> Comparison:
-    """Pair the tasks of two files and test the difference for each model.
-
-    With one protocol in each file these two are compared, else each protocol with itself. Raises CannotCompareError.
-    """
-    if a.workload != b.workload:
-        raise CannotCompareError(f"the workloads differ: {shown(a.workload)} in A, {shown(b.workload)} in B")
-    found: list[tuple[str, tuple[str, str], Pairs]] = []
-    failures: list[CannotCompareError] = []
-    protocols, notes = _protocol_pairs(a, b)
-    for pair in protocols:
-        label = f"{shown(pair[0])}: " if len(protocols) > 1 else ""
-        try:
-            models, new_notes = _pair_models(_by_model(a, pair[0]), _by_model(b, pair[1]))
-        except CannotCompareError as error:
-            failures.append(error)
-            models, new_notes = {}, [str(error)]
-        found += [(model, pair, pairs) for model, pairs in models.items()]
-        notes += [label + note for note in new_notes]
-    if not found:
-        raise max(failures, key=lambda failure: failure.stage)
-    tests = paired_tests([list(pairs.values()) for _, _, pairs in found])
+def compare(a: AnsweredRuns, b: AnsweredRuns) -> Comparison:
+    """Pairs the tasks of two files and tests the difference for each model. Raises CannotCompareError."""
+    models, notes = pair_runs(a, b)
+    tests = paired_tests([list(found.pairs.values()) for found in models])
     rows = tuple(
-        Row(model, pair, tuple(pairs), of_row) for (model, pair, pairs), of_row in zip(found, tests, strict=True)
+        Row(found.model, found.protocols, tuple(found.pairs), of_row)
+        for found, of_row in zip(models, tests, strict=True)
     )
     return Comparison(a.workload, rows, (*notes, *_cautions(rows)))
-
-
-def _protocol_pairs(a: ResultsFile, b: ResultsFile) -> tuple[list[tuple[str, str]], list[str]]:
-    in_a, in_b = (list(dict.fromkeys(run.protocol for run in file.runs)) for file in (a, b))
-    if len(in_a) == len(in_b) == 1:
-        return [(in_a[0], in_b[0])], []
-    common, notes = _common(in_a, in_b, "protocol")
-    if not common:
-        raise CannotCompareError(
-            f"no common protocol: A has {_listed(in_a)}, B has {_listed(in_b)} "
-            "(two different ones can be compared if each file has only one)"
-        )
-    return [(protocol, protocol) for protocol in common], notes
-
-
-def _by_model(file: ResultsFile, protocol: str) -> dict[str, Seeds]:
-    models: dict[str, Seeds] = {}
-    for run in file.runs:
-        if run.protocol == protocol:
-            models.setdefault(run.model, {}).setdefault(run.seed, []).append(run)
-    return models
-
-
-def _pair_models(a: dict[str, Seeds], b: dict[str, Seeds]) -> tuple[dict[str, Pairs], list[str]]:
-    models, notes = _common(list(a), list(b), "model")
-    if not models:
-        raise CannotCompareError(f"no common model: A has {_listed(list(a))}, B has {_listed(list(b))}", stage=1)
-    paired: dict[str, Pairs] = {}
-    failures: list[CannotCompareError] = []
-    concerned: dict[str, list[str]] = {}  # the models that a note is about
-    for model in models:
-        try:
-            paired[model], of_model = _pair_seeds(a[model], b[model])
-        except CannotCompareError as error:
-            failures.append(error)
-            of_model = [str(error)]
-        for note in of_model:
-            concerned.setdefault(note, []).append(model)
-    if not paired:
-        raise max(failures, key=lambda failure: failure.stage)
-    for note, names in concerned.items():
-        notes.append(note if names == models else f"{_listed(names)}: {note}")
-    return paired, notes
-
-
-def _pair_seeds(a: Seeds, b: Seeds) -> tuple[Pairs, list[str]]:
-    seeds, notes = _common(sorted(a), sorted(b), "seed")
-    if not seeds:
-        raise CannotCompareError(f"no common seed: A has {_listed(sorted(a))}, B has {_listed(sorted(b))}", stage=2)
-    same = [s for s in seeds if {run.task_set for run in a[s]} & {run.task_set for run in b[s]}]
-    if not same:
-        raise CannotCompareError(f"the tasks differ: taskSet is another one in B, {_seeds(seeds)}", stage=3)
-    pairs = {s: pair for s in same if (pair := _pair_tasks(a[s], b[s])) is not None}
-    if not pairs:
-        raise CannotCompareError(f"no task was tested in both A and B, {_seeds(same)}", stage=4)
-    if left_out := [s for s in seeds if s not in pairs]:
-        notes.append(f"left out, for its tasks differ: {_seeds(left_out)}")
-    for side, runs in enumerate((a, b)):
-        tested = sum(len(run.answers.tasks) for s in pairs for run in runs[s])
-        if only := tested - sum(len(pair[side].tasks) for pair in pairs.values()):
-            notes.append(f"left out, tested only in {'AB'[side]}: {only} of {tested} tasks")
-    return pairs, notes
-
-
-def _pair_tasks(a: Sequence[Run], b: Sequence[Run]) -> tuple[TaskAnswers, TaskAnswers] | None:
-    """The answers to the tasks that both tested, in one order; folds are pooled. None where there is no such task."""
-    places = {key: place for place, key in enumerate(_keys(b))}
-    found = [(i, places[key]) for i, key in enumerate(_keys(a)) if key in places]
-    if not found:
-        return None
-    at = np.array(found, dtype=np.int64)
-    return _pooled(a, at[:, 0]), _pooled(b, at[:, 1])
-
-
-def _keys(runs: Sequence[Run]) -> list[tuple[str, int]]:
-    """What makes two tasks of one seed the same: their number, in sets with the same vectors."""
-    return [(run.task_set, task) for run in runs for task in run.answers.tasks.tolist()]
-
-
-def _pooled(runs: Sequence[Run], at: NDArray[np.int64]) -> TaskAnswers:
-    answers = [run.answers for run in runs]
-    ranks = [each.reciprocal_rank for each in answers if each.reciprocal_rank is not None]
-    return TaskAnswers(
-        np.concatenate([each.tasks for each in answers])[at],
-        np.concatenate([each.resolved for each in answers])[at],
-        np.concatenate([each.confidence for each in answers])[at],
-        np.concatenate(ranks)[at] if ranks else None,  # a file has them for all runs or for none
-    )
 
 
 def _cautions(rows: Sequence[Row]) -> list[str]:
@@ -184,7 +63,7 @@ def _cautions(rows: Sequence[Row]) -> list[str]:
     for row, label in zip(rows, _labels(rows), strict=True):
         if note := _caution(row.tests):
             concerned.setdefault(note, []).append(label)
-    notes = [note if len(labels) == len(rows) else f"{_listed(labels)}: {note}" for note, labels in concerned.items()]
+    notes = [note if len(labels) == len(rows) else f"{listed(labels)}: {note}" for note, labels in concerned.items()]
     if all(len(row.seeds) == 1 for row in rows):
         notes.append("one seed only: how much results differ from seed to seed is not in the intervals")
     return notes
@@ -247,27 +126,94 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     return [shown(f"{row.protocols[0]} {row.model}" if several else row.model) for row in rows]
 
 
-def _common(a: Sequence[T], b: Sequence[T], what: str) -> tuple[list[T], list[str]]:
-    """What both have, in A's order, and notes on what only one has."""
-    in_a, in_b = set(a), set(b)
-    notes = [
-        f"left out, only in {name}: {what}{'s' if len(extra) > 1 else ''} {_listed(extra)}"
-        for name, extra in (("A", [x for x in a if x not in in_b]), ("B", [x for x in b if x not in in_a]))
-        if extra
-    ]
-    return [x for x in a if x in in_b], notes
+class DifferenceRecord(Record):
+    """Means of A and B over the same tasks, and B - A with its 95% interval."""
+
+    a: float
+    b: float
+    difference: float
+    difference_ci95: Interval
+    excludes_zero: bool
+
+    @classmethod
+    def of(cls, found: PairedDifference) -> DifferenceRecord:
+        return cls(found.a, found.b, found.difference, found.interval, found.excludes_zero)
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {_listed(seeds)}"
+class ComparisonRow(Record, kw_only=True):
+    """One model. `smallest_detectable` is None if no difference could have been shown."""
+
+    model: str
+    protocol_a: str
+    protocol_b: str
+    seeds: list[int]
+    pairs: int
+    resolve_rate: DifferenceRecord
+    only_a: int
+    only_b: int
+    mcnemar_p: float
+    holm_p: float
+    smallest_detectable: float | None
+    confidence: DifferenceRecord
+    mrr: DifferenceRecord | None = None
+    outcome: str
 
 
-def _listed(values: Sequence[T]) -> str:
-    """Names or numbers in a sentence, a run of numbers as "0 to 4"; not more than six."""
-    first, last = values[0], values[-1]
-    if isinstance(first, int) and isinstance(last, int) and last - first == len(values) - 1 > 1:
-        return f"{first} to {last}"
-    texts: list[str] = [shown(str(value)) for value in values]
-    if len(texts) > 6:
-        texts = [*texts[:5], f"{len(texts) - 5} more"]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+class VerdictRecord(Record):
+    """The verdict on all rows."""
+
+    exit_code: int
+    text: str
+
+
+class ComparisonDocument(Record, kw_only=True, tag_field="kind", tag="comparison"):
+    """A whole comparison, as --json prints it. Rates are fractions in [0, 1], the margin is in points."""
+
+    schema: int
+    version: str
+    a: str
+    b: str
+    workload: str
+    margin_points: float | None
+    method: dict[str, object]
+    rows: list[ComparisonRow]
+    notes: list[str]
+    verdict: VerdictRecord
+
+
+def make_comparison_document(
+    names: tuple[str, str], comparison: Comparison, margin: float | None, verdict: Verdict
+) -> ComparisonDocument:
+    """The comparison of the files of these names."""
+    return ComparisonDocument(
+        schema=SCHEMA,
+        version=__version__,
+        a=names[0],
+        b=names[1],
+        workload=comparison.workload,
+        margin_points=margin,
+        method=describe_tests(),
+        rows=[_row_record(row, outcome) for row, outcome in zip(comparison.rows, verdict.outcomes, strict=True)],
+        notes=list(comparison.notes),
+        verdict=VerdictRecord(verdict.exit_code, verdict.text),
+    )
+
+
+def _row_record(row: Row, outcome: str) -> ComparisonRow:
+    tests = row.tests
+    return ComparisonRow(
+        model=row.model,
+        protocol_a=row.protocols[0],
+        protocol_b=row.protocols[1],
+        seeds=list(row.seeds),
+        pairs=tests.pairs,
+        resolve_rate=DifferenceRecord.of(tests.resolve_rate),
+        only_a=tests.only_a,
+        only_b=tests.only_b,
+        mcnemar_p=tests.p,
+        holm_p=tests.holm_p,
+        smallest_detectable=tests.smallest,
+        confidence=DifferenceRecord.of(tests.confidence),
+        mrr=None if tests.mrr is None else DifferenceRecord.of(tests.mrr),
+        outcome=outcome,
+    )

@@ -1,225 +1,162 @@
-"""Read a results file of ruvllm-bench: every field that a comparison needs is checked, every defect is one line."""
+"""The one reader of results files: which there are, what is in them, and what is wrong with the others, a line each."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import msgspec
 
 from ruvllm.files.json_reading import (
     DEFAULT_LIMITS,
     InvalidFileError,
-    JsonFields,
     JsonLimits,
     json_type,
-    load_json_object,
+    parse_json_object,
+    read_regular_file,
     shown,
 )
+from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
+from ruvllm.results.records import SCHEMA
+from ruvllm.results.summary_records import BenchmarkDocument
 
-__all__ = ["OtherKindError", "ResultsFile", "Run", "TaskAnswers", "parse_results", "read_results"]
+__all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "parse_document", "read_document",
+           "read_sources"]  # fmt: skip
 
-SCHEMA = 1
-MAX_SEED = 2**53 - 1
-MAX_TASK = 2**32 - 1
-MAX_SEEDS = 1000
-"""Of one protocol and model, as many as one run of ruvllm-bench takes. A bootstrap's time goes with their square."""
-BENCHMARK = "benchmark"
-OTHER_KINDS = ("ablation", "stream", "simd")
-WRITTEN_BEFORE = "written before ruvllm-bench kept the answers of single tasks; run it again"
-
-
-class OtherKindError(InvalidFileError):
-    """A sound results file whose results are not those of a benchmark."""
+Document = BenchmarkDocument | AblationDocument | StreamDocument | SimdDocument
+KINDS = ("benchmark", "ablation", "stream", "simd")
+TYPES = {"int": "an integer", "float": "a number", "str": "a string", "bool": "a boolean", "array": "a list",
+         "object": "an object", "null": "null"}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskAnswers:
-    """What one run answered on its n test tasks; element i of each array belongs to task `tasks[i]`."""
-
-    tasks: NDArray[np.int64]
-    """(n,) numbers in [0, 2^32), no two alike; n >= 1."""
-    resolved: NDArray[np.bool_]
-    """(n,)"""
-    confidence: NDArray[np.float64]
-    """(n,) in [0, 1]."""
-    reciprocal_rank: NDArray[np.float64] | None
-    """(n,) in (0, 1], on the code workload."""
+class NotResultsError(InvalidFileError):
+    """A sound file of ours that holds no results."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """One entry of `results`."""
+class Source:
+    """One results file."""
 
-    protocol: str
-    model: str
-    seed: int
-    task_set: str
-    """64 hex digits; equal where the tasks of two runs have the same numbers and vectors."""
-    fold: int | None
-    """From 1 to `folds`; None without cross-validation."""
-    folds: int | None
-    answers: TaskAnswers
+    name: str
+    """Of the file, fit for a terminal."""
+    kind: str
+    document: dict[str, Any]
+    records: Document
+    digest: str
+    """SHA-256 of the file."""
 
+    @property
+    def version(self) -> str:
+        return self.records.version
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResultsFile:
-    """The runs of a file. Strings in it may hold anything: `json_file.shown` makes them fit for a terminal."""
-
-    workload: str
-    runs: tuple[Run, ...]
+    @property
+    def created(self) -> str:
+        return self.records.created
 
 
-def read_results(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> ResultsFile:
-    """Read a file. Raises InvalidFileError for whatever is wrong with it, OtherKindError for other results."""
-    return parse_results(load_json_object(path, limits))
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The results files among those that were asked for."""
+
+    sources: tuple[Source, ...]
+    broken: tuple[str, ...]
+    """A line for each file that cannot be read or is not what it should be."""
+    others: tuple[str, ...]
+    """A line for each sound file that holds no results."""
+
+    def of_kind(self, kind: str) -> list[Source]:
+        return [source for source in self.sources if source.kind == kind]
 
 
-def parse_results(document: Mapping[str, object]) -> ResultsFile:
-    """Check a parsed results file. Raises as `read_results` does."""
-    fields = JsonFields(document)
-    _check_kind(fields)
-    entries = fields.elements("results")
-    if not entries:
-        raise InvalidFileError("results must not be empty")
-    runs: list[Run] = []
-    workload = ""
-    for i, entry in enumerate(entries):
-        place = f"results[{i}]"
-        if not isinstance(entry, dict):
-            raise InvalidFileError(f"{place} must be an object, not {json_type(entry)}")
-        values = JsonFields(entry, place)
-        workload = workload or values.text("workload")
-        if values.text("workload") != workload:
-            raise InvalidFileError(
-                f"{place}.workload must be {shown(workload)!r} as in results[0], not {shown(values.text('workload'))!r}"
-            )
-        runs.append(_run(values))
-        if (runs[i].answers.reciprocal_rank is None) != (runs[0].answers.reciprocal_rank is None):
-            raise InvalidFileError(f"{place}.answers must have reciprocalRank where results[0].answers has it, only")
-    _check_repeats(runs)
-    return ResultsFile(workload, tuple(runs))
+def read_document(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> Document:
+    """Reads a results file. Raises InvalidFileError for whatever is wrong with it, NotResultsError for other files."""
+    try:
+        data = read_regular_file(path, limits.size_bytes)
+    except OSError as error:
+        raise InvalidFileError(f"cannot be read: {error.strerror or error}") from error
+    return parse_document(parse_json_object(data, limits, keep_integers=True))
 
 
-def _check_kind(fields: JsonFields) -> None:
-    kind = fields.text("kind") if "kind" in fields.values else BENCHMARK
-    if kind in OTHER_KINDS:
-        raise OtherKindError(f"holds results of kind {kind}; only those of kind {BENCHMARK} can be compared")
-    if "results" not in fields.values:
+def parse_document(values: dict[str, object]) -> Document:
+    """Checks a parsed results file, with integers as int. Raises as `read_document` does."""
+    _check_kind(values)
+    try:
+        document: Document = msgspec.convert({"kind": KINDS[0], **values}, Document)
+    except msgspec.ValidationError as error:
+        raise InvalidFileError(_in_words(str(error))) from None
+    return document
+
+
+def _check_kind(values: dict[str, object]) -> None:
+    kind = values.get("kind", KINDS[0])  # older files have none
+    if "kind" not in values and "results" not in values:
+        if "stateHash" in values:
+            raise NotResultsError("is a checkpoint, not a results file")
         raise InvalidFileError("has no results: not a results file of ruvllm-bench")
-    if kind != BENCHMARK:
-        raise InvalidFileError(f"kind must be one of {', '.join((BENCHMARK, *OTHER_KINDS))}, not {shown(kind)!r}")
-    schema = fields.count("schema")
-    if schema != SCHEMA:
-        raise InvalidFileError(f"schema must be {SCHEMA}, the only one this version knows, not {schema}")
+    if kind == "comparison":
+        raise NotResultsError("is a comparison, not a results file")
+    if kind not in KINDS:
+        found = repr(shown(kind)) if isinstance(kind, str) else json_type(kind)
+        raise InvalidFileError(f"kind must be one of {', '.join(KINDS)}, not {found}")
+    schema = values.get("schema", "missing")
+    if schema != SCHEMA or isinstance(schema, bool):
+        raise InvalidFileError(f"schema must be {SCHEMA}, the only one this version knows, not {shown(str(schema))}")
 
 
-def _run(fields: JsonFields) -> Run:
-    for key in ("taskSet", "answers"):
-        if key not in fields.values:
-            raise InvalidFileError(f"{fields.path(key)} is missing: {WRITTEN_BEFORE}")
-    fold, folds = _fold(fields)
-    return Run(
-        protocol=fields.text("protocol"),
-        model=fields.text("model"),
-        seed=_at_most(fields, "seed", MAX_SEED),
-        task_set=fields.hexadecimal("taskSet", 64),
-        fold=fold,
-        folds=folds,
-        answers=_answers(fields.fields("answers")),
-    )
+def _in_words(message: str) -> str:
+    """What msgspec says, in the words of JSON: "results[0].seed must be an integer >= 0"."""
+    message, _, place = message.partition(" - at `$")
+    place = place.removesuffix("`").removeprefix(".")
+    if missing := re.fullmatch("Object missing required field `(.*)`", message):
+        return f"{place}.{missing[1]} is missing".removeprefix(".")
+    if not message.startswith("Expected "):
+        return f"{place}: {message}"
+    message = re.sub("`(.*?)`", lambda types: " or ".join(TYPES.get(t, t) for t in types[1].split(" | ")), message)
+    return f"{place} {message.replace('Expected', 'must be', 1).replace(', got', ', not', 1)}"
 
 
-def _fold(fields: JsonFields) -> tuple[int | None, int | None]:
-    if "fold" not in fields.values and "folds" not in fields.values:
-        return None, None
-    folds = fields.count("folds", least=2)
-    fold = fields.count("fold", least=1)
-    if fold > folds:
-        raise InvalidFileError(f"{fields.path('fold')} must be at most folds, {folds}, not {fold}")
-    return fold, folds
+def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _: None) -> Collection:
+    """Reads files, and of folders every *.json directly in them; the same file once. `watch` gets each name."""
+    sources: dict[str, Source] = {}
+    others: list[str] = []
+    files, broken = _expand(paths)
+    for path in files:
+        name = shown(str(path), 4096)
+        watch(name)
+        try:
+            data = read_regular_file(path, DEFAULT_LIMITS.size_bytes)
+            values = parse_json_object(data, keep_integers=True)
+            records = parse_document(values)
+        except NotResultsError as error:
+            others.append(f"{name}: {error}: left out")
+        except InvalidFileError as error:
+            broken.append(f"{name}: {error}")
+        except OSError as error:
+            broken.append(f"{name}: cannot be read: {error.strerror or error}")
+        except MemoryError:
+            broken.append(f"{name}: does not fit into memory")
+        else:
+            source = Source(name, records.kind, values, records, hashlib.sha256(data).hexdigest())
+            known = sources.setdefault(source.digest, source)
+            if known is not source:
+                others.append(f"{name}: the same as {known.name}: left out")
+    return Collection(tuple(sources.values()), tuple(broken), tuple(others))
 
 
-def _answers(fields: JsonFields) -> TaskAnswers:
-    n = len(fields.elements("tasks"))
-    if n == 0:
-        raise InvalidFileError(f"{fields.path('tasks')} must not be empty")
-    tasks = _numbers(fields, "tasks", n)
-    _check_each(fields, "tasks", tasks, (tasks == np.floor(tasks)) & (tasks >= 0) & (tasks <= MAX_TASK),
-                f"an integer from 0 to {MAX_TASK}")  # fmt: skip
-    repeated = _repeated(tasks)
-    if repeated is not None:
-        raise InvalidFileError(f"{fields.path('tasks')} must name each task once, not {repeated} twice")
-    resolved = _numbers(fields, "resolved", n)
-    _check_each(fields, "resolved", resolved, (resolved == 0) | (resolved == 1), "0 or 1")
-    confidence = _numbers(fields, "confidence", n)
-    _check_each(fields, "confidence", confidence, (confidence >= 0) & (confidence <= 1), "in [0, 1]")
-    reciprocal = None
-    if "reciprocalRank" in fields.values:
-        reciprocal = _numbers(fields, "reciprocalRank", n)
-        _check_each(fields, "reciprocalRank", reciprocal, (reciprocal > 0) & (reciprocal <= 1), "in (0, 1]")
-    return TaskAnswers(tasks.astype(np.int64), resolved == 1, confidence, reciprocal)
-
-
-def _numbers(fields: JsonFields, key: str, n: int) -> NDArray[np.float64]:
-    fields.vector(key, n)
-    return np.array(fields.elements(key), dtype=np.float64)
-
-
-def _check_each(
-    fields: JsonFields, key: str, values: NDArray[np.float64], good: NDArray[np.bool_], rule: str
-) -> None:
-    if not good.all():
-        i = int(np.argmin(good))
-        raise InvalidFileError(f"{fields.path(key)}[{i}] must be {rule}, not {values[i]:.17g}")
-
-
-def _at_most(fields: JsonFields, key: str, most: int) -> int:
-    value = fields.count(key)
-    if value > most:
-        raise InvalidFileError(f"{fields.path(key)} must be at most {most}, not {value}")
-    return value
-
-
-def _check_repeats(runs: list[Run]) -> None:
-    """Nothing may be counted twice: a run, or a task in two folds of one seed."""
-    groups: dict[tuple[str, str, int], list[int]] = {}
-    for i, run in enumerate(runs):
-        groups.setdefault((run.protocol, run.model, run.seed), []).append(i)
-    (protocol, model), seeds = Counter((protocol, model) for protocol, model, _ in groups).most_common(1)[0]
-    if seeds > MAX_SEEDS:
-        raise InvalidFileError(
-            f"has {seeds} seeds of {shown(protocol)}, {shown(model)}, more than the limit of {MAX_SEEDS}"
-        )
-    for numbers in groups.values():
-        seen: dict[int | None, int] = {}
-        first = runs[numbers[0]]
-        for i in numbers:
-            if runs[i].folds != first.folds:
-                raise InvalidFileError(
-                    f"results[{i}] has {_folds(runs[i])}, but results[{numbers[0]}] of the same seed {_folds(first)}"
-                )
-            earlier = seen.setdefault(runs[i].fold, i)
-            if earlier != i:
-                raise InvalidFileError(f"results[{i}] repeats results[{earlier}]: {_label(runs[i])}")
-        repeated = _repeated(np.concatenate([runs[i].answers.tasks for i in numbers]))
-        if repeated is not None:
-            raise InvalidFileError(f"two folds test the same task, {repeated}: {_label(first)}")
-
-
-def _repeated(tasks: NDArray[np.int64] | NDArray[np.float64]) -> int | None:
-    """A task that is there twice."""
-    ordered = np.sort(tasks)
-    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-    return int(ordered[twice[0]]) if len(twice) else None
-
-
-def _folds(run: Run) -> str:
-    return "no folds" if run.folds is None else f"{run.folds} folds"
-
-
-def _label(run: Run) -> str:
-    return f"{shown(run.protocol)}, {shown(run.model)}, seed {run.seed}"
+def _expand(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The files, each once; and a line for each folder without any."""
+    files: dict[Path, None] = {}
+    empty: list[str] = []
+    for path in paths:
+        try:
+            found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            found = [path]
+        if not found:
+            empty.append(f"{shown(str(path), 4096)}: has no results files (*.json) in it")
+        files.update(dict.fromkeys(found))
+    return list(files), empty

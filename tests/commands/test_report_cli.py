@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_samples import ablation_document, write_document
 from results_samples import MODEL, entry, split_answers, write
 
 from ruvllm.commands import bench as cli
@@ -183,7 +184,8 @@ def test_exit_codes(counts: dict[str, int], options: list[str], code: int, outpu
 
 def test_a_file_that_is_broken_is_one_line_and_exit_code_1(equal: Files, tmp_path: Path, capsys: Output) -> None:
     broken = tmp_path / "bro\nken.json"
-    broken.write_text(json.dumps({"schema": 1, "results": [{"workload": "simulated"}]}))
+    earlier = {key: value for key, value in entry().items() if key != "taskSet"}
+    write(broken, earlier)
     shown = str(broken).replace("\n", "\\n")
     cases = [
         ([str(broken), equal[1]], f"{shown}: results[0].taskSet is missing: written before ruvllm-bench kept the "
@@ -197,7 +199,7 @@ def test_a_file_that_is_broken_is_one_line_and_exit_code_1(equal: Files, tmp_pat
 
 
 def test_what_cannot_be_compared_is_one_line_and_exit_code_4(equal: Files, tmp_path: Path, capsys: Output) -> None:
-    ablation = write(tmp_path / "ablation.json", kind="ablation")
+    ablation = write_document(tmp_path / "ablation.json", ablation_document())
     other = write(tmp_path / "other.json", entry(model="x"))
     cases = [
         (ablation, f"{ablation}: holds results of kind ablation; only those of kind benchmark can be compared"),

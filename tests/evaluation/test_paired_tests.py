@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from results_samples import split_answers
 from scipy import stats
 
+from ruvllm.evaluation.answers import TaskAnswers
 from ruvllm.evaluation.bootstrap import bootstrap_interval
 from ruvllm.evaluation.paired_tests import (
     PairedDifference,
@@ -20,7 +21,6 @@ from ruvllm.evaluation.paired_tests import (
     paired_tests,
     smallest_difference,
 )
-from ruvllm.results.reading import TaskAnswers
 
 
 def exact_p(only_a: int, only_b: int) -> Fraction:

@@ -20,7 +20,7 @@ from ruvllm.report.parts import Report
 from ruvllm.report.pictures import drawing_on_page, panel_svg
 from ruvllm.report.style import DARK, LIGHT, STYLES, variables
 from ruvllm.results.published import REPORT
-from ruvllm.results.sources import read_sources
+from ruvllm.results.reading import read_sources
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "results"
 SCREENSHOTS = os.environ.get("RUVLLM_SCREENSHOTS")

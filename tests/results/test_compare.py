@@ -10,7 +10,8 @@ import pytest
 from results_samples import MODEL, entry, results, split_answers
 
 from ruvllm.evaluation.paired_tests import PairedDifference, PairedTests, holm_adjusted, mcnemar_p
-from ruvllm.results.compare import CannotCompareError, Comparison, Row, compare, judge
+from ruvllm.results.compare import Comparison, Row, compare, judge
+from ruvllm.results.pairing import CannotCompareError
 
 OTHER_SET = "cd" * 32
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from results_samples import MODEL, TASK_SET, document, entry, results, write
+from report_samples import EVERY_KIND
+from results_samples import MODEL, TASK_SET, document, entry, parsed, results, write
 
-from ruvllm.files.json_reading import InvalidFileError, JsonLimits, parse_json_object
-from ruvllm.results.reading import OtherKindError, parse_results, read_results
+from ruvllm.files.json_reading import InvalidFileError, JsonLimits
+from ruvllm.results.pairing import OtherKindError, read_answers
+from ruvllm.results.reading import NotResultsError, parse_document
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -19,7 +20,7 @@ Change = Callable[[dict[str, Any]], object]
 def refusal(changed: dict[str, Any]) -> str:
     """The message with which a document is refused."""
     with pytest.raises(InvalidFileError) as caught:
-        parse_results(parse_json_object(json.dumps(changed).encode()))
+        parsed(changed)
     message = str(caught.value)
     assert message.isprintable()
     return message
@@ -28,7 +29,7 @@ def refusal(changed: dict[str, Any]) -> str:
 def test_everything_that_a_comparison_needs_is_read(tmp_path: Path) -> None:
     first = entry([1, 0, 1], tasks=[7, 4294967295, 0], confidence=[0.0, 0.25, 1.0], ranks=[1.0, 0.001, 0.5])
     second = entry([0], model="other", protocol="v1", seed=2**53 - 1, fold=2, folds=5, ranks=[1.0])
-    file = read_results(write(tmp_path / "r.json", first, second))
+    file = read_answers(write(tmp_path / "r.json", first, second))
     assert file.workload == "simulated"
     one, two = file.runs
     assert (one.protocol, one.model, one.seed, one.task_set, one.fold, one.folds) == (
@@ -49,29 +50,36 @@ def test_without_ranks_there_are_none() -> None:
 def test_a_file_without_a_kind_is_a_benchmark() -> None:
     older = document()
     del older["kind"]
-    assert len(parse_results(parse_json_object(json.dumps(older).encode())).runs) == 1
+    assert len(parsed(older).runs) == 1
 
 
-@pytest.mark.parametrize("kind", ["ablation", "stream"])
+@pytest.mark.parametrize("kind", ["ablation", "stream", "simd"])
 def test_results_of_another_kind_are_refused_by_name(kind: str) -> None:
-    other = {"schema": 1, "kind": kind, "results": [{"anything": 1}]}
     with pytest.raises(OtherKindError, match=f"holds results of kind {kind}; only those of kind benchmark"):
-        parse_results(other)
-    with pytest.raises(OtherKindError):
-        parse_results({"schema": 1, "kind": kind, "components": []})
+        parsed(EVERY_KIND[kind]())
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [({"kind": "comparison", "schema": 1}, "a comparison"), ({"version": "3.0.0", "stateHash": "ab"}, "a checkpoint")],
+)
+def test_other_files_of_ours_are_called_by_their_name(values: dict[str, Any], what: str) -> None:
+    with pytest.raises(NotResultsError, match=f"^is {what}, not a results file$"):
+        parse_document(values)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.pop("results"), "has no results: not a results file of ruvllm-bench"),
+        (lambda d: d.pop("results"), "results is missing"),
+        (lambda d: (d.pop("results"), d.pop("kind")), "has no results: not a results file of ruvllm-bench"),
         (lambda d: d.update(kind="x\n"), "kind must be one of benchmark, ablation, stream, simd, not 'x\\\\n'"),
-        (lambda d: d.update(kind=3), "kind must be a string, not a number"),
-        (lambda d: d.pop("schema"), "schema is missing"),
+        (lambda d: d.update(kind=3), "kind must be one of benchmark, ablation, stream, simd, not a number"),
+        (lambda d: d.pop("schema"), "schema must be 1, the only one this version knows, not missing"),
         (lambda d: d.update(schema=2), "schema must be 1, the only one this version knows, not 2"),
         (lambda d: d.update(results={}), "results must be a list, not an object"),
-        (lambda d: d.update(results=[]), "results must not be empty"),
-        (lambda d: d["results"].append(7), "results[1] must be an object, not a number"),
+        (lambda d: d.update(results=[]), "results must be a list of length >= 1"),
+        (lambda d: d["results"].append(7), "results[1] must be an object, not an integer"),
     ],
 )
 def test_what_is_wrong_with_the_document(change: Change, message: str) -> None:
@@ -84,28 +92,28 @@ def test_what_is_wrong_with_the_document(change: Change, message: str) -> None:
     ("change", "message"),
     [
         (lambda e: e.pop("protocol"), "protocol is missing"),
-        (lambda e: e.update(protocol=""), "protocol must not be empty"),
+        (lambda e: e.update(protocol=""), "protocol must be a string of length >= 1"),
         (lambda e: e.update(model=None), "model must be a string, not null"),
         (lambda e: e.update(workload=["simulated"]), "workload must be a string, not a list"),
-        (lambda e: e.update(seed=-1), "seed must be an integer of at least 0, not -1"),
-        (lambda e: e.update(seed=0.5), "seed must be an integer of at least 0, not 0.5"),
-        (lambda e: e.update(seed=2**53), "seed must be at most 9007199254740991, not 9007199254740992"),
-        (lambda e: e.update(seed="0"), "seed must be a number, not a string"),
-        (lambda e: e.update(seed=True), "seed must be a number, not a boolean"),
-        (lambda e: e.update(taskSet="AB" * 32), f"taskSet must be 64 lower-case hex digits, not '{'AB' * 32}'"),
-        (lambda e: e.update(taskSet="ab"), "taskSet must be 64 lower-case hex digits, not 'ab'"),
-        (lambda e: e.update(fold=1), "folds is missing"),
-        (lambda e: e.update(folds=5), "fold is missing"),
-        (lambda e: e.update(fold=0, folds=5), "fold must be an integer of at least 1, not 0"),
-        (lambda e: e.update(fold=6, folds=5), "fold must be at most folds, 5, not 6"),
-        (lambda e: e.update(fold=1, folds=1), "folds must be an integer of at least 2, not 1"),
-        (lambda e: e.update(answers=[]), "answers must be an object, not a list"),
+        (lambda e: e.update(seed=-1), "seed must be an integer >= 0"),
+        (lambda e: e.update(seed=0.5), "seed must be an integer, not a number"),
+        (lambda e: e.update(seed=2**53), "seed must be an integer <= 9007199254740991"),
+        (lambda e: e.update(seed="0"), "seed must be an integer, not a string"),
+        (lambda e: e.update(seed=True), "seed must be an integer, not a boolean"),
+        (lambda e: e.update(taskSet="AB" * 32), "taskSet must be a string matching regex '^[0-9a-f]{64}$'"),
+        (lambda e: e.update(taskSet="ab"), "taskSet must be a string matching regex '^[0-9a-f]{64}$'"),
+        (lambda e: e.update(fold=1), ": folds is missing"),
+        (lambda e: e.update(folds=5), ": fold is missing"),
+        (lambda e: e.update(fold=0, folds=5), "fold must be an integer >= 1"),
+        (lambda e: e.update(fold=6, folds=5), ": fold must be at most folds, 5, not 6"),
+        (lambda e: e.update(fold=1, folds=1), "folds must be an integer >= 2"),
+        (lambda e: e.update(answers=[]), "answers must be an object or null, not a list"),
     ],
 )
 def test_what_is_wrong_with_an_entry(change: Change, message: str) -> None:
     broken = entry(seed=1)
     change(broken)
-    assert refusal(document(entry(), broken)) == f"results[1].{message}"
+    assert refusal(document(entry(), broken)) == f"results[1].{message}".replace(".:", ":")
 
 
 @pytest.mark.parametrize("key", ["taskSet", "answers"])
@@ -120,31 +128,40 @@ def test_a_file_of_an_earlier_version_is_told_so(key: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tasks": []}, "tasks must not be empty"),
+        ({"tasks": []}, "tasks must be a list of length >= 1"),
         ({"tasks": "all"}, "tasks must be a list, not a string"),
-        ({"tasks": [0, 1, 2, True]}, "tasks[3] must be a number, not a boolean"),
-        ({"tasks": [0, 1, 2, [3]]}, "tasks[3] must be a number, not a list"),
-        ({"tasks": [0, 1.5, 2, 3]}, "tasks[1] must be an integer from 0 to 4294967295, not 1.5"),
-        ({"tasks": [0, 1, -2, 3]}, "tasks[2] must be an integer from 0 to 4294967295, not -2"),
-        ({"tasks": [0, 1, 2, 2**32]}, "tasks[3] must be an integer from 0 to 4294967295, not 4294967296"),
-        ({"tasks": [3, 1, 2, 3]}, "tasks must name each task once, not 3 twice"),
-        ({"resolved": [1, 0, 1]}, "resolved must have 4 numbers, not 3"),
-        ({"resolved": [1, 0, 1, 0, 1]}, "resolved must have 4 numbers, not 5"),
-        ({"resolved": [1, 0, 0.5, 0]}, "resolved[2] must be 0 or 1, not 0.5"),
-        ({"resolved": [True, False, True, False]}, "resolved[0] must be a number, not a boolean"),
-        ({"resolved": None}, "resolved must be a list of numbers, not null"),
-        ({"confidence": [0.5, 0.5, 0.5]}, "confidence must have 4 numbers, not 3"),
-        ({"confidence": [0.5, 1.25, 0.5, 0.5]}, "confidence[1] must be in [0, 1], not 1.25"),
-        ({"confidence": [0.5, 0.5, 0.5, -1e-9]}, "confidence[3] must be in [0, 1], not -1.0000000000000001e-09"),
-        ({"reciprocalRank": [1, 1, 1, 0]}, "reciprocalRank[3] must be in (0, 1], not 0"),
-        ({"reciprocalRank": [1, 1, 1.5, 1]}, "reciprocalRank[2] must be in (0, 1], not 1.5"),
-        ({"reciprocalRank": [1]}, "reciprocalRank must have 4 numbers, not 1"),
+        ({"tasks": [0, 1, 2, True]}, "tasks[3] must be an integer, not a boolean"),
+        ({"tasks": [0, 1, 2, [3]]}, "tasks[3] must be an integer, not a list"),
+        ({"tasks": [0, 1.5, 2, 3]}, "tasks[1] must be an integer, not a number"),
+        ({"tasks": [0, 1, -2, 3]}, "tasks[2] must be an integer >= 0"),
+        ({"tasks": [0, 1, 2, 2**32]}, "tasks[3] must be an integer <= 4294967295"),
+        ({"tasks": [3, 1, 2, 3]}, ": tasks must name each task once, not 3 twice"),
+        ({"resolved": [1, 0, 1]}, ": resolved must have 4 numbers, not 3"),
+        ({"resolved": [1, 0, 1, 0, 1]}, ": resolved must have 4 numbers, not 5"),
+        ({"resolved": [1, 0, 2, 0]}, "resolved[2] must be an integer <= 1"),
+        ({"resolved": [1, 0, 0.5, 0]}, "resolved[2] must be an integer, not a number"),
+        ({"resolved": [True, False, True, False]}, "resolved[0] must be an integer, not a boolean"),
+        ({"resolved": None}, "resolved must be a list, not null"),
+        ({"confidence": [0.5, 0.5, 0.5]}, ": confidence must have 4 numbers, not 3"),
+        ({"confidence": [0.5, 1.25, 0.5, 0.5]}, "confidence[1] must be a number <= 1.0"),
+        ({"confidence": [0.5, 0.5, 0.5, -1e-9]}, "confidence[3] must be a number >= 0.0"),
+        ({"reciprocalRank": [1, 1, 1, 0]}, "reciprocalRank[3] must be a number > 0.0"),
+        ({"reciprocalRank": [1, 1, 1.5, 1]}, "reciprocalRank[2] must be a number <= 1.0"),
+        ({"reciprocalRank": [1]}, ": reciprocalRank must have 4 numbers, not 1"),
     ],
 )
 def test_what_is_wrong_with_the_answers(change: dict[str, Any], message: str) -> None:
     broken = entry()
     broken["answers"].update(change)
-    assert refusal(document(broken)) == f"results[0].answers.{message}"
+    assert refusal(document(broken)) == f"results[0].answers.{message}".replace(".:", ":")
+
+
+def test_a_trimmed_file_is_told_so() -> None:
+    trimmed = entry()
+    del trimmed["answers"]
+    assert refusal(document(trimmed, trimmed=True)) == (
+        "results[0].answers is missing: the file was trimmed; compare the one it was made from"
+    )
 
 
 def test_answers_that_are_missing() -> None:
@@ -200,14 +217,14 @@ def test_files_that_are_no_json_objects_are_refused(tmp_path: Path) -> None:
     ]:
         path.write_bytes(content)
         with pytest.raises(InvalidFileError, match=message):
-            read_results(path)
+            read_answers(path)
     with pytest.raises(InvalidFileError, match="is a folder"):
-        read_results(tmp_path)
+        read_answers(tmp_path)
     with pytest.raises(InvalidFileError, match="cannot be read: No such file"):
-        read_results(tmp_path / "none")
+        read_answers(tmp_path / "none")
 
 
 def test_limits_hold_before_the_file_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "r.json")
     with pytest.raises(InvalidFileError, match="more than the limit of 100"):
-        read_results(path, JsonLimits(size_bytes=100))
+        read_answers(path, JsonLimits(size_bytes=100))

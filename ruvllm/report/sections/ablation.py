@@ -9,7 +9,7 @@ from typing import Any
 from ruvllm.report.drawing import Bar, draw_bars
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
 from ruvllm.report.wording import listed, percent, points_with
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["ablation_section", "ablation_table"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ruvllm.report.parts import Block, Section, Table
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["command_of", "provenance_section"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ruvllm.report.drawing import draw_grouped_bars
 from ruvllm.report.parts import Block, Figure, Panel, Section, Table
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["simd_section"]
 

@@ -10,7 +10,7 @@ from ruvllm.evaluation.statistics import mean
 from ruvllm.report.drawing import draw_matrix
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
 from ruvllm.report.wording import points_with, short, words
-from ruvllm.results.sources import Source
+from ruvllm.results.reading import Source
 
 __all__ = ["forgetting_table", "stream_section"]
 

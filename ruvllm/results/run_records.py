@@ -1,0 +1,223 @@
+"""The records of one run of a benchmark: what was measured, epoch by epoch and task by task."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated
+
+from msgspec import Meta
+
+from ruvllm.results.records import Count, HexDigest, Interval, Name, Record, Seed, StartAndEnd, camel_case
+
+Outcome = Annotated[int, Meta(ge=0, le=1)]
+"""1 if a task was resolved, else 0."""
+Probability = Annotated[float, Meta(ge=0, le=1)]
+ReciprocalRank = Annotated[float, Meta(gt=0, le=1)]
+TaskNumber = Annotated[int, Meta(ge=0, lt=2**32)]
+
+
+class Scores(Record):
+    """Resolve rate, mean confidence, calibration error and Brier score of a part, each in [0, 1]."""
+
+    resolve_rate: float
+    confidence: float
+    ece: float
+    brier: float
+
+
+class FinalScores(Scores):
+    """Scores with the 95% Wilson interval of the resolve rate."""
+
+    resolve_rate_ci95: Interval
+
+
+class EpochScores(Record):
+    """The same scores after an epoch. Trimmed files have the first two only."""
+
+    resolve_rate: float
+    confidence: float
+    ece: float | None = None
+    brier: float | None = None
+
+
+class CalibratedScores(Record):
+    """Scores after temperature scaling that was fitted on the validation part; it leaves the resolve rate as it is."""
+
+    temperature: float
+    confidence: float
+    ece: float
+    brier: float
+
+
+class ReliabilityBin(Record, kw_only=True):
+    """Answers with a confidence in (low, high]: their number, mean confidence and share right, None for no answers.
+
+    Trimmed files do not have the bounds.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    count: Count
+    confidence: float | None
+    accuracy: float | None
+
+
+class FrozenAndLearned(Record):
+    """A retrieval metric by the frozen vectors, and by what was learned."""
+
+    frozen: float
+    learned: float
+
+
+class RunRetrieval(Record):
+    """Retrieval of one run; `crowding_share` is, by task type, the share of the crowding taken from cosines."""
+
+    queries: Count
+    recall_at_1: FrozenAndLearned
+    recall_at_5: FrozenAndLearned
+    mrr: FrozenAndLearned
+    crowding_share: dict[str, float] | None = None
+
+
+class Transitions(Record):
+    """Number of tasks that were resolved before and after, only after, only before, and never."""
+
+    kept: Count
+    gained: Count
+    lost: Count
+    never: Count
+
+
+class EpochRecord(Record, kw_only=True):
+    """One epoch. Trimmed files have the required fields only."""
+
+    epoch: Count
+    test: EpochScores
+    prequential: Scores | None = None
+    train_test_gap: float | None = None
+    task_type_accuracy: dict[str, float] | None = None
+    patterns_learned: Count | None = None
+    lora_norm: float | None = None
+    per_beta: float | None = None
+    contrastive_loss: float | None = None
+    replay_loss: float | None = None
+    curriculum_level: str | None = None
+    dynamic_difficulty: float
+    learning_rate: float
+    temperature: float | None = None
+    trajectory_count: Count | None = None
+    ewc_task_count: Count | None = None
+    ewc_penalty: float | None = None
+
+
+class AntiOverfitting(Record):
+    """The published measures against overfitting as they were in this run; None where the protocol has no such measure.
+
+    The epoch-by-epoch values of all but the first three are in the run's history.
+    """
+
+    stratified_split: dict[str, int]
+    folds: dict[str, int] | None
+    holdout: dict[str, float]
+    curriculum: list[str] | None
+    temperature: dict[str, float]
+    difficulty_adjustment: dict[str, float] | None
+    ewc: dict[str, float]
+    train_test_gap: dict[str, float]
+
+
+class Answers(Record, kw_only=True):
+    """What a run answered on its n test tasks; element i of each list belongs to task `tasks[i]`."""
+
+    tasks: Annotated[list[TaskNumber], Meta(min_length=1)]
+    """No two alike."""
+    resolved_initially: list[Outcome]
+    resolved: list[Outcome]
+    confidence: list[Probability]
+    types: list[Count] | None = None
+    """Indices into TASK_TYPES; like the ranks on real input only."""
+    reciprocal_rank_initially: list[ReciprocalRank] | None = None
+    reciprocal_rank: list[ReciprocalRank] | None = None
+    closed_forms: dict[str, list[ReciprocalRank]] | None = None
+    """Reciprocal ranks under each method that needs no learning loop."""
+
+    def __post_init__(self) -> None:
+        _check_lengths(self, len(self.tasks))
+        if len(set(self.tasks)) != len(self.tasks):
+            twice = next(task for task, following in pairwise(sorted(self.tasks)) if task == following)
+            raise ValueError(f"tasks must name each task once, not {twice} twice")
+
+
+class TransferAnswers(Record):
+    """Retrieval of one run on transfer input; element i of each list belongs to query i."""
+
+    types: list[Count]
+    reciprocal_rank_initially: list[ReciprocalRank]
+    reciprocal_rank: list[ReciprocalRank]
+
+    def __post_init__(self) -> None:
+        _check_lengths(self, len(self.types))
+
+
+def _check_lengths(answers: Answers | TransferAnswers, n: int) -> None:
+    """Raises ValueError for a list that has not n elements."""
+    for name in answers.__struct_fields__:
+        value = getattr(answers, name)
+        for key, numbers in value.items() if isinstance(value, dict) else [(camel_case(name), value)]:
+            if numbers is not None and len(numbers) != n:
+                raise ValueError(f"{key} must have {n} numbers, not {len(numbers)}")
+
+
+class RunIdentity(Record, kw_only=True):
+    """Which run it is."""
+
+    protocol: Name
+    workload: Name
+    model: Name
+    params_b: float
+    """Billions of parameters; 0 if nobody has said how many."""
+    lora_rank: Count
+    seed: Seed
+    epochs: Count
+    tasks_per_epoch: Count
+    fold: Annotated[int, Meta(ge=1)] | None = None
+    folds: Annotated[int, Meta(ge=2)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.fold is None) != (self.folds is None):
+            raise ValueError(f"{'fold' if self.fold is None else 'folds'} is missing")
+        if self.fold is not None and self.folds is not None and self.fold > self.folds:
+            raise ValueError(f"fold must be at most folds, {self.folds}, not {self.fold}")
+
+
+class BenchmarkRun(RunIdentity, kw_only=True):
+    """One model, protocol, seed and fold: an element of `results`. Trimmed files have neither answers nor times."""
+
+    task_set: HexDigest | None = None
+    """Equal if the tasks of two runs have the same numbers and vectors."""
+    initial: Scores
+    final: FinalScores
+    calibrated: StartAndEnd[CalibratedScores]
+    reliability: StartAndEnd[list[ReliabilityBin]]
+    task_type_accuracy: dict[str, float]
+    train: Scores
+    """On as many train tasks as there are test tasks."""
+    holdout: Scores
+    controls: dict[str, StartAndEnd[Scores]]
+    retrieval: RunRetrieval | None = None
+    transfer: RunRetrieval | None = None
+    anti_overfitting: AntiOverfitting | None = None
+    patterns: Count
+    efficiency: float
+    """Final resolve rate per billion parameters."""
+    seconds: float | None = None
+    microseconds_per_task: float
+    """Processor time of learning from one example."""
+    transitions: dict[str, Transitions]
+    """By task type."""
+    history: list[EpochRecord]
+    answers: Answers | None = None
+    transfer_answers: TransferAnswers | None = None
+    state_hash: HexDigest
+    run_hash: HexDigest
+    checkpoint: str | None = None

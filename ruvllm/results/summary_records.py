@@ -1,0 +1,144 @@
+"""The records of what the runs of a benchmark say together, and its whole results file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from ruvllm.results.records import Count, Header, Interval, MeanWithInterval, Name, Record, Seeds, StartAndEnd
+from ruvllm.results.run_records import BenchmarkRun
+
+
+class Gain(Record):
+    """What learning brought on one measure: means over runs, their difference, its paired 95% interval."""
+
+    frozen: float
+    learned: float
+    gain: float
+    gain_ci95: Interval
+
+
+class Gains(Record):
+    """What learning brought on some tasks, counted over all runs; None for a measure that was not asked for."""
+
+    tasks: Count | None = None
+    resolve_rate: Gain | None = None
+    recall_at_1: Gain | None = None
+    recall_at_3: Gain | None = None
+    recall_at_5: Gain | None = None
+    mrr: Gain | None = None
+
+
+class MethodRow(Record):
+    """One method on the test queries of a task type, or of all types together if `type` is "all"."""
+
+    type: str
+    method: str
+    queries: float
+    """Mean over runs."""
+    recall_at_1: float
+    recall_at_5: float
+    mrr: float
+    gain: dict[str, MeanWithInterval]
+    """By metric, the difference to the frozen vectors."""
+    learned_ahead: dict[str, MeanWithInterval]
+    """By metric, how far what was learned is ahead of the method."""
+
+
+class MeanCalibration(Record):
+    """Means over runs of calibration error and Brier score, as they are and after temperature scaling."""
+
+    ece: float
+    brier: float
+    scaled_confidence: float
+    scaled_ece: float
+    scaled_brier: float
+
+
+class Summary(Record, kw_only=True):
+    """Means over the runs of one protocol and model, with 95% intervals by bootstrap over runs and tasks."""
+
+    protocol: Name
+    workload: Name
+    model: Name
+    params_b: float
+    lora_rank: Count
+    seeds: Seeds
+    folds: Count | None
+    initial_resolve_rate: float
+    initial_resolve_rate_ci95: Interval
+    resolve_rate: float
+    resolve_rate_ci95: Interval
+    confidence: float
+    confidence_ci95: Interval
+    gain: float
+    gain_ci95: Interval
+    calibration: StartAndEnd[MeanCalibration]
+    efficiency: float
+    patterns: float
+    controls: dict[str, float]
+    """Final resolve rate under each control."""
+    seconds: float | None = None
+    retrieval: Gains | None = None
+    by_type: dict[str, Gains] | None = None
+    comparison: list[MethodRow] | None = None
+    microseconds_per_task: float | None = None
+    transfer: Gains | None = None
+
+
+class BesidePublished(Record):
+    """One of our figures, its 95% interval, and the published one."""
+
+    ours: float
+    ci95: Interval
+    published: float = field(name="report")
+
+
+class PublishedRow(Record):
+    """A model's figures beside the published ones; None for a protocol that did not run."""
+
+    model: str
+    v1_initial: BesidePublished
+    v1_final: BesidePublished | None = None
+    v2_final: BesidePublished | None = None
+    v3_final: BesidePublished | None = None
+    v3_confidence: BesidePublished | None = None
+
+
+class Rankings(Record):
+    """Names of the models, best first."""
+
+    by_resolve_rate: list[str]
+    by_improvement: list[str]
+    by_efficiency: list[str]
+
+
+class Recommendations(Record):
+    """The name of the best model for each use, None if there is no model of that size."""
+
+    best_overall: str | None
+    best_efficiency: str | None
+    edge: str | None
+    mid_range: str | None
+
+
+class BootstrapMethod(Record):
+    """How the intervals were made."""
+
+    method: str
+    resamples: Count
+    seed: Count
+    level: float
+
+
+class BenchmarkDocument(Header, kw_only=True, tag="benchmark"):
+    """The results file of a benchmark."""
+
+    statistics: BootstrapMethod
+    results: Annotated[list[BenchmarkRun], Meta(min_length=1)]
+    summaries: Annotated[list[Summary], Meta(min_length=1)]
+    beside_published: list[PublishedRow] = field(name="besideTheReport")
+    rankings: Rankings
+    recommendations: Recommendations
+    trimmed: bool = False
