@@ -56,6 +56,10 @@ def retrieval_ranks(
     solution's cosines first. The same ranks on every instruction set.
 
     Raises IndexError for an index outside [0, m), ValueError for shapes that do not fit, TypeError for other types.
+
+    >>> rows = np.eye(3, dtype=np.float32)
+    >>> retrieval_ranks(rows[:2], rows, np.array([0, 2], dtype=np.int32)).tolist()
+    [1, 3]
     """
     return _core.retrieval_ranks(queries, solutions, right, discount=discount, isa=isa)
 

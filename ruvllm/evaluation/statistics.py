@@ -53,6 +53,10 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     """95% interval of a proportion, in [0, 1] (Wilson 1927, JASA 22; no continuity correction).
 
     Raises ValueError unless 0 <= successes <= n and n >= 1.
+
+    >>> low, high = wilson_interval(9, 10)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.596 to 0.982'
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"a proportion needs 0 <= successes <= n and n >= 1, not {successes} of {n}")
@@ -92,6 +96,9 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[b
 
     Bin m holds confidences in ((m - 1) / n_bins, m / n_bins], the first also 0 (Guo et al., ICML 2017, eq. 3).
     Raises ValueError for no values, other lengths, or a confidence outside [0, 1].
+
+    >>> expected_calibration_error([0.75, 0.75, 0.75, 0.75], [True, True, True, False])
+    0.0
     """
     differences = _differences(confidences, correct)
     bins = np.searchsorted([m / n_bins for m in range(1, n_bins)], confidences)

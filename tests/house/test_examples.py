@@ -1,7 +1,9 @@
-"""Every program in examples/ runs as it stands, and prints what it promises."""
+"""Every program in examples/ runs as it stands and prints what it promises; so do the examples in docstrings."""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import ruvllm
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = {
@@ -46,3 +50,28 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
 def test_examples_are_short() -> None:
     for name in EXAMPLES:
         assert len((ROOT / "examples" / name).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+# docstrings of the public packages, and of the names that ruvllm hands out
+
+PUBLIC = ("workloads", "encoders", "evaluation", "results")
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for package in PUBLIC
+    for path in sorted((ROOT / "ruvllm" / package).rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried and not failed
+
+
+def test_examples_of_public_names_are_true() -> None:
+    runner, finder = doctest.DocTestRunner(), doctest.DocTestParser()
+    for name in ruvllm.__all__:
+        text = getattr(ruvllm, name).__doc__ or ""
+        runner.run(finder.get_doctest(text, {"ruvllm": ruvllm}, name, None, None))
+    assert runner.failures == 0
