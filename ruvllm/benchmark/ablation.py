@@ -18,7 +18,7 @@ from ruvllm.learning.protocols import Protocol
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
 from ruvllm.results.summaries import make_header
-from ruvllm.workloads.registry import RealInput
+from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
 __all__ = [

@@ -14,7 +14,7 @@ from ruvllm.files.arrays import read_arrays, resume_path, state_digest
 from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonFields, JsonLimits, load_json_object
 from ruvllm.learning.training import TrainingRun
 from ruvllm.workloads.code.functions import Corpus
-from ruvllm.workloads.registry import RealInput
+from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["Learner", "load_checkpoint"]
@@ -67,7 +67,7 @@ def load_checkpoint(
 
     The file and the `….resume.safetensors` beside it are verified first. The simulated tasks are made again; those of
     the code workload need the same `corpus`, from ruvllm.workloads.code.functions.read_corpus(), those of a file the
-    same input, from ruvllm.workloads.registry.read_input().
+    same input, from ruvllm.workloads.inputs.read_input().
 
     Raises InvalidFileError (a ValueError) for a file that does not verify or has no resume file, CannotReplayError (a
     ValueError) for one of the original system, an unknown model or without its corpus, ValueError where the tasks are

@@ -8,10 +8,11 @@ from functools import partial
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import MODELS, ModelProfile
-from ruvllm.learning.presets import RANK
+from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size, lora_rank
 from ruvllm.learning.training import RunPlan
-from ruvllm.workloads.registry import RealInput
+from ruvllm.workloads.inputs import RealInput
+from ruvllm.workloads.registry import preset_of
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
@@ -72,9 +73,9 @@ def make_cells(options: Options, task_input: RealInput | None = None) -> list[Ce
 
 
 def protocol_of(name: str, task_input: RealInput | None) -> Protocol:
-    """The protocol of that name as it is on the input; None for the simulated workload."""
+    """Returns the named protocol, with the settings for this kind of input (None means the simulated workload)."""
     protocol = PROTOCOLS[name]
-    return protocol if task_input is None else task_input.settings(protocol)
+    return protocol if task_input is None else PRESETS[preset_of(task_input.name, task_input.kind)](protocol)
 
 
 def make_cell(

@@ -7,7 +7,6 @@ can ask for no more work than the command ruvllm-bench could; a corpus comes fro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.checkpointing import run_arguments
@@ -21,13 +20,14 @@ from ruvllm.files.json_reading import InvalidFileError, JsonFields, shown
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
 from ruvllm.workloads.code.functions import Corpus
-from ruvllm.workloads.code.task_types import CODE_TASKS
-from ruvllm.workloads.registry import DocstringInput, RealInput, code_input
+from ruvllm.workloads.code.reading import code_input
+from ruvllm.workloads.inputs import InputOptions, RealInput
+from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
 from ruvllm.workloads.splits import Fold
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["CannotReplayError", "cell_of", "code_kind", "needed_input", "setting_difference"]
-
+__all__ = ["CannotReplayError", "cell_of", "needed_input", "setting_difference"]
 
 MOST_RANK = 256
 PROFILES = ("quick", "standard", "full")
@@ -37,24 +37,25 @@ class CannotReplayError(ValueError):
     """A run that is not to be had here; the message is one line."""
 
 
-def needed_input(document: Mapping[str, object], encoder: Encoder | None = None) -> str | None:
-    """What its tasks came from: None for nothing, "code" a source tree, "jsonl" a file of tasks; `encoder` is the one
-    that it will be read with.
+def needed_input(document: Mapping[str, object], encoder: Encoder | None = None) -> tuple[str, str] | None:
+    """Returns the workload and the kind of tasks that a run's input must have, or None if the run needs no input.
 
-    Raises as cell_of(): first, for to read a tree takes seconds.
+    `encoder` is the one that the input will be read with. Raises as cell_of() does, because reading a tree takes
+    seconds.
     """
     if not is_ours(document):
         return None
-    workload = JsonFields(document).fields("run").values.get("workload")
-    if workload not in ("code", "jsonl"):
+    run = JsonFields(document).fields("run")
+    workload = run.values.get("workload")
+    if not isinstance(workload, str) or workload not in WORKLOADS or not WORKLOADS[workload].reader:
         return None
-    cell_of(document, DocstringInput(Corpus((), Path(), 0, 0, ""), encoder))
-    return str(workload)
+    kind = _kind_of(run, WORKLOADS[workload])
+    cell_of(document, TextInput(workload, kind, (), InputOptions(encoder=encoder)))
+    return workload, kind
 
 
-def code_kind(document: Mapping[str, object]) -> str:
-    """Which of CODE_TASKS a run on code was of. Raises CannotReplayError, InvalidFileError."""
-    return _choice(JsonFields(document).fields("run").fields("workloadDetails"), "kind", CODE_TASKS)
+def _kind_of(run: JsonFields, entry: WorkloadEntry) -> str:
+    return _choice(run.fields("workloadDetails"), "kind", entry.tasks) if entry.tasks else "all"
 
 
 def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
@@ -67,17 +68,16 @@ def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | Non
             "has no run block, as the files of the original system: what made its numbers is not known"
         )
     run = JsonFields(document).fields("run")
-    workload, split = _choice(run, "workload", ("simulated", "code", "jsonl")), "file"
-    if workload != "simulated" and task_input is None:
-        needed = "corpus" if workload == "code" else "file of tasks"
-        raise CannotReplayError(f"is of the {workload} workload: it needs its {needed}")
-    if workload == "code":
-        details = run.fields("workloadDetails")
-        split, kind = _choice(details, "split", ("file", "function")), code_kind(document)
-        if isinstance(task_input, Corpus):
-            task_input = code_input(task_input, kind)
+    workload = _choice(run, "workload", tuple(WORKLOADS))
+    entry = WORKLOADS[workload]
+    if entry.reader and task_input is None:
+        raise CannotReplayError(f"is of the {workload} workload: it needs {entry.needs}")
+    kind = _kind_of(run, entry)
+    split = _choice(run.fields("workloadDetails"), "split", entry.splits) if entry.splits else "file"
     if isinstance(task_input, Corpus):
-        raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
+        if workload != "code":
+            raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
+        task_input = code_input(task_input, InputOptions(kind))
     try:
         model = _model(run.text("model"), None if task_input is None else task_input.encoder)
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
@@ -97,7 +97,7 @@ def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | Non
         rank=rank,
         isa=isa,
     )
-    made_from = None if workload == "simulated" else task_input
+    made_from = task_input if entry.reader else None
     protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
     return make_cell(options, protocol, model, seed, made_from, fold)
 

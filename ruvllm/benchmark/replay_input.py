@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
-from ruvllm.benchmark.rebuild import CannotReplayError, code_kind, needed_input
+from ruvllm.benchmark.rebuild import CannotReplayError, needed_input
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import make_encoder
-from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.registry import RealInput, code_input, read_input, read_transfer
-from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.inputs import RealInput, read_input
+from ruvllm.workloads.registry import WORKLOADS
+from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = ["ReplayInputs"]
 
 
 class ReplayInputs:
-    """What a user names: each is read when a checkpoint first needs it, and once."""
+    """What a user names. Each input is read when a checkpoint first needs it, and once for each kind of tasks."""
 
     def __init__(self, path: str | None, encoder: str | None, transfer: str | None) -> None:
-        """A tree or `jsonl:FILE`, None for the standard library; the other two as `ruvllm-bench` takes them."""
-        self._path = path
+        """`path` is a source tree (default: the standard library) or a workload's form such as `jsonl:FILE`.
+
+        The other two are as `ruvllm-bench` takes them.
+        """
+        self._spec = _spec_of(path)
         self._encoder_name = encoder
-        self._transfer_file = transfer
+        self._transfer = transfer
+        self._read: dict[str, RealInput] = {}
 
     def of(self, document: Mapping[str, object]) -> RealInput | None:
-        """The input of a checkpoint's run; None where it needs none. Raises ValueError."""
+        """Returns the input of a checkpoint's run, or None if it needs none. Raises ValueError."""
         needed = needed_input(document, self._encoder)
         if needed is None:
             return None
-        if (self._file is not None) != (needed == "jsonl"):
-            wanted = "a file of tasks: --corpus jsonl:FILE" if needed == "jsonl" else "a source tree"
-            raise CannotReplayError(f"is of the {needed} workload: its input is {wanted}")
-        if self._file is not None:
-            return self._tasks
-        return code_input(self._corpus, code_kind(document), self._encoder, self._transfer)
-
-    @property
-    def _file(self) -> str | None:
-        return self._path if self._path is not None and self._path.startswith("jsonl:") else None
+        workload, kind = needed
+        if self._spec.name != workload:
+            entry = WORKLOADS[workload]
+            raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {entry.form}")
+        if kind not in self._read:
+            self._read[kind] = read_input(
+                self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer
+            )
+        return self._read[kind]
 
     @cached_property
     def _encoder(self) -> Encoder | None:
         return None if self._encoder_name in (None, "hash") else make_encoder(str(self._encoder_name))
 
-    @cached_property
-    def _tasks(self) -> RealInput:
-        return read_input(str(self._file), encoder=self._encoder, transfer=self._transfer_file)
 
-    @cached_property
-    def _corpus(self) -> Corpus:
-        return read_corpus(self._path)
-
-    @cached_property
-    def _transfer(self) -> Sequence[TextTask]:
-        return () if self._transfer_file is None else read_transfer(self._transfer_file)
+def _spec_of(path: str | None) -> WorkloadSpec:
+    """Returns the workload that --corpus names: a plain path is a source tree."""
+    if path is not None and path.partition(":")[0] in WORKLOADS and ":" in path:
+        return parse_spec(path)
+    return WorkloadSpec("code", path)

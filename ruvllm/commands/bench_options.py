@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ruvllm.commands.common import FAILED, discard_output
+from ruvllm.encoders.registry import ENCODERS, UnknownEncoderError, make_encoder, models_for
+from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
+from ruvllm.workloads.spec import parse_spec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from ruvllm.benchmark.plan import Options
     from ruvllm.commands.progress import QuietReporter
     from ruvllm.encoders.base import Encoder
-    from ruvllm.workloads.registry import RealInput
+    from ruvllm.workloads.inputs import RealInput
 
 __all__ = [
     "ISAS",
@@ -43,7 +46,6 @@ UNFINISHED = "unfinished"
 """Folder beside the checkpoints for what --resume goes on from."""
 MAX_SEED = 2**53 - 1
 PROTOCOLS = ("v1", "v2", "v3")
-CODE_TASKS = ("all", "docstring", "code_completion", "bug_fix", "refactor", "test_gen")
 ISAS = "scalar|sse4.1|avx2|avx512|neon"
 """For the help, which does not load the core to ask what this CPU has; check_isas() does."""
 
@@ -67,7 +69,8 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Which version of the learning stack: v1 one adapter, v2 curriculum, v3 all of it."),
         click.option("--models", "model_names", multiple=True, metavar="NAME",
                      help="Only this model; may be given several times or as a list with commas."),
-        click.option("--workload", default="simulated", show_default=True, metavar="simulated|code[:PATH]|jsonl:FILE",
+        click.option("--workload", default="simulated", show_default=True,
+                     metavar="|".join(entry.form for entry in WORKLOADS.values()),
                      help="Tasks made from keys; from a Python source tree, by default the interpreter's standard "
                      "library; or a file of your own, a task per line, or in SWE-bench's form."),
         click.option("--tasks", "kind", type=click.Choice(CODE_TASKS), default="all", show_default=True,
@@ -77,7 +80,7 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Code only. file: test on files never seen. function: the files are known, the queries are "
                      "new."),
         click.option("--encoder", "encoder_name", default="hash", show_default=True,
-                     metavar="hash|sentence-transformers:MODEL|transformers:MODEL|python:MODULE.FUNCTION",
+                     metavar="|".join(entry.form for entry in ENCODERS.values()),
                      help="Real input only: what makes vectors of texts. hash: character n-grams, nothing to install. "
                      "MODEL is a folder or a name."),
         click.option("--transfer", metavar="jsonl:FILE",
@@ -183,7 +186,6 @@ def _options(
 ) -> Options:
     from ruvllm.benchmark.plan import Options, models_of
     from ruvllm.encoders.models import find_models
-    from ruvllm.encoders.registry import models_for
 
     kind = _workload_kind(arguments["workload"])
     check_isas([arguments["isa"]], ["auto"])
@@ -210,8 +212,6 @@ def _options(
 
 
 def _workload_kind(workload: str) -> str:
-    from ruvllm.workloads.spec import parse_spec
-
     try:
         return parse_spec(workload).name
     except ValueError as error:
@@ -220,10 +220,10 @@ def _workload_kind(workload: str) -> str:
 
 def _check_real_options(arguments: dict[str, Any]) -> None:
     """Options that would change nothing are refused."""
-    kind = _workload_kind(arguments["workload"])
-    if kind != "code" and arguments["kind"] != "all":
+    entry = WORKLOADS[_workload_kind(arguments["workload"])]
+    if arguments["kind"] not in ("all", *entry.tasks):
         raise click.UsageError("--tasks is for the code workload")
-    if kind == "simulated" and (arguments["encoder_name"] != "hash" or arguments["transfer"] is not None):
+    if not entry.reader and (arguments["encoder_name"] != "hash" or arguments["transfer"] is not None):
         raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
     check_transfer(arguments["transfer"])
 
@@ -238,8 +238,6 @@ def _encoder(name: str) -> Encoder | None:
     """None for the default one."""
     if name == "hash":
         return None
-    from ruvllm.encoders.registry import UnknownEncoderError, make_encoder
-
     try:
         return make_encoder(name)
     except UnknownEncoderError as error:
@@ -288,7 +286,7 @@ def _prepare_folders(folders: Sequence[Path]) -> None:
 def _read_input(arguments: dict[str, Any], encoder: Encoder | None, reporter: QuietReporter) -> RealInput | None:
     if _workload_kind(arguments["workload"]) == "simulated":
         return None
-    from ruvllm.workloads.registry import read_input
+    from ruvllm.workloads.inputs import read_input
 
     try:
         with reporter:

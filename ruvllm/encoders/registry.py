@@ -1,50 +1,68 @@
-"""Which encoder a name stands for, and which model profiles fit it."""
+"""The encoders by name, and which model profiles fit an encoder.
+
+Imports nothing heavy, so that the help of a command can read it.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile
 
-__all__ = ["UnknownEncoderError", "make_encoder", "models_for"]
+if TYPE_CHECKING:
+    from ruvllm.encoders.base import Encoder
 
-FORMS = "hash, sentence-transformers:MODEL, transformers:MODEL or python:MODULE.FUNCTION"
+__all__ = ["ENCODERS", "EncoderEntry", "UnknownEncoderError", "make_encoder", "models_for"]
 
 
 class UnknownEncoderError(ValueError):
-    """A name that is no encoder's."""
+    """A name that no encoder has."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderEntry:
+    """One encoder."""
+
+    form: str
+    """How to write it."""
+    maker: str = ""
+    """`module:class`, called with what follows the colon. Empty: the default one, fitted on each run's train part."""
+
+
+ENCODERS: dict[str, EncoderEntry] = {
+    "hash": EncoderEntry("hash"),
+    "sentence-transformers": EncoderEntry(
+        "sentence-transformers:MODEL", "ruvllm.encoders.huggingface:SentenceEncoder"
+    ),
+    "transformers": EncoderEntry("transformers:MODEL", "ruvllm.encoders.huggingface:TransformersEncoder"),
+    "python": EncoderEntry("python:MODULE.FUNCTION", "ruvllm.encoders.function:FunctionEncoder"),
+}
 
 
 def make_encoder(name: str) -> Encoder:
-    """The encoder of a user's that `name` stands for, its vectors cached on disk where its content has a digest.
+    """Makes the encoder that `name` stands for, other than the default one.
 
-    Raises UnknownEncoderError, and ValueError (one line) where a package is missing or the model cannot be loaded.
+    Its vectors are cached on disk if it has a digest of its content. Raises UnknownEncoderError, and ValueError (one
+    line) if a package is missing or the model cannot be loaded.
     """
     kind, _, what = name.partition(":")
-    if not what:
-        raise UnknownEncoderError(f"must be {FORMS}, not {name!r}")
+    entry = ENCODERS.get(kind)
+    if entry is None or not entry.maker or not what:
+        forms = [each.form for each in ENCODERS.values()]
+        raise UnknownEncoderError(f"must be {', '.join(forms[:-1])} or {forms[-1]}, not {name!r}")
     from ruvllm.encoders.cache import cached
 
-    if kind == "transformers":
-        from ruvllm.encoders.huggingface import TransformersEncoder
-
-        return cached(TransformersEncoder(what))
-    if kind == "sentence-transformers":
-        from ruvllm.encoders.huggingface import SentenceEncoder
-
-        return cached(SentenceEncoder(what))
-    if kind == "python":
-        from ruvllm.encoders.function import FunctionEncoder
-
-        return cached(FunctionEncoder(what))
-    raise UnknownEncoderError(f"must be {FORMS}, not {name!r}")
+    module, _, maker = entry.maker.partition(":")
+    return cached(getattr(importlib.import_module(module), maker)(what))
 
 
 def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[ModelProfile, ...]:
-    """The named profiles, whose embedding dimension must be the encoder's; without one, a profile of the encoder's own.
+    """Returns the named profiles, whose embedding dimension must be the encoder's, or a profile of the encoder's own.
 
-    Raises ValueError for a dimension that is not the encoder's.
+    Raises ValueError for another dimension.
     """
     if named is None:
         return (_profile_of(encoder),)
@@ -59,7 +77,6 @@ def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[
 
 
 def _profile_of(encoder: Encoder) -> ModelProfile:
-    """What is known of a model that is none of ours: its width and, of some, its size."""
+    """Returns what is known of a model that is not in MODELS: name, width and perhaps size."""
     name = encoder.name.partition(":")[2].rstrip("/").rpartition("/")[2] or encoder.name
-    parameters = getattr(encoder, "parameters", 0)
-    return ModelProfile(name, encoder.dim, round(parameters / 1e9, 3))
+    return ModelProfile(name, encoder.dim, round(getattr(encoder, "parameters", 0) / 1e9, 3))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.protocols import Protocol, Size
 
-__all__ = ["RANK", "on_code", "on_docstrings", "on_issues", "on_tasks"]
+__all__ = ["PRESETS", "RANK", "on_code", "on_docstrings", "on_issues", "on_tasks"]
 
 RANK = 16
 TASKS_FACTOR = 2
@@ -57,3 +58,12 @@ def _v3(protocol: Protocol, **changes: Any) -> Protocol:
 
 def _larger(size: Size) -> Size:
     return Size(size.epochs, TASKS_FACTOR * size.tasks_per_epoch)
+
+
+PRESETS: dict[str, Callable[[Protocol], Protocol]] = {
+    "docstrings": on_docstrings,
+    "code": on_code,
+    "tasks": on_tasks,
+    "issues": on_issues,
+}
+"""By name, as ruvllm.workloads.registry chooses them."""

@@ -1,8 +1,11 @@
-"""Candidates of tasks over texts: near ones in proportion to difficulty, and none that length or position gives away.
+"""Candidates of tasks over texts: similar ones in proportion to difficulty, and none that length or place gives away.
 
 A task's own wrong answers come first. Others are drawn from a window of solutions of similar length, in which the right
-one lies anywhere: neither the longest, nor the shortest, nor the middle one is more often right than another. Hard ones
-are the most similar to the right *solution* in that window: see code_candidates.py.
+one lies anywhere: neither the longest, nor the shortest, nor the middle one is more often right than another.
+
+Hard ones are the most similar to the right *solution* in that window, not to the query. Chosen by the query they would
+be the frozen model's own mistakes and not those of the model it is compared with: a change that makes other mistakes
+would look better than it is.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, hardest
+from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.splits import Numbers
-from ruvllm.workloads.tasks import TextTask
 
 __all__ = ["CandidateTable", "TooFewSolutionsError"]
 
@@ -23,42 +26,30 @@ WINDOW = 32
 BLOCK = 8192
 """Tasks whose solutions are copied at once."""
 
-FloatRows = NDArray[np.float32]
-
 
 class TooFewSolutionsError(ValueError):
     """A task has too few candidates."""
 
 
 class CandidateTable:
-    """Candidates (n, M) of n tasks as rows of `solutions`, and where the right one is.
-
-    Rows 0 to n - 1 of `solutions` are the right solutions of the tasks; the own wrong answers of task i are
-    `own_rows[i]`. `bodies` (n,) is a number for each different solution text.
-    """
+    """Candidates (n, M) of n tasks as rows of their solutions, and the place (n,) of the right one among them."""
 
     def __init__(
-        self,
-        tasks: Sequence[TextTask],
-        solutions: FloatRows,
-        own_rows: Sequence[range],
-        bodies: NDArray[np.int64],
-        difficulty: NDArray[np.float64],
-        *,
-        n_candidates: int,
-        seed: int,
+        self, encoded: EncodedTasks, difficulty: NDArray[np.float64], *, n_candidates: int, seed: int
     ) -> None:
-        self.rows = np.empty((len(tasks), n_candidates), dtype=np.int32)
-        self.right = np.empty(len(tasks), dtype=np.int32)
-        self._tasks, self._solutions, self._own_rows, self._bodies = tasks, solutions, own_rows, bodies
-        self._lengths = np.array([len(task.solution) for task in tasks])
+        self.rows = np.empty((len(encoded.tasks), n_candidates), dtype=np.int32)
+        self.right = np.empty(len(encoded.tasks), dtype=np.int32)
+        self._tasks, self._solutions, self._bodies = encoded.tasks, encoded.solutions, encoded.bodies
+        self._own_rows = encoded.own_rows
+        self._lengths = np.array([len(task.solution) for task in encoded.tasks])
         self._difficulty, self._m, self._seed = difficulty, n_candidates, seed
 
     def fill(self, members: Numbers) -> None:
-        """Draws for the tasks of one part (k,), ascending; what is drawn depends on the seed, the task and the part.
+        """Draws candidates for the tasks of one part (k,), ascending, from the part.
 
-        Where the pool has too few different solutions, others of the type fill up, then others of the part. Raises
-        TooFewSolutionsError where the part has too few.
+        What is drawn for a task depends on the seed, the task and the part. If its pool has too few different
+        solutions, others of the type fill up, then others of the part. Raises TooFewSolutionsError if the part has too
+        few.
         """
         by_type: dict[int, dict[str, list[int]]] = {}
         for i in members.tolist():
@@ -69,7 +60,7 @@ class CandidateTable:
                 self._fill_pool(np.array(pool, dtype=np.uint32), (of_type, members))
 
     def _fill_pool(self, members: Numbers, others: Sequence[Numbers]) -> None:
-        """Each of `others` fills up where those before it are too few."""
+        """Draws for the tasks of a pool. If it is too small, each of `others` in turn fills up."""
         wanted = np.array([i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1], dtype=np.uint32)
         drawn = dict(zip(wanted.tolist(), self._windows(wanted, members, others), strict=True)) if len(wanted) else {}
         for i in members.tolist():
@@ -81,7 +72,7 @@ class CandidateTable:
             self.right[i] = int(np.flatnonzero(places == 0)[0])
 
     def _own(self, i: int) -> list[int]:
-        """The task's own wrong answers; of too many, hard and random ones in the mix of its difficulty."""
+        """Returns the task's own wrong answers; if too many, hard and random ones by its difficulty."""
         rows = np.array(self._own_rows[i], dtype=np.int32)
         if len(rows) <= self._m - 1:
             return [int(row) for row in rows]
@@ -92,7 +83,7 @@ class CandidateTable:
         return self._mixed(i, (shuffled, shuffled[ordered]), self._m - 1)
 
     def _mixed(self, i: int, drawn: tuple[NDArray[np.int32], NDArray[np.int32]], n: int) -> list[int]:
-        """n of the drawn ones (in random order, hardest first): so many of the hardest as the difficulty asks for."""
+        """Returns n of the drawn ones (in random order, hardest first): the difficulty decides how many hard ones."""
         pool, ordered = drawn
         n_hard = int(self._difficulty[i] * n + 0.5)
         hard = ordered[:n_hard]
@@ -102,7 +93,7 @@ class CandidateTable:
     def _windows(
         self, wanted: Numbers, members: Numbers, others: Sequence[Numbers]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """For each wanted task other solutions of similar length, in random order and hardest first."""
+        """Yields other solutions of similar length for each wanted task, in random order and hardest first."""
         different, rest = self._different(members), [self._different(group) for group in others]
         size = min(WINDOW, len(different)) - 1
         fill = max(0, self._m - 1 - size)
@@ -133,7 +124,7 @@ class CandidateTable:
     def _fillers(
         self, taken: Sequence[int], groups: Sequence[Numbers], n: int, stream: RandomStream
     ) -> list[int]:
-        """n tasks with solutions other than those of `taken`: random ones of the first group that has some left."""
+        """Returns n tasks with solutions unlike those of `taken`: random ones of the first group that has some left."""
         used = {int(self._bodies[j]) for j in taken}
         found: list[int] = []
         for group in groups:
@@ -144,6 +135,6 @@ class CandidateTable:
         return found
 
     def _different(self, members: Numbers) -> Numbers:
-        """One member for each different solution, by its length."""
+        """Returns one member for each different solution, ordered by its length."""
         first = members[np.unique(self._bodies[members], return_index=True)[1]]
         return first[np.lexsort((first, self._lengths[first]))]

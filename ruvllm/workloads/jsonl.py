@@ -1,22 +1,68 @@
-"""A user's own tasks: {prompt, solution | candidates + answer, type?, category?, difficulty?} per line."""
+"""A user's own tasks from a file: {prompt, solution | candidates + answer, type?, category?, difficulty?} per line.
+
+A file may hold SWE-bench's records instead.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ruvllm.files.json_lines import BadRecordError
+from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
+from ruvllm.workloads.inputs import InputOptions, Note, RealInput, Watch, ignore
+from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
 from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
 
-__all__ = ["task_of_record"]
+__all__ = ["read_jsonl", "read_tasks", "task_of_record"]
 
 MAX_CANDIDATES = 1000
 
 
+def read_jsonl(path: str | None, options: InputOptions) -> RealInput:
+    """Reads the tasks or the issues of a file. Raises ValueError for a file that cannot be used."""
+    tasks, issues = read_tasks(str(path), options.note, options.watch)
+    if not issues:
+        return TextInput("jsonl", "tasks", tasks, options)
+    usable = usable_issues(issues)
+    if len(usable) < len(issues):
+        options.note(f"{len(issues) - len(usable)} of {len(issues)} issues left out: their repositories have too few")
+    if not usable:
+        raise ValueError(f"{str(path)!r}: no repository has enough issues")
+    return TextInput("jsonl", "issues", issue_tasks(usable), options, ("date",), closed_pools=True)
+
+
+def read_tasks(
+    path: str | Path, note: Note = ignore, watch: Watch = ignore
+) -> tuple[tuple[TextTask, ...], tuple[Issue, ...]]:
+    """Returns the tasks and the issues of a file; one of the two is empty. `note` gets what is wrong with some lines.
+
+    Raises ValueError if more than 1% of the lines are bad, or if the file holds both.
+    """
+    path, bad = Path(path), BadLines()
+    tasks: list[TextTask] = []
+    issues: list[Issue] = []
+    for number, record in read_records(path, bad, lambda done, total: watch(f"reading {path.name}", done, total)):
+        try:
+            if is_issue(record):
+                issues.append(issue_of_record(record))
+            else:
+                tasks.append(task_of_record(record))
+        except BadRecordError as error:
+            bad.add(number, error)
+    bad.check(path)
+    if bad.bad:
+        note(f"{path}: {bad.summary()}")
+    if tasks and issues:
+        raise ValueError(f"{str(path)!r} holds both tasks and SWE-bench's issues; give them as two files")
+    return tuple(tasks), tuple(issues)
+
+
 def task_of_record(record: Mapping[str, Any]) -> TextTask:
-    """The task of one line. Raises BadRecordError. Keys that are not ours are passed over."""
+    """Returns the task of one record. Other keys are ignored. Raises BadRecordError."""
     solution, wrong = _answers(record)
     return TextTask(
         prompt=_text(record, "prompt"),
@@ -29,7 +75,7 @@ def task_of_record(record: Mapping[str, Any]) -> TextTask:
 
 
 def _answers(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The right answer and the task's own wrong ones."""
+    """Returns the right answer and the task's own wrong ones."""
     if "candidates" not in record:
         if "solution" not in record:
             raise BadRecordError("needs a solution, or candidates and an answer")
@@ -49,7 +95,7 @@ def _answers(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 
 
 def _position(record: Mapping[str, Any], candidates: list[str]) -> int:
-    """`answer`: the place of the right candidate, from 0, or its text."""
+    """Returns the place of the right candidate. `answer` is the place, from 0, or the candidate's text."""
     answer = record.get("answer")
     if isinstance(answer, str):
         if answer not in candidates:
@@ -68,7 +114,7 @@ def _text(record: Mapping[str, Any], key: str) -> str:
 
 
 def _one_of(record: Mapping[str, Any], key: str, names: tuple[str, ...]) -> int:
-    """The number of a name; without one, of the first."""
+    """Returns the number of the record's name, or of the first name if it has none."""
     name = record.get(key, names[0])
     if name not in names:
         raise BadRecordError(f"{key} must be one of {', '.join(names)}, not {str(name)[:40]!r}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FORMS", "WorkloadSpec", "parse_spec"]
+from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
 
-FORMS = {"simulated": "simulated", "code": "code[:PATH]", "jsonl": "jsonl:FILE"}
-"""By name: how to write it. A path in brackets may be left out."""
+__all__ = ["WorkloadSpec", "parse_spec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +16,23 @@ class WorkloadSpec:
     name: str
     path: str | None = None
 
+    @property
+    def entry(self) -> WorkloadEntry:
+        return WORKLOADS[self.name]
+
+    @property
+    def text(self) -> str:
+        """How a user writes it."""
+        return self.name if self.path is None else f"{self.name}:{self.path}"
+
 
 def parse_spec(text: str) -> WorkloadSpec:
     """Returns the workload that `text` names. Raises ValueError if it has none of the forms."""
     name, colon, path = text.partition(":")
-    form = FORMS.get(name, "")
+    form = WORKLOADS[name].form if name in WORKLOADS else ""
     may_have_path, may_lack_path = ":" in form, form == name or "[" in form
     if not form or bool(colon) != bool(path) or not (may_have_path if path else may_lack_path):
-        ways = [way for each in FORMS.values() for way in _ways(each)]
+        ways = [way for entry in WORKLOADS.values() for way in _ways(entry.form)]
         raise ValueError(f"must be {', '.join(ways[:-1])} or {ways[-1]}, not {text!r}")
     return WorkloadSpec(name, path or None)
 

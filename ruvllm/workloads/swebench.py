@@ -1,8 +1,8 @@
 """SWE-bench as retrieval: from the text of an issue to the file that the accepted patch changes.
 
-Candidates are the files of the same repository that any patch in the data changes. A file is its path: what patches
-show of a file's lines would tell of its own issue (with the lines that patches of the train part show, the frozen
-encoder found 5 points fewer, since files without such lines fell behind).
+Candidates are the files of the same repository that any patch in the data changes. A file's text is its path alone: the
+lines that patches show would give away its own issue. (With the lines that patches of the train part show, the frozen
+encoder found 5 points fewer, because files without such lines fell behind.)
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from ruvllm.workloads.workload import TASK_TYPES
 __all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "usable_issues"]
 
 FEWEST_ISSUES, FEWEST_FILES = 5, 4
-"""Of a repository: fewer issues make no five stretches of time, and with fewer files the third place is a gift."""
+"""Fewest of a repository: five stretches of time need five issues, and of three files any guess is often right."""
 _HEADER = re.compile(r"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
 _TEST = re.compile(r"(^|/)(tests?|testing)/|(^|/)test_|_test\.py$")
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One record."""
+    """An issue and the file that its accepted patch changes."""
 
     repo: str
     created: str
-    """ISO date, "" where there is none."""
+    """ISO date; empty if unknown."""
     text: str
     path: str
-    """The file with the most changed lines, tests aside."""
+    """The file with the most changed lines, apart from tests."""
 
 
 def is_issue(record: Mapping[str, Any]) -> bool:
-    """Whether a record has SWE-bench's form."""
+    """True if the record has SWE-bench's keys."""
     return "problem_statement" in record and "patch" in record and "repo" in record
 
 
 def issue_of_record(record: Mapping[str, Any]) -> Issue:
-    """Raises BadRecordError."""
+    """Returns the issue of one record. Raises BadRecordError."""
     for key in ("repo", "problem_statement", "patch"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             raise BadRecordError(f"{key} must be a text that is not empty")
@@ -57,7 +57,7 @@ def issue_of_record(record: Mapping[str, Any]) -> Issue:
 
 
 def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
-    """Those of repositories with enough issues and files, by repository and date."""
+    """Returns the issues of repositories with enough issues and files, by repository and date."""
     by_repo: dict[str, list[Issue]] = {}
     for issue in issues:
         by_repo.setdefault(issue.repo, []).append(issue)
@@ -70,18 +70,18 @@ def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
 
 
 def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
-    """One task per issue, in a pool per repository."""
+    """Returns one task per issue, with a pool and a source per repository."""
     kind = TASK_TYPES.index("bug_fix")
     return tuple(TextTask(i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo) for i in issues)
 
 
 def _path_text(path: str) -> str:
-    """The path as it stands, and its words."""
+    """Returns the path as it stands, and its words."""
     return f"{path} {re.sub(r'[^0-9A-Za-z]+', ' ', path.rpartition('.')[0])}"
 
 
 def _files_of(patch: str) -> list[tuple[str, str]]:
-    """Path and hunks of each file that a patch changes or removes; new files were not there to be found."""
+    """Returns path and hunks of each file that a patch changes or removes. New files could not have been found."""
     headers = list(_HEADER.finditer(patch))
     ends = [*(header.start() for header in headers[1:]), len(patch)]
     files = [(header[1], patch[header.end() : end]) for header, end in zip(headers, ends, strict=False)]

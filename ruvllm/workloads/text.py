@@ -1,7 +1,7 @@
-"""A workload from texts: vectors, candidates, parts and the retrieval question, whatever the texts are.
+"""From tasks as texts to a workload: vectors, candidates, parts and the retrieval question, whatever the texts are.
 
-Every part of the split stands alone, unless the pools are closed: its distractors come from itself, and the weights of
-the default encoder from the train part only.
+Every part of the split stands alone, unless the pools are closed: its distractors come from the part itself, and the
+weights of the default encoder from the train part only.
 """
 
 from __future__ import annotations
@@ -10,161 +10,156 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource, Purpose, RandomStream
-from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
-from ruvllm.encoders.hashed import HashedNgramEncoder
-from ruvllm.workloads.candidates import CandidateTable
-from ruvllm.workloads.rows import empty_rows, take_rows
-from ruvllm.workloads.splits import PARTS, Numbers, Parts
+from ruvllm.encoders.base import Encoder
+from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
+from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
+from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.splits import (
+    ORDINARY,
+    PARTS,
+    Fold,
+    Numbers,
+    Parts,
+    split_by_date,
+    split_by_file,
+    split_by_function,
+)
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.workload import Question, Retrieval, Vectors, Workload, validation_sample
 
-__all__ = ["CANDIDATES", "TextInput", "build_text_workload", "default_encoder", "transfer_question"]
+__all__ = ["CANDIDATES", "TextInput", "transfer_question"]
 
 CANDIDATES = 8
-ENCODED_AT_ONCE = 1024
 
-FloatRows = NDArray[np.float32]
-Progress = Callable[[int, int], None]
-"""Called with (texts encoded, texts in all)."""
+SPLITTERS: dict[str, Callable[[Sequence[TextTask], int, Fold], Parts]] = {
+    "function": lambda tasks, seed, fold: split_by_function(len(tasks), seed, fold),
+    "file": lambda tasks, seed, fold: split_by_file([task.source for task in tasks], seed, fold),
+    "date": lambda tasks, seed, fold: split_by_date([task.source for task in tasks], seed, fold),
+}
+"""Ways to split tasks by a seed into the parts of a fold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextInput:
-    """What a workload is made from."""
+    """Tasks as texts, numbered in their order: a RealInput."""
 
     name: str
-    """Of the workload."""
+    kind: str
     tasks: Sequence[TextTask]
-    parts: Parts
-    closed: bool = False
-    """Whether a pool's solutions are all known beforehand: those of every part are then candidates, of the train part
-    its own only, and retrieval is among the pool's solutions, not the type's."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """For the `run` block of a checkpoint."""
-    digest: str | None = None
-    """Of the tasks, where it is known already."""
-    transfer: Sequence[TextTask] = ()
-    """Tasks of other input, for retrieval only."""
+    options: InputOptions = InputOptions()  # noqa: RUF009 -- frozen
+    splits: tuple[str, ...] = ()
+    """Ways to split that a run may choose from, keys of SPLITTERS. Empty: at random, and the run block says nothing."""
+    closed_pools: bool = False
+    """True if all solutions of a pool are known in advance (the files of a repository). Validation and test tasks then
+    draw candidates from the whole pool, training tasks from the training part only, and retrieval ranks the pool
+    instead of the task type."""
+    advice: str = ""
+    """What to do if a part has too few different solutions."""
+    digest: str = field(init=False)
+    """SHA-256 (hex) of the tasks."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", texts_digest(self.tasks))
+
+    @property
+    def encoder(self) -> Encoder | None:
+        return self.options.encoder
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self.tasks)
+
+    def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
+        """Makes the workload of one run at dimension d. The same arguments give the same bits.
+
+        `split` is one of `splits`; if there are fewer than two, it is not asked. Raises ValueError for another split, a
+        part with too few different solutions, or an encoder whose vectors do not fit.
+        """
+        parts = self._parts(split, seed, fold)
+        encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
+        label = f"encoding {self.name}, seed {seed}, d = {dim}"
+        encoded = encode_tasks(self.tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
+        difficulty = _difficulty(self.tasks, seed)
+        table = self._candidates(encoded, difficulty, parts, seed)
+        types = np.array([task.type for task in self.tasks], dtype=np.uint8)
+        digest = _digest_of({"texts": self.digest, "encoder": encoder.name, "vectors": encoded.vectors_digest})
+        return Workload(
+            self.name,
+            CorpusSource(
+                queries=encoded.queries,
+                solutions=encoded.solutions,
+                candidates=table.rows,
+                right=table.right,
+                types=types,
+            ),
+            types,
+            difficulty.astype(np.float32),
+            np.array([task.category for task in self.tasks], dtype=np.uint8),
+            parts,
+            digest=digest,
+            details=self._details(split, dim, encoder, digest),
+            question=self._question(encoded, parts, encoder, dim),
+        )
+
+    def _way_to_split(self, split: str) -> str:
+        if len(self.splits) < 2:
+            return self.splits[0] if self.splits else "function"
+        if split not in self.splits:
+            raise ValueError(f"split must be {' or '.join(map(repr, self.splits))}, not {split!r}")
+        return split
+
+    def _parts(self, split: str, seed: int, fold: Fold) -> Parts:
+        return SPLITTERS[self._way_to_split(split)](self.tasks, seed, fold)
+
+    def _candidates(
+        self, encoded: EncodedTasks, difficulty: NDArray[np.float64], parts: Parts, seed: int
+    ) -> CandidateTable:
+        table = CandidateTable(encoded, difficulty, n_candidates=CANDIDATES, seed=seed)
+        try:
+            if self.closed_pools:
+                table.fill(np.arange(len(self.tasks), dtype=np.uint32))
+                table.fill(parts.train)  # again: what is right in other parts only must not be trained on as wrong
+            else:
+                for name in PARTS:
+                    table.fill(parts.part(name))
+        except TooFewSolutionsError as error:
+            raise TooFewSolutionsError(f"{error}{self.advice and '; '}{self.advice}") from None
+        return table
+
+    def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> dict[str, str | int]:
+        details: dict[str, str | int] = {"kind": self.kind}
+        if self.splits:
+            details["split"] = self._way_to_split(split)
+        details |= {
+            "dim": dim,
+            "encoder": encoder.name,
+            "candidates": CANDIDATES,
+            "tasks": len(self.tasks),
+            "inputDigest": digest,
+        }
+        if self.options.transfer:
+            details["transferDigest"] = texts_digest(self.options.transfer)
+        return details
+
+    def _question(self, encoded: EncodedTasks, parts: Parts, encoder: Encoder, dim: int) -> Question:
+        transfer = self.options.transfer
+        return Question(
+            test=_retrieval(encoded, parts.test, self.closed_pools),
+            validation=_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),
+            vectors=Vectors(encoded.queries, encoded.solutions[: len(self.tasks)]),
+            transfer=transfer_question(transfer, encoder, dim) if transfer else None,
+        )
 
 
-def build_text_workload(
-    task_input: TextInput, *, dim: int, seed: int, encoder: Encoder | None = None, progress: Progress | None = None
-) -> Workload:
-    """The workload of some texts at dimension d. The same arguments give the same bits.
-
-    `encoder` defaults to hashed n-grams of `dim` elements, with IDF weights from prompts and solutions of the train
-    part. Raises ValueError for a part with too few different solutions, or an encoder whose vectors do not fit.
-    """
-    tasks, parts = task_input.tasks, task_input.parts
-    encoder = encoder or default_encoder([tasks[i] for i in parts.train.tolist()], dim)
-    own_rows = _own_rows(tasks)
-    n_rows = own_rows[-1].stop if tasks else 0
-    rows = _RowWriter(encoder, dim, 2 * len(tasks) + (n_rows - len(tasks)), progress)
-    queries, solutions = rows.encode(tasks, n_rows)
-
-    difficulty = _difficulty(tasks, seed)
-    bodies = _numbers_of([task.solution for task in tasks])
-    table = CandidateTable(tasks, solutions, own_rows, bodies, difficulty, n_candidates=CANDIDATES, seed=seed)
-    if task_input.closed:
-        table.fill(np.arange(len(tasks), dtype=np.uint32))
-        table.fill(parts.train)  # again: what only other parts call right must not be told to be wrong
-    else:
-        for name in PARTS:
-            table.fill(parts.part(name))
-
-    types = np.array([task.type for task in tasks], dtype=np.uint8)
-    source = CorpusSource(
-        queries=queries, solutions=solutions, candidates=table.rows, right=table.right, types=types
-    )
-    digest = _input_digest(task_input, encoder, rows.vectors.hexdigest())
-    details = {
-        **task_input.details,
-        "dim": dim,
-        "encoder": encoder.name,
-        "candidates": CANDIDATES,
-        "tasks": len(tasks),
-        "inputDigest": digest,
-    }
-    if task_input.transfer:
-        details["transferDigest"] = texts_digest(task_input.transfer)
-    return Workload(
-        task_input.name,
-        source,
-        types,
-        difficulty.astype(np.float32),
-        np.array([task.category for task in tasks], dtype=np.uint8),
-        parts,
-        digest=digest,
-        details=details,
-        question=Question(
-            test=_retrieval(task_input, parts.test, queries, solutions, own_rows, bodies),
-            validation=_retrieval(task_input, validation_sample(parts.valid), queries, solutions, own_rows, bodies),
-            vectors=Vectors(queries, solutions[: len(tasks)]),
-            transfer=transfer_question(task_input.transfer, encoder, dim) if task_input.transfer else None,
-        ),
-    )
-
-
-def default_encoder(train: Sequence[TextTask], dim: int) -> HashedNgramEncoder:
-    """Returns hashed n-grams with IDF weights from the prompts and the solutions of these tasks."""
-    texts = [task.prompt for task in train] + [task.solution for task in train]
-    return HashedNgramEncoder(dim, sublinear_tf=True).fit(texts)
-
-
-class _RowWriter:
-    """Encodes texts some at a time, so that only the finished rows take memory."""
-
-    def __init__(self, encoder: Encoder, dim: int, total: int, progress: Progress | None) -> None:
-        self._encoder, self._dim, self._total, self._progress = encoder, dim, total, progress
-        self._done = 0
-        self.vectors = hashlib.sha256()
-        """Digest of vectors that are an input of their own. Those computed here follow from the texts: if they differ,
-        the run must differ too."""
-
-    def encode(self, tasks: Sequence[TextTask], n_rows: int) -> tuple[FloatRows, FloatRows]:
-        """Queries (n, dim), and solutions (n_rows, dim): the right ones, then the own wrong ones of all tasks."""
-        queries, solutions = empty_rows(len(tasks), self._dim), empty_rows(n_rows, self._dim)
-        self._write(queries, [task.prompt for task in tasks])
-        self._write(solutions, [task.solution for task in tasks])
-        self._write_each(solutions, len(tasks), tasks)
-        return queries, solutions
-
-    def _write(self, rows: FloatRows, texts: Sequence[str], begin: int = 0) -> None:
-        for first in range(0, len(texts), ENCODED_AT_ONCE):
-            some = texts[first : first + ENCODED_AT_ONCE]
-            encoded = unit_rows(self._encoder, some, self._dim)
-            rows[begin + first : begin + first + len(some)] = encoded
-            if not is_computed_here(self._encoder):
-                self.vectors.update(encoded.astype("<f4").tobytes())
-            self._done += len(some)
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-
-    def _write_each(self, rows: FloatRows, begin: int, tasks: Sequence[TextTask]) -> None:
-        """The own wrong answers of all tasks, one after another from row `begin` on."""
-        waiting: list[str] = []
-        for task in tasks:
-            waiting += task.wrong
-            if len(waiting) >= ENCODED_AT_ONCE:
-                self._write(rows, waiting, begin)
-                begin += len(waiting)
-                waiting = []
-        self._write(rows, waiting, begin)
-
-
-def _own_rows(tasks: Sequence[TextTask]) -> list[range]:
-    """Rows of each task's own wrong answers: after the right solutions of all tasks."""
-    rows, begin = [], len(tasks)
-    for task in tasks:
-        rows.append(range(begin, begin + len(task.wrong)))
-        begin += len(task.wrong)
-    return rows
+def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> Retrieval:
+    """Returns all tasks of other input as queries, encoded as the workload's own texts are."""
+    return _retrieval(encode_tasks(tasks, encoder, dim), np.arange(len(tasks), dtype=np.uint32), closed=False)
 
 
 def _difficulty(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
@@ -172,68 +167,37 @@ def _difficulty(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
     return np.array([d if t.difficulty is None else t.difficulty for t, d in zip(tasks, drawn, strict=True)])
 
 
-def _numbers_of(texts: Sequence[str]) -> NDArray[np.int64]:
-    """The same number for texts that differ in letter case and spacing at most."""
-    numbers: dict[bytes, int] = {}
-    keys = (hashlib.sha256(" ".join(text.lower().split()).encode("utf-8", "surrogatepass")).digest() for text in texts)
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+def _retrieval(encoded: EncodedTasks, part: Numbers, closed: bool) -> Retrieval:
+    """Returns the queries of a part (k,), each among the solutions of its group; no solution stands there twice.
 
-
-def _retrieval(
-    task_input: TextInput,
-    part: Numbers,
-    queries: FloatRows,
-    solutions: FloatRows,
-    own_rows: Sequence[range],
-    bodies: NDArray[np.int64],
-) -> Retrieval:
-    """Each query of a part among the solutions of its group, each of them once.
-
-    These are those of the part's tasks of its type and their own wrong answers, or, where pools are closed, those of
-    all tasks of its pool.
+    A group has the part's tasks of one type and their own wrong answers. If pools are closed, it has all tasks of one
+    type and pool.
     """
-    tasks = task_input.tasks
+    tasks = encoded.tasks
     group_names: dict[tuple[int, str], int] = {}
 
     def group(i: int) -> int:
-        return group_names.setdefault((tasks[i].type, tasks[i].pool if task_input.closed else ""), len(group_names))
+        return group_names.setdefault((tasks[i].type, tasks[i].pool if closed else ""), len(group_names))
 
     place: dict[tuple[int, int], int] = {}
     rows: list[int] = []
     groups: list[int] = []
-    for i in np.arange(len(tasks)).tolist() if task_input.closed else part.tolist():
-        for row in (i, *own_rows[i]):
-            key = (group(i), int(bodies[i]) if row == i else -row)
+    for i in range(len(tasks)) if closed else part.tolist():
+        for row in (i, *encoded.own_rows[i]):
+            key = (group(i), int(encoded.bodies[i]) if row == i else -row)
             if key not in place:
                 place[key] = len(rows)
                 rows.append(row)
                 groups.append(group(i))
     return Retrieval(
-        queries=take_rows(queries, part),
-        solutions=take_rows(solutions, np.array(rows)),
+        queries=take_rows(encoded.queries, part),
+        solutions=take_rows(encoded.solutions, np.array(rows)),
         types=np.array([tasks[i].type for i in part.tolist()], dtype=np.uint8),
-        right=np.array([place[group(i), int(bodies[i])] for i in part.tolist()], dtype=np.int32),
+        right=np.array([place[group(i), int(encoded.bodies[i])] for i in part.tolist()], dtype=np.int32),
         groups=np.array([group(i) for i in part.tolist()], dtype=np.int32),
         solution_groups=np.array(groups, dtype=np.int32),
     )
 
 
-def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> Retrieval:
-    """All tasks of other input as test queries, encoded as the workload's own texts are."""
-    everything = np.arange(len(tasks), dtype=np.uint32)
-    nothing = everything[:0]
-    own_rows = _own_rows(tasks)
-    rows = _RowWriter(encoder, dim, 0, None)
-    queries, solutions = rows.encode(tasks, own_rows[-1].stop)
-    task_input = TextInput("transfer", tasks, Parts(nothing, nothing, everything, nothing))
-    bodies = _numbers_of([task.solution for task in tasks])
-    return _retrieval(task_input, everything, queries, solutions, own_rows, bodies)
-
-
-def _input_digest(task_input: TextInput, encoder: Encoder, vectors: str) -> str:
-    parts = {
-        "texts": task_input.digest or texts_digest(task_input.tasks),
-        "encoder": encoder.name,
-        "vectors": vectors,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
+def _digest_of(values: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()

@@ -28,9 +28,8 @@ from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
 from ruvllm.learning.training import RunPlan, TrainedRun, train
-from ruvllm.workloads.code.docstrings import build_docstring_workload
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
-from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.simulated import build_simulated_workload
 
 # what each component changes in v3: the field, with it and without it
@@ -217,7 +216,7 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
     options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(1,), workload="code")
     full = run_ablation(options, DocstringInput(CORPUS), 1, QuietReporter())[0]
     plan = RunPlan(PROTOCOLS["v1"], Size(3, 20), rank=16, seed=1)
-    plain = train(plan, build_docstring_workload(CORPUS, dim=256, seed=1, split="file"))
+    plain = train(plan, DocstringInput(CORPUS).build(dim=256, seed=1, split="file"))
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [
         plain.final.summary()[key] for key in ("resolveRate", "confidence", "ece")
     ]

@@ -27,9 +27,8 @@ from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import RunPlan
 from ruvllm.results.summaries import Entry
 from ruvllm.version import __version__
-from ruvllm.workloads.code.docstrings import build_docstring_workload
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import TASK_TYPES
@@ -63,7 +62,7 @@ def code_cell(corpus: Corpus, fold: Fold | None = None) -> Cell:
     (cell,) = make_cells(options, DocstringInput(corpus))
     if fold is None:
         return cell
-    build = partial(build_docstring_workload, corpus, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
+    build = partial(DocstringInput(corpus).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
     return replace(cell, build=build, fold=fold)
 
 
@@ -125,7 +124,7 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     parts = fold or ORDINARY
     if corpus is not None:
         split = details["split"]
-        build = partial(build_docstring_workload, corpus, dim=details["dim"], seed=seed, split=split, fold=parts)
+        build = partial(DocstringInput(corpus).build, dim=details["dim"], seed=seed, split=split, fold=parts)
     else:
         model = replace(model, simulation=Simulation(details["habit"], details["visibility"]))
         build = partial(build_simulated_workload, model, details["attempts"], seed, fold=parts)
@@ -174,11 +173,11 @@ def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(
 ) -> None:
     tree = write_corpus(tmp_path / "tree")
     details = stored(code)["run"]["workloadDetails"]
-    moved = build_docstring_workload(read_corpus(tree), dim=1536, seed=2, split="file")
+    moved = DocstringInput(read_corpus(tree)).build(dim=1536, seed=2, split="file")
     assert moved.digest == details["inputDigest"]
     source = (tree / "module_03.py").read_text()
     (tree / "module_03.py").write_text(source.replace("however", "whatever"))
-    edited = build_docstring_workload(read_corpus(tree), dim=1536, seed=2, split="file")
+    edited = DocstringInput(read_corpus(tree)).build(dim=1536, seed=2, split="file")
     assert edited.digest != moved.digest
 
 

@@ -25,8 +25,9 @@ from ruvllm.encoders.registry import make_encoder, models_for
 from ruvllm.files.arrays import read_arrays, resume_path, to_safetensors
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.learning.training import TrainingRun
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.registry import DocstringInput, read_transfer
+from ruvllm.workloads.inputs import InputOptions, read_transfer
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -164,7 +165,7 @@ def test_a_run_with_an_encoder_and_transfer_is_replayed_with_both(
     (tmp_path / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
     transfer, encoder = f"jsonl:{tmp_path / 'tasks.jsonl'}", "python:letters.encode"
     options = Options(profile="quick", models=models_for(make_encoder(encoder), None), workload="code", controls=False)
-    given = DocstringInput(corpus[1], make_encoder(encoder), read_transfer(transfer))
+    given = DocstringInput(corpus[1], InputOptions("docstring", make_encoder(encoder), read_transfer(transfer)))
     (cell,) = make_cells(options, given)
     path = Path(run_cell(cell, tmp_path)["checkpoint"])
     whole = ("--encoder", encoder, "--transfer", transfer)
@@ -329,7 +330,7 @@ def test_a_loaded_twin_goes_on_as_one_that_was_never_saved(name: str, checkpoint
 def test_learning_goes_on_from_the_code_workload(of_code: Path, corpus: tuple[Path, Corpus], tmp_path: Path) -> None:
     learner = ruvllm.load_checkpoint(str(of_code), corpus=corpus[1], isa="scalar")
     assert [record["epoch"] for record in learner.learn(1)] == [7]
-    with pytest.raises(CannotReplayError, match="needs its corpus"):
+    with pytest.raises(CannotReplayError, match="needs a source tree"):
         ruvllm.load_checkpoint(of_code)
     with pytest.raises(ValueError, match=r"inputDigest|tasks"):
         ruvllm.load_checkpoint(of_code, corpus=read_corpus(write_corpus(tmp_path / "other", functions=11)))

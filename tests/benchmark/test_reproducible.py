@@ -15,8 +15,8 @@ from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.results.summaries import Entry
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
-from ruvllm.workloads.registry import DocstringInput
 
 ISAS = available_isas()
 PROTOCOLS = {"simulated": ("v1", "v2", "v3"), "code": ("v3",)}

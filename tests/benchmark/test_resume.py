@@ -24,8 +24,8 @@ from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.results.summaries import Entry
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
-from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.splits import Fold
 
 EPOCHS = 3

@@ -15,8 +15,8 @@ from ruvllm.benchmark.run import run_cell
 from ruvllm.encoders.models import MODELS
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.results.summaries import Entry, make_document
+from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
-from ruvllm.workloads.registry import DocstringInput
 from ruvllm.workloads.splits import Fold
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,))

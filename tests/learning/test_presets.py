@@ -12,7 +12,9 @@ from ruvllm.benchmark.plan import protocol_of
 from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
-from ruvllm.workloads.registry import DocstringInput, IssueInput, TaskInput
+from ruvllm.workloads.code.reading import code_input
+from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.text import TextInput
 
 SIZES = {"quick", "standard", "full"}
 ASSOCIATIONS = {"block_size", "episode_capacity", "crowding_shares"}
@@ -42,10 +44,12 @@ def test_a_change_of_the_protocol_stays(settings: Callable[[Protocol], Protocol]
 def test_each_input_has_its_own() -> None:
     corpus = Corpus((DocumentedFunction("A.", "def a(): ...", "a.py", "a", 1),), Path("."), 1, 0, "0" * 64)
     for given, settings in (
-        (DocstringInput(corpus), on_docstrings),
-        (TaskInput("code", (), "", {}), on_code),
-        (TaskInput("jsonl", (), "", {}), on_tasks),
-        (IssueInput(()), on_issues),
+        (code_input(corpus, InputOptions("docstring")), on_docstrings),
+        (code_input(corpus, InputOptions("all")), on_code),
+        (code_input(corpus, InputOptions("bug_fix")), on_code),
+        (TextInput("jsonl", "tasks", ()), on_tasks),
+        (TextInput("jsonl", "issues", ()), on_issues),
+        (TextInput("another", "thing", ()), on_tasks),
     ):
         assert protocol_of("v3", given) == settings(PROTOCOLS["v3"])
     assert protocol_of("v3", None) == PROTOCOLS["v3"]

@@ -11,9 +11,10 @@ import pytest
 
 from ruvllm.workloads.code.examples import CallIndex, hide_name, split_docstring
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction, read_corpus
-from ruvllm.workloads.code.task_types import CODE_TASKS, make_code_tasks
-from ruvllm.workloads.registry import TaskInput
+from ruvllm.workloads.code.task_types import make_code_tasks
+from ruvllm.workloads.registry import CODE_TASKS
 from ruvllm.workloads.tasks import TextTask, texts_digest
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 COMPLETION, BUG_FIX, REFACTOR, TEST_GEN = range(4)
@@ -33,7 +34,7 @@ def tasks(corpus: Corpus) -> tuple[TextTask, ...]:
 @pytest.fixture(scope="module")
 def workload(tasks: tuple[TextTask, ...]) -> Workload:
     """At few dimensions: what is near matters little here."""
-    return TaskInput("code", tasks, texts_digest(tasks), {}).build(dim=64, seed=0, split="file")
+    return TextInput("code", "all", tasks, splits=("file", "function")).build(dim=64, seed=0, split="file")
 
 
 def answers(task: TextTask) -> list[str]:
@@ -193,7 +194,7 @@ def candidates(tasks: tuple[TextTask, ...]) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_workload, "CandidateTable", Kept)
-        TaskInput("code", tasks, texts_digest(tasks), {}).build(dim=64, seed=0, split="file")
+        TextInput("code", "all", tasks, splits=("file", "function")).build(dim=64, seed=0, split="file")
     (table,) = tables
     CANDIDATES_OF.update({i: (table.rows[i].tolist(), int(table.right[i])) for i in range(len(tasks))})
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
-from ruvllm.workloads.jsonl import task_of_record
-from ruvllm.workloads.registry import TaskInput, read_input, read_tasks
+from ruvllm.workloads.encoding import default_encoder
+from ruvllm.workloads.inputs import read_input
+from ruvllm.workloads.jsonl import read_tasks, task_of_record
 from ruvllm.workloads.tasks import texts_digest
+from ruvllm.workloads.text import TextInput
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 GOOD = {"prompt": "adds", "solution": "a + b"}
@@ -160,9 +162,9 @@ def test_candidates_that_do_not_do_are_refused(candidates: Any, answer: Any, mes
 
 def test_a_file_makes_a_workload(tmp_path: Path) -> None:
     given = read_input(f"jsonl:{write(tmp_path / 'f', *good_lines(200))}")
-    assert isinstance(given, TaskInput)
+    assert isinstance(given, TextInput)
     workload = given.build(dim=128, seed=1, split="file")
-    assert (workload.name, given.n_tasks, len(workload.source)) == ("jsonl", 200, 200)
+    assert (workload.name, given.kind, given.n_tasks, len(workload.source)) == ("jsonl", "tasks", 200, 200)
     assert [len(part) for part in (workload.parts.train, workload.parts.valid, workload.parts.test)] == [108, 36, 36]
     question = workload.question and workload.question.test
     assert question is not None
@@ -189,10 +191,8 @@ def test_own_candidates_come_before_other_tasks_solutions(tmp_path: Path) -> Non
         own = [f"own {i} {j} " + "x" * j for j in range(n_wrong)]
         record.update(candidates=[*own, record.pop("solution")], answer=n_wrong, difficulty=0.5)
     given = read_input(f"jsonl:{write(tmp_path / 'f', *map(json.dumps, records))}")
-    assert isinstance(given, TaskInput)
+    assert isinstance(given, TextInput)
     workload = given.build(dim=256, seed=0, split="file")
-    from ruvllm.workloads.text import default_encoder
-
     encoder = default_encoder([given.tasks[i] for i in workload.parts.train.tolist()], 256)
     for i in range(30):
         own_rows = {row.tobytes() for row in encoder.encode(given.tasks[i].wrong)}

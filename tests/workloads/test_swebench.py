@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from ruvllm.files.json_lines import BadRecordError
-from ruvllm.workloads.registry import IssueInput, read_input
+from ruvllm.workloads.inputs import read_input
 from ruvllm.workloads.splits import Fold, split_by_date
 from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
+from ruvllm.workloads.text import TextInput
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -40,6 +41,10 @@ def make_issues(sizes: dict[str, int]) -> list[Issue]:
         for repo, n in sizes.items()
         for i in range(n)
     ]
+
+
+def issue_input(issues: list[Issue]) -> TextInput:
+    return TextInput("jsonl", "issues", issue_tasks(usable_issues(issues)), splits=("date",), closed_pools=True)
 
 
 def test_an_issue_is_its_text_and_the_file_that_changes() -> None:
@@ -99,22 +104,21 @@ def test_every_issue_outside_the_holdout_is_tested_once() -> None:
 
 def test_the_candidates_are_all_files_of_the_repository_in_whichever_part() -> None:
     issues = [*make_issues({"a": 20, "b": 12}), Issue("a", "2099", "again", "a/file3.py")]
-    given = IssueInput(usable_issues(issues))
-    workload = given.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
+    task_input = issue_input(issues)
+    workload = task_input.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
     question = workload.question and workload.question.test
     assert question is not None
     sizes = {len(block.candidates) for block in question.blocks()}
     assert sizes == {20, 12}
-    tasks = issue_tasks(given.issues)
+    usable = usable_issues(issues)
     for query, i in enumerate(workload.parts.test.tolist()):
         _, candidates, right, _ = workload.source.load(i)
         assert np.array_equal(candidates[right], question.solutions[question.right[query]])
-        assert tasks[i].solution.startswith(given.issues[i].path + " ")
+        assert task_input.tasks[i].solution.startswith(usable[i].path + " ")
 
 
 def test_no_file_that_only_other_parts_change_is_told_to_be_wrong() -> None:
-    given = IssueInput(usable_issues(make_issues({"a": 40, "b": 30})))
-    workload = given.build(dim=128, seed=0, split="file", fold=Fold(2, 5))
+    workload = issue_input(make_issues({"a": 40, "b": 30})).build(dim=128, seed=0, split="file", fold=Fold(2, 5))
     parts = workload.parts
 
     def candidates_of(part: Any) -> set[bytes]:
@@ -152,8 +156,8 @@ def test_the_shared_sample_loads_as_it_is() -> None:
         pytest.skip(f"{path.name} is not there: ../shared/data")
     notes: list[str] = []
     given = read_input(f"jsonl:{path}", note=notes.append)
-    assert isinstance(given, IssueInput)
+    assert isinstance(given, TextInput) and given.kind == "issues"
     assert given.n_tasks == 159
     assert notes == ["15 of 174 issues left out: their repositories have too few"]
     repositories = ("django/django", "sympy/sympy")
-    assert [len({i.path for i in given.issues if i.repo == repo}) for repo in repositories] == [45, 33]
+    assert [len({task.solution for task in given.tasks if task.pool == repo}) for repo in repositories] == [45, 33]

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ruvllm.workloads import rows as large_rows
+from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.rows import empty_rows
-from ruvllm.workloads.splits import split_by_function
 from ruvllm.workloads.tasks import TextTask
-from ruvllm.workloads.text import TextInput, build_text_workload
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Retrieval, Workload
 
 
@@ -36,8 +36,8 @@ TASKS = make_tasks()
 
 
 def build(seed: int = 0, **options: object) -> Workload:
-    given = TextInput("code", TASKS, split_by_function(len(TASKS), seed), details={"kind": "all"})
-    return build_text_workload(given, dim=96, seed=seed, **options)  # type: ignore[arg-type]
+    task_input = TextInput("code", "all", TASKS, InputOptions(**options))  # type: ignore[arg-type]
+    return task_input.build(dim=96, seed=seed, split="")
 
 
 def loaded(workload: Workload) -> list[bytes]:
@@ -90,7 +90,7 @@ def test_large_matrices_lie_in_a_file_and_give_the_same_tasks(monkeypatch: pytes
 
 def test_progress_ends_at_the_number_of_texts() -> None:
     seen: list[tuple[int, int]] = []
-    build(progress=lambda done, total: seen.append((done, total)))
+    build(watch=lambda label, done, total: seen.append((done, total)))
     assert seen[-1] == (240 * 2 + 60 * 7,) * 2
     assert seen == sorted(seen)
 
@@ -120,12 +120,12 @@ def test_vectors_of_another_encoder_have_length_one_and_a_digest() -> None:
 
 def test_an_encoder_whose_vectors_do_not_fit_is_refused() -> None:
     encoder = LengthEncoder()
-    given = TextInput("code", TASKS, split_by_function(len(TASKS), 0))
+    task_input = TextInput("code", "all", TASKS, InputOptions(encoder=encoder))
     with pytest.raises(ValueError, match=r"encoder 'lengths' must give float32 \(240, 64\), not float32 \(240, 96\)"):
-        build_text_workload(given, dim=64, seed=0, encoder=encoder)
+        task_input.build(dim=64, seed=0, split="")
     encoder.shift = float("nan")
     with pytest.raises(ValueError, match="gave a vector that is not finite"):
-        build_text_workload(given, dim=96, seed=0, encoder=encoder)
+        task_input.build(dim=96, seed=0, split="")
 
 
 def test_rows_are_taken_and_mapped_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from ruvllm._core import Purpose, RandomStream
 from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.workloads.code.docstring_candidates import draw_candidates
 from ruvllm.workloads.code.functions import DocumentedFunction, corpus_digest
+from ruvllm.workloads.encoding import default_encoder
 from ruvllm.workloads.splits import ORDINARY, PARTS, Fold, Parts, split_by_file, split_by_function
 from ruvllm.workloads.tasks import TextTask
-from ruvllm.workloads.text import default_encoder
 
 __all__ = ["CodeWorkload", "build_code_workload"]
 

@@ -1,0 +1,92 @@
+"""Input from files: read once, and made into a workload for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ruvllm.encoders.base import Encoder
+from ruvllm.workloads.spec import parse_spec
+from ruvllm.workloads.splits import ORDINARY, Fold
+from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.workload import Workload
+
+__all__ = ["InputOptions", "Note", "RealInput", "Watch", "ignore", "read_input", "read_transfer"]
+
+Watch = Callable[[str, int, int], None]
+"""Called with (what is being done, done, in all)."""
+Note = Callable[[str], None]
+"""Called with a line that a user should read."""
+
+
+def ignore(*_: Any) -> None:
+    """Does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """How an input is to be read and encoded."""
+
+    kind: str = "all"
+    """Kind of tasks to make, one of the registry entry's `tasks`."""
+    encoder: Encoder | None = None
+    """None for the default encoder, fitted on each run's train part."""
+    transfer: Sequence[TextTask] = ()
+    """Tasks of other input, for retrieval only."""
+    note: Note = ignore
+    watch: Watch = ignore
+
+
+class RealInput(Protocol):
+    """Tasks that were read from somewhere, for any number of runs."""
+
+    @property
+    def name(self) -> str:
+        """Name of the workload in the registry."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of the tasks, by which the registry entry chooses the learner's settings."""
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """None for the default encoder."""
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks in all parts."""
+
+    def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
+        """Makes the workload of one run at dimension d. The same arguments give the same bits. Raises ValueError."""
+
+
+def read_input(
+    workload: str,
+    *,
+    kind: str = "all",
+    encoder: Encoder | None = None,
+    transfer: str | None = None,
+    note: Note = ignore,
+    watch: Watch = ignore,
+) -> RealInput:
+    """Reads the real input that `code`, `code:PATH` or `jsonl:FILE` names; `kind` is one of its kinds of tasks.
+
+    `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
+    Raises ValueError, one line each, for input that cannot be used.
+    """
+    spec = parse_spec(workload)
+    if not spec.entry.reader:
+        raise ValueError(f"the {spec.name} workload has no input to read")
+    others = () if transfer is None else read_transfer(transfer, note, watch)
+    return spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch))
+
+
+def read_transfer(spec: str, note: Note = ignore, watch: Watch = ignore) -> tuple[TextTask, ...]:
+    """Reads the tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
+    from ruvllm.workloads.jsonl import read_tasks  # a reader, which imports this module
+
+    tasks, issues = read_tasks(str(parse_spec(spec).path), note, watch)
+    if issues:
+        raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")
+    return tasks
