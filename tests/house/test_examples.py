@@ -21,6 +21,7 @@ EXAMPLES = {
     "own_tasks.py": "Results: results/benchmark-",
     "compare_in_ci.sh": "not worse",
     "go_on_from_checkpoint.py": "of the test tasks",
+    "read_results.py": "test tasks, among them",
 }
 """File -> words that it prints."""
 MAX_LINES = 40
