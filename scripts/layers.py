@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": (),
 }
 """Package -> the packages, or single modules of packages, that it may import. `online` is reserved: it is to come."""
-EVERYWHERE = ("_core", "version", "build_types")
+EVERYWHERE = ("_core", "version", "build_types", "lazy")
 """Modules that every package may import."""
 
 

@@ -60,6 +60,7 @@ class HashedNgramEncoder:
             raise RuntimeError("an encoder with IDF needs fit(texts) before encode(texts)")
         return self._core.encode(_prepare(texts))
 
+    @property
     def digest(self) -> str:
         """Returns the SHA-256 (hex) of everything that decides a vector: name, dim and fitted frequencies."""
         head = json.dumps([self.name, self.dim, self._n_fitted], separators=(",", ":"))

@@ -125,9 +125,9 @@ def test_the_digest_tells_encoders_apart() -> None:
         HashedNgramEncoder(64).fit(["one", "one"]),
         HashedNgramEncoder(64).fit(["one", ""]),
     ]
-    assert len({encoder.digest() for encoder in encoders}) == len(encoders)
-    assert HashedNgramEncoder(64).fit(["one"]).digest() == encoders[2].digest()
-    assert HashedNgramEncoder(64).fit(["two"]).fit(["one"]).digest() == encoders[2].digest()
+    assert len({encoder.digest for encoder in encoders}) == len(encoders)
+    assert HashedNgramEncoder(64).fit(["one"]).digest == encoders[2].digest
+    assert HashedNgramEncoder(64).fit(["two"]).fit(["one"]).digest == encoders[2].digest
 
 
 def test_it_is_an_encoder_and_so_is_a_users_class() -> None:

@@ -123,7 +123,8 @@ def test_a_package_says_what_it_is_and_loads_nothing() -> None:
             assert len(module.body) == 1, f"{path.relative_to(ROOT)} holds more than its docstring"
         for statement in module.body:  # what is inside functions runs later, what is under TYPE_CHECKING never
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                assert ast.unparse(statement).split()[1].split(".")[0] != "ruvllm", path.relative_to(ROOT)
+                name = ast.unparse(statement).split()[1]
+                assert name.split(".")[0] != "ruvllm" or name == "ruvllm.lazy", path.relative_to(ROOT)
 
 
 @pytest.mark.xfail(reason="ruvllm/report")

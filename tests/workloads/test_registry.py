@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,12 @@ def sums(monkeypatch: pytest.MonkeyPatch) -> None:
     module.read_sums = read_sums  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sums_workload", module)
     monkeypatch.setitem(WORKLOADS, "sums", WorkloadEntry("sums[:PATH]", "sums_workload:read_sums", "its sums"))
+
+
+def test_the_registries_load_nothing_heavy() -> None:
+    modules = "ruvllm.workloads.spec, ruvllm.encoders.registry, ruvllm.encoders"
+    program = f"import sys, {modules}; sys.exit('numpy' in sys.modules or 'ruvllm._core' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_every_entry_has_settings_and_names_that_agree() -> None:
