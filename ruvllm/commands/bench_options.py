@@ -95,7 +95,7 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Version of the learning stack: v1 is one adapter, v2 adds a curriculum, v3 is all of it."),
         click.option("--models", "model_names", multiple=True, metavar="NAME",
                      help="Run only this model. For several, repeat the option or separate the names by commas."),
-        click.option("--workload", callback=parse_workload(*WORKLOADS), default="simulated", show_default=True,
+        click.option("--workload", callback=parse_workload(), default="simulated", show_default=True,
                      metavar="|".join(entry.form for entry in WORKLOADS.values()),
                      help="Where the tasks come from. simulated: made from the seed. code: a Python source tree, by "
                      "default the interpreter's standard library. jsonl: your own file, a task per line, or in "

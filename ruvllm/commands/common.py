@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
+from ruvllm.workloads.registry import WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = [
@@ -30,11 +31,11 @@ class Failure(click.ClickException):
 
 
 def parse_workload(*names: str) -> Callable[[click.Context, click.Parameter, str | None], WorkloadSpec | None]:
-    """Returns the callback of an option such as `code:PATH`. It takes the form of one of the named workloads."""
+    """Returns the callback of an option such as `code:PATH`, for the named workloads or for all of them."""
 
     def parse(_: click.Context, __: click.Parameter, text: str | None) -> WorkloadSpec | None:
         try:
-            return None if text is None else parse_spec(text, names)
+            return None if text is None else parse_spec(text, names or WORKLOADS)
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
