@@ -23,7 +23,7 @@ from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training import RunPlan, train
-from ruvllm.results.published import REPORT
+from ruvllm.results.published import PUBLISHED
 from ruvllm.workloads.simulated import build_simulated_workload
 
 SEEDS = tuple(range(100, 110))
@@ -67,7 +67,7 @@ def with_start(model: ModelProfile, target: float) -> ModelProfile:
 
 
 def calibrate(model: ModelProfile) -> ModelProfile:
-    target = REPORT[model.name]
+    target = PUBLISHED[model.name]
     low, high = 0.01, 0.32
     for _ in range(7):
         visibility = round((low * high) ** 0.5, 4)
@@ -80,7 +80,7 @@ def calibrate(model: ModelProfile) -> ModelProfile:
 
 def fit(model: ModelProfile) -> str:
     """One line: what is fitted, beside its target."""
-    target, constants = REPORT[model.name], model.simulation
+    target, constants = PUBLISHED[model.name], model.simulation
     found_start, found_confidence = start(model), final_confidence(model)
     return (
         f"{model.name:20} {constants.habit:8.3f} {constants.visibility:10.4f} "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec import convert, to_builtins
+
 from ruvllm.commands.protocol_table import protocol_rows
 from ruvllm.report.markdown import markdown_table
 from ruvllm.report.parts import Table
@@ -16,7 +18,8 @@ from ruvllm.report.sections.stream import forgetting_table
 from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.wording import listed, percent, words
 from ruvllm.results.reading import Source
-from ruvllm.results.summaries import beside_the_report
+from ruvllm.results.summaries import beside_published
+from ruvllm.results.summary_records import Summary
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
 
@@ -71,7 +74,8 @@ def _tables(setting: Setting, title: str) -> str:
 
 
 def _beside_the_report(setting: Setting) -> str:
-    found = {row["model"]: row for row in beside_the_report([m.summary for m in setting.measured.values()])}
+    summaries = [convert(m.summary, Summary) for m in setting.measured.values()]
+    found = {row["model"]: row for row in to_builtins(beside_published(summaries))}
     rows = []
     for model in setting.models:
         cells = [model]

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from json_samples import Entry
+
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
 from ruvllm.learning.training import RunPlan
-from ruvllm.results.summaries import Entry
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 

@@ -8,13 +8,11 @@ from typing import Any
 
 from bench_samples import hand_made
 from experiment_samples import ablated, blocked
+from json_samples import Entry, make_ablation_document, make_document, make_forgetting_document, make_simd_document
 
-from ruvllm.benchmark.ablation import make_ablation_document
-from ruvllm.benchmark.forgetting import make_forgetting_document
 from ruvllm.benchmark.plan import Options
-from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS, make_simd_document
+from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS
 from ruvllm.encoders.models import MODELS
-from ruvllm.results.summaries import Entry, make_document
 
 TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 COMMAND = ["ruvllm-bench", "--protocol", "all", "--seeds", "2"]

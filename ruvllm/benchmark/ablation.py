@@ -5,9 +5,9 @@ Differences to the full system are paired over seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
@@ -17,7 +17,16 @@ from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.protocols import Protocol
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
-from ruvllm.results.summaries import make_header
+from ruvllm.results.document import make_header
+from ruvllm.results.experiment_records import (
+    AblationComponent,
+    AblationDocument,
+    AblationMeasures,
+    AblationRun,
+    Method,
+    Reached,
+)
+from ruvllm.results.records import Difference, RunOptions, camel_case
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
@@ -36,9 +45,8 @@ __all__ = [
 GOAL = 0.9
 """Test resolve rate whose first crossing is timed."""
 
-MEASURES = ("resolveRate", "recallAt1", "tasksTo90", "ece")
-"""Those of them that the runs have: recall@1 among all test solutions is of real input only."""
-METHOD = {
+MEASURES = ("resolve_rate", "recall_at_1", "tasks_to_90", "ece")
+METHOD: Method = {
     "difference": "without the component minus the full system: same model, seed and tasks",
     "interval": "Student's t over seeds; of all models together: of each seed's mean over models",
     "level": 0.95,
@@ -48,7 +56,9 @@ METHOD = {
 }
 
 Changes = dict[str, Any]
-Run = dict[str, Any]
+T = TypeVar("T")
+Value = Callable[[AblationRun], float]
+"""One measure of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ def components_of(protocol: Protocol) -> list[Component]:
 
 def run_ablation(
     options: Options, task_input: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[Run]:
+) -> list[AblationRun]:
     """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
 
     Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
@@ -112,34 +122,33 @@ def run_ablation(
         for without, changed in variants
         for cell in [make_cell(options, changed, model, seed, task_input)]
     ]
-    return run_recorded(runs, _record, _line, jobs, reporter, unfinished)
+    return run_recorded(runs, AblationRun, _record, _line, jobs, reporter, unfinished)
 
 
-def _line(record: Run) -> str:
-    return f"{record['resolveRate']:.1%} of the test tasks"
+def _line(record: AblationRun) -> str:
+    return f"{record.resolve_rate:.1%} of the test tasks"
 
 
-def _record(job: Job, workload: Workload, run: TrainedRun) -> Run:
-    cell = job.cell
-    final = run.final.summary()
+def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
+    cell, final = job.cell, run.final.summary()
     tasks, reached = tasks_to_goal(
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
         cell.plan.size.tasks_per_epoch,
     )
-    record = {
-        "model": cell.model.name,
-        "seed": cell.plan.seed,
-        "without": job.variant,
-        "resolveRate": final["resolveRate"],
-        "confidence": final["confidence"],
-        "ece": final["ece"],
-        "tasksTo90": tasks,
-        "reached90": reached,
-    }
+    recall = None
     if workload.question is not None:
-        learned = cell.retrieval(run.engine, workload).learned_ranks(workload.question.test)
-        record["recallAt1"] = recall_at_1(learned)
-    return record
+        recall = recall_at_1(cell.retrieval(run.engine, workload).learned_ranks(workload.question.test))
+    return AblationRun(
+        model=cell.model.name,
+        seed=cell.plan.seed,
+        without=job.variant,
+        resolve_rate=final["resolveRate"],
+        recall_at_1=recall,
+        confidence=final["confidence"],
+        ece=final["ece"],
+        tasks_to_90=tasks,
+        reached_90=reached,
+    )
 
 
 def tasks_to_goal(rates: Sequence[float], tasks_per_epoch: int, goal: float = GOAL) -> tuple[float, bool]:
@@ -157,71 +166,71 @@ def tasks_to_goal(rates: Sequence[float], tasks_per_epoch: int, goal: float = GO
     return float((len(rates) - 1) * tasks_per_epoch), False
 
 
-def make_ablation_document(runs: Sequence[Run], options: Options, command: Sequence[str]) -> dict[str, Any]:
+def make_ablation_document(
+    runs: Sequence[AblationRun], options: RunOptions, command: Sequence[str] = (), isa: str = "auto"
+) -> AblationDocument:
     """The results file of an ablation of the one protocol in the options."""
     (protocol,) = options.protocols
-    full = [run for run in runs if run["without"] is None]
-    return {
-        **make_header("ablation", command, options.isa),
-        "protocol": protocol,
-        "profile": options.profile,
-        "workload": options.workload,
-        "models": [model.name for model in options.models],
-        "seeds": list(options.seeds),
-        "method": METHOD,
-        "full": {measure: mean([run[measure] for run in full]) for measure in _measures(runs)},
-        "components": compare_with_full(runs, [c for c in COMPONENTS if c.name in {run["without"] for run in runs}]),
-        "runs": list(runs),
-    }
+    full = [run for run in runs if run.without is None]
+    return AblationDocument(
+        **make_header(options, command, isa),
+        protocol=protocol,
+        profile=options.profile,
+        workload=options.workload,
+        models=options.models,
+        seeds=options.seeds,
+        method=METHOD,
+        full=_each_measure(runs, lambda value: mean([value(run) for run in full])),
+        components=compare_with_full(runs, [c for c in COMPONENTS if c.name in {run.without for run in runs}]),
+        runs=list(runs),
+    )
 
 
-def compare_with_full(runs: Sequence[Run], components: Sequence[Component]) -> list[dict[str, Any]]:
-    """One record per component: differences over all models and of each, and the measures on which 0 is left out.
+def compare_with_full(runs: Sequence[AblationRun], components: Sequence[Component]) -> list[AblationComponent]:
+    """One record per component: differences over all models and of each, and the measures whose interval leaves out 0.
 
     Needs at least 2 seeds.
     """
-    found = {(run["model"], run["seed"], run["without"]): run for run in runs}
-    models, measures = list(dict.fromkeys(run["model"] for run in runs)), _measures(runs)
-    seeds = list(dict.fromkeys(run["seed"] for run in runs))
+    found = {(run.model, run.seed, run.without): run for run in runs}
+    models, seeds = list(dict.fromkeys(run.model for run in runs)), list(dict.fromkeys(run.seed for run in runs))
 
-    def differences(component: Component, model: str, measure: str) -> list[float]:
-        return [found[model, s, component.name][measure] - found[model, s, None][measure] for s in seeds]
+    def differences(component: Component, model: str, value: Value) -> list[float]:
+        return [value(found[model, s, component.name]) - value(found[model, s, None]) for s in seeds]
+
+    def paired(component: Component, of_models: Sequence[str]) -> AblationMeasures[Difference]:
+        """Differences by seed, each the mean over the models."""
+
+        def measured(value: Value) -> Difference:
+            per_model = [differences(component, model, value) for model in of_models]
+            means = [mean(values) for values in zip(*per_model, strict=True)]
+            return Difference(mean(means), student_t_interval(means))
+
+        return _each_measure(runs, measured)
 
     records = []
     for component in components:
-        of_models = {
-            model: {measure: _paired(differences(component, model, measure)) for measure in measures}
-            for model in models
-        }
-        overall = {
-            measure: _paired(_means_over_models([differences(component, model, measure) for model in models]))
-            for measure in measures
-        }
-        reached = sum(found[model, s, component.name]["reached90"] for model in models for s in seeds)
+        overall = paired(component, models)
+        reached = sum(found[model, s, component.name].reached_90 for model in models for s in seeds)
+        effects = {name: getattr(overall, name) for name in MEASURES}
         records.append(
-            {
-                "name": component.name,
-                "without": component.without,
-                "overall": overall,
-                "models": of_models,
-                "reached90": {"runs": reached, "of": len(models) * len(seeds)},
-                "effectOn": [m for m in measures if _leaves_out_zero(overall[m]["ci95"])],
-            }
+            AblationComponent(
+                component.name,
+                component.without,
+                overall,
+                Reached(reached, len(models) * len(seeds)),
+                [camel_case(name) for name, effect in effects.items() if effect is not None and effect.excludes_zero],
+                {model: paired(component, [model]) for model in models},
+            )
         )
     return records
 
 
-def _measures(runs: Sequence[Run]) -> list[str]:
-    return [measure for measure in MEASURES if all(measure in run for run in runs)]
-
-
-def _means_over_models(per_model: Sequence[Sequence[float]]) -> list[float]:
-    return [mean(values) for values in zip(*per_model, strict=True)]
-
-
-def _paired(differences: Sequence[float]) -> dict[str, Any]:
-    return {"difference": mean(differences), "ci95": list(student_t_interval(differences))}
-
-
-def _leaves_out_zero(interval: Sequence[float]) -> bool:
-    return interval[0] > 0 or interval[1] < 0
+def _each_measure(runs: Sequence[AblationRun], measured: Callable[[Value], T]) -> AblationMeasures[T]:
+    """What `measured` makes of each measure; recall@1 only if all runs have it."""
+    with_recall = all(run.recall_at_1 is not None for run in runs)
+    return AblationMeasures(
+        resolve_rate=measured(lambda run: run.resolve_rate),
+        recall_at_1=measured(lambda run: run.recall_at_1 or 0.0) if with_recall else None,
+        tasks_to_90=measured(lambda run: run.tasks_to_90),
+        ece=measured(lambda run: run.ece),
+    )

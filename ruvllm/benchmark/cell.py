@@ -11,6 +11,7 @@ from ruvllm.encoders.models import ModelProfile
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.learning.protocols import Protocol, Size
 from ruvllm.learning.training import RunPlan
+from ruvllm.results.run_records import RunIdentity
 from ruvllm.version import __version__
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
@@ -48,20 +49,20 @@ class Cell:
         return f"{self.model.name} {self.protocol.name} seed {self.plan.seed}{fold}"
 
 
-def identity(cell: Cell, workload: Workload) -> dict[str, Any]:
-    identity: dict[str, Any] = {
-        "protocol": cell.protocol.name,
-        "workload": workload.name,
-        "model": cell.model.name,
-        "paramsB": cell.model.params_b,
-        "loraRank": cell.plan.rank,
-        "seed": cell.plan.seed,
-        "epochs": cell.plan.size.epochs,
-        "tasksPerEpoch": cell.plan.size.tasks_per_epoch,
-    }
-    if cell.fold is not None:
-        identity |= {"fold": cell.fold.number, "folds": cell.fold.of}
-    return identity
+def identity(cell: Cell, workload: Workload) -> RunIdentity:
+    """Which run of a results file the cell is."""
+    return RunIdentity(
+        protocol=cell.protocol.name,
+        workload=workload.name,
+        model=cell.model.name,
+        params_b=cell.model.params_b,
+        lora_rank=cell.plan.rank,
+        seed=cell.plan.seed,
+        epochs=cell.plan.size.epochs,
+        tasks_per_epoch=cell.plan.size.tasks_per_epoch,
+        fold=None if cell.fold is None else cell.fold.number,
+        folds=None if cell.fold is None else cell.fold.of,
+    )
 
 
 def described(cell: Cell, workload: Workload) -> dict[str, Any]:

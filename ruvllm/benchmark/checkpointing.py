@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from ruvllm._core import active_isa
@@ -25,7 +26,7 @@ __all__ = ["checkpoint_content", "run_arguments", "save_checkpoint"]
 def run_arguments(cell: Cell, workload: Workload) -> dict[str, Any]:
     """The `run` block of the cell's checkpoint: from it the run can be made again."""
     arguments = {
-        **identity(cell, workload),
+        **to_builtins(identity(cell, workload)),
         "profile": cell.profile,
         "stream": cell.plan.stream,
         "baseRate": cell.protocol.base_rate,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ruvllm.benchmark.cell import Cell, identity
 from ruvllm.checkpoints.writing import WrittenCheckpoint
 from ruvllm.evaluation.answers import answer, transitions
@@ -15,12 +17,11 @@ from ruvllm.evaluation.retrieval import Ranks, reciprocal_ranks
 from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import RunPlan, TrainedRun
-from ruvllm.results.summaries import Entry
+from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, TransferAnswers
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["MeasuredCell", "closed_forms_of", "make_entry", "metrics_of"]
-
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,28 +37,27 @@ class MeasuredCell:
 
 def make_entry(
     cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint, closed_forms: dict[str, list[float]]
-) -> Entry:
-    workload, run, metrics, ranks = measured.workload, measured.run, measured.metrics, measured.ranks
-    answers = _answers(workload, run, ranks)
-    transfer = measured.transfer
-    answers |= {"closedForms": closed_forms} if closed_forms else {}
-    return {
-        **identity(cell, workload),
+) -> BenchmarkRun:
+    """The entry of a cell whose checkpoint was written; `closed_forms` has reciprocal ranks by method."""
+    workload, run, metrics = measured.workload, measured.run, measured.metrics
+    entry = {
+        **msgspec.to_builtins(identity(cell, workload)),
         "taskSet": task_set(cell, workload),
         **metrics,
-        "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"], cell.fold),
+        "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,
         "efficiency": cell.model.efficiency(metrics["final"]["resolveRate"]),
         "seconds": run.seconds,
         "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
-        "answers": answers,
-        **({} if transfer is None else {"transferAnswers": _transfer_answers(workload, transfer)}),
+        "answers": _answers(workload, run, measured.ranks, closed_forms),
+        "transferAnswers": _transfer_answers(workload, measured.transfer),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
         "checkpoint": str(written.path),
     }
+    return msgspec.convert(entry, BenchmarkRun)
 
 
 def metrics_of(workload: Workload, run: TrainedRun, controls: dict[str, Any]) -> dict[str, Any]:
@@ -76,31 +76,26 @@ def metrics_of(workload: Workload, run: TrainedRun, controls: dict[str, Any]) ->
 
 
 def _anti_overfitting(
-    plan: RunPlan, workload: Workload, run: TrainedRun, holdout: dict[str, Any], fold: Fold | None
-) -> dict[str, Any]:
-    """One field per measure against overfitting in the published table; None where the protocol has no such measure.
-
-    The epoch-by-epoch values of all but the first three are in the run's history.
-    """
+    plan: RunPlan, workload: Workload, run: TrainedRun, holdout_rate: float, fold: Fold | None
+) -> AntiOverfitting:
     protocol, history = plan.protocol, run.history
     first, last = history[0], history[-1]
     levels = list(dict.fromkeys(epoch["curriculumLevel"] for epoch in history))
     dda = {"target": DynamicDifficulty.target, "last": last["dynamicDifficulty"]}
-    rate: float = holdout["resolveRate"]
-    return {
-        "stratifiedSplit": {name: len(getattr(workload.parts, name)) for name in ("train", "valid", "test", "holdout")},
-        "folds": None if fold is None else {"fold": fold.number, "of": fold.of},
-        "holdout": {"resolveRate": rate, "belowTest": run.final.resolve_rate - rate},
-        "curriculum": levels if protocol.curriculum else None,
-        "temperature": {"first": first["temperature"], "last": last["temperature"]},
-        "difficultyAdjustment": dda if protocol.adaptive_difficulty else None,
-        "ewc": {
+    return AntiOverfitting(
+        stratified_split={name: len(workload.parts.part(name)) for name in ("train", "valid", "test", "holdout")},
+        folds=None if fold is None else {"fold": fold.number, "of": fold.of},
+        holdout={"resolveRate": holdout_rate, "belowTest": run.final.resolve_rate - holdout_rate},
+        curriculum=levels if protocol.curriculum else None,
+        temperature={"first": first["temperature"], "last": last["temperature"]},
+        difficulty_adjustment=dda if protocol.adaptive_difficulty else None,
+        ewc={
             "lambda": protocol.ewc_lambda,
             "consolidations": last["ewcTaskCount"],
             "lastPenalty": last["ewcPenalty"],
         },
-        "trainTestGap": {"largest": max(epoch["trainTestGap"] for epoch in history), "last": last["trainTestGap"]},
-    }
+        train_test_gap={"largest": max(epoch["trainTestGap"] for epoch in history), "last": last["trainTestGap"]},
+    )
 
 
 def closed_forms_of(
@@ -113,28 +108,27 @@ def closed_forms_of(
     return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
 
 
-def _answers(workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None) -> dict[str, Any]:
-    """Each test task's outcome before and after, for paired comparisons; element i belongs to task tasks[i]."""
-    answers: dict[str, Any] = {
-        "tasks": workload.parts.test.tolist(),
-        "resolvedInitially": run.initial.resolved.astype(int).tolist(),
-        "resolved": run.final.resolved.astype(int).tolist(),
-        "confidence": run.final.confidence.tolist(),
-    }
-    if ranks is not None:
-        answers["types"] = workload.types[workload.parts.test].tolist()
-        answers["reciprocalRankInitially"] = reciprocal_ranks(ranks[0]).tolist()
-        answers["reciprocalRank"] = reciprocal_ranks(ranks[1]).tolist()
-    return answers
+def _answers(
+    workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None, closed_forms: dict[str, list[float]]
+) -> Answers:
+    frozen, learned = (None, None) if ranks is None else (reciprocal_ranks(each).tolist() for each in ranks)
+    return Answers(
+        tasks=workload.parts.test.tolist(),
+        resolved_initially=run.initial.resolved.astype(int).tolist(),
+        resolved=run.final.resolved.astype(int).tolist(),
+        confidence=run.final.confidence.tolist(),
+        types=None if ranks is None else workload.types[workload.parts.test].tolist(),
+        reciprocal_rank_initially=frozen,
+        reciprocal_rank=learned,
+        closed_forms=closed_forms or None,
+    )
 
 
-def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
-    assert workload.question is not None and workload.question.transfer is not None
-    return {
-        "types": workload.question.transfer.types.tolist(),
-        "reciprocalRankInitially": reciprocal_ranks(ranks[0]).tolist(),
-        "reciprocalRank": reciprocal_ranks(ranks[1]).tolist(),
-    }
+def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks] | None) -> TransferAnswers | None:
+    if ranks is None or workload.question is None or workload.question.transfer is None:
+        return None
+    frozen, learned = (reciprocal_ranks(each).tolist() for each in ranks)
+    return TransferAnswers(workload.question.transfer.types.tolist(), frozen, learned)
 
 
 def task_set(cell: Cell, workload: Workload) -> str:

@@ -8,9 +8,8 @@ Chaudhry et al. 2018, eq. 3, both at the end of the stream):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ruvllm.benchmark.plan import Options, make_cell
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
@@ -18,11 +17,20 @@ from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.protocols import PROTOCOLS, Protocol
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
-from ruvllm.results.summaries import make_header
+from ruvllm.results.document import make_header
+from ruvllm.results.experiment_records import (
+    EwcEffect,
+    EwcRates,
+    Method,
+    StreamDocument,
+    StreamMeasures,
+    StreamRun,
+    StreamSummary,
+)
+from ruvllm.results.records import MeanWithInterval, RunOptions
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 __all__ = [
-    "MEASURES",
     "backward_transfer",
     "forgetting",
     "make_forgetting_document",
@@ -31,8 +39,7 @@ __all__ = [
 ]
 
 ADAPTERS = {"heads": True, "single": False}
-MEASURES = ("finalAccuracy", "backwardTransfer", "forgetting")
-METHOD = {
+METHOD: Method = {
     "finalAccuracy": "mean over types of the test resolve rate at the end of the stream",
     "backwardTransfer": "mean over all types but the last: rate at the end minus rate after the type's own stage "
     "(Lopez-Paz & Ranzato 2017)",
@@ -59,7 +66,7 @@ def forgetting(rates: Matrix) -> float:
 
 def run_blocked(
     options: Options, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[dict[str, Any]]:
+) -> list[StreamRun]:
     """One record per protocol, model and seed, with heads and with a single adapter, EWC on and off.
 
     No controls and no checkpoints. `unfinished` as for run_cells().
@@ -74,86 +81,78 @@ def run_blocked(
         for ewc in (True, False)
         for cell in [make_cell(options, _variant(PROTOCOLS[name], adapter, ewc), model, seed)]
     ]
-    return run_recorded(runs, _record, _line, jobs, reporter, unfinished)
+    return run_recorded(runs, StreamRun, _record, _line, jobs, reporter, unfinished)
 
 
-def _line(record: dict[str, Any]) -> str:
-    return f"final {record['finalAccuracy']:.1%}, forgetting {record['forgetting']:+.1%}"
+def _line(record: StreamRun) -> str:
+    return f"final {record.final_accuracy:.1%}, forgetting {record.forgetting:+.1%}"
 
 
 def _variant(protocol: Protocol, adapter: str, ewc: bool) -> Protocol:
     return replace(protocol, multi_head=ADAPTERS[adapter], ewc_lambda=protocol.ewc_lambda if ewc else 0.0)
 
 
-def _record(job: Job, _: Workload, run: TrainedRun) -> dict[str, Any]:
+def _record(job: Job, _: Workload, run: TrainedRun) -> StreamRun:
     cell, (adapter, ewc) = job.cell, job.variant
     stage = len(run.history) // len(TASK_TYPES)
     ends = run.history[stage - 1 :: stage]
     rates = [[epoch["taskTypeAccuracy"][kind] for kind in TASK_TYPES] for epoch in ends]
-    return {
-        "protocol": cell.protocol.name,
-        "model": cell.model.name,
-        "seed": cell.plan.seed,
-        "adapter": adapter,
-        "ewc": ewc,
-        "types": list(TASK_TYPES),
-        "before": [run.initial.by_type()[kind] for kind in TASK_TYPES],
-        "rates": rates,
-        "finalAccuracy": mean(rates[-1]),
-        "backwardTransfer": backward_transfer(rates),
-        "forgetting": forgetting(rates),
-        "ewcPenalty": run.history[-1]["ewcPenalty"],
-    }
+    return StreamRun(
+        protocol=cell.protocol.name,
+        model=cell.model.name,
+        seed=cell.plan.seed,
+        adapter=adapter,
+        ewc=ewc,
+        types=list(TASK_TYPES),
+        before=[run.initial.by_type()[kind] for kind in TASK_TYPES],
+        rates=rates,
+        final_accuracy=mean(rates[-1]),
+        backward_transfer=backward_transfer(rates),
+        forgetting=forgetting(rates),
+        ewc_penalty=run.history[-1]["ewcPenalty"],
+    )
 
 
-def make_forgetting_document(runs: Sequence[dict[str, Any]], command: Sequence[str], isa: str) -> dict[str, Any]:
+def make_forgetting_document(
+    runs: Sequence[StreamRun], options: RunOptions, command: Sequence[str] = (), isa: str = "auto"
+) -> StreamDocument:
     """The results file of a blocked stream."""
-    return {
-        **make_header("stream", command, isa),
-        "method": METHOD,
-        "runs": list(runs),
-        "summaries": summarise_blocked(runs),
-    }
+    header = make_header(options, command, isa)
+    return StreamDocument(**header, method=METHOD, runs=list(runs), summaries=summarise_blocked(runs))
 
 
-def summarise_blocked(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarise_blocked(runs: Sequence[StreamRun]) -> list[StreamSummary]:
     """One record per protocol and adapter: each measure with EWC on and off and their paired difference, for all models
     together and for each. Needs at least 2 seeds.
     """
     records = []
-    for protocol, adapter in dict.fromkeys((run["protocol"], run["adapter"]) for run in runs):
-        own = [run for run in runs if (run["protocol"], run["adapter"]) == (protocol, adapter)]
-        models = list(dict.fromkeys(run["model"] for run in own))
-        records.append(
-            {
-                "protocol": protocol,
-                "adapter": adapter,
-                "overall": {measure: _compare(own, models, measure) for measure in MEASURES},
-                "models": {
-                    model: {measure: _compare(own, [model], measure) for measure in MEASURES} for model in models
-                },
-                "finalAccuracyOfTypes": {
-                    kind: {
-                        when: mean([run["rates"][-1][number] for run in own if run["ewc"] == ewc])
-                        for when, ewc in (("ewcOn", True), ("ewcOff", False))
-                    }
-                    for number, kind in enumerate(TASK_TYPES)
-                },
-            }
-        )
+    for protocol, adapter in dict.fromkeys((run.protocol, run.adapter) for run in runs):
+        own = [run for run in runs if (run.protocol, run.adapter) == (protocol, adapter)]
+        models = list(dict.fromkeys(run.model for run in own))
+        of_types = {
+            kind: EwcRates(*(mean([run.rates[-1][number] for run in own if run.ewc == ewc]) for ewc in (True, False)))
+            for number, kind in enumerate(TASK_TYPES)
+        }
+        each = {model: _compare(own, [model]) for model in models}
+        records.append(StreamSummary(protocol, adapter, _compare(own, models), each, of_types))
     return records
 
 
-def _compare(runs: Sequence[dict[str, Any]], models: Sequence[str], measure: str) -> dict[str, Any]:
-    seeds = list(dict.fromkeys(run["seed"] for run in runs))
-    found = {(run["model"], run["seed"], run["ewc"]): run[measure] for run in runs}
-    on, off = ([mean([found[model, seed, ewc] for model in models]) for seed in seeds] for ewc in (True, False))
-    return {
-        "ewcOn": _with_interval(on),
-        "ewcOff": _with_interval(off),
-        "difference": _with_interval([a - b for a, b in zip(on, off, strict=True)]),
-    }
+def _compare(runs: Sequence[StreamRun], models: Sequence[str]) -> StreamMeasures[EwcEffect]:
+    """Each measure by seed, the mean over the models."""
+    seeds = list(dict.fromkeys(run.seed for run in runs))
+    found = {(run.model, run.seed, run.ewc): run for run in runs}
+
+    def effect(value: Callable[[StreamRun], float]) -> EwcEffect:
+        on, off = ([mean([value(found[m, seed, ewc]) for m in models]) for seed in seeds] for ewc in (True, False))
+        return EwcEffect(*map(_with_interval, (on, off, [a - b for a, b in zip(on, off, strict=True)])))
+
+    return StreamMeasures(
+        final_accuracy=effect(lambda run: run.final_accuracy),
+        backward_transfer=effect(lambda run: run.backward_transfer),
+        forgetting=effect(lambda run: run.forgetting),
+    )
 
 
-def _with_interval(values: Sequence[float]) -> dict[str, Any]:
-    return {"mean": mean(values), "ci95": list(student_t_interval(values))}
+def _with_interval(values: Sequence[float]) -> MeanWithInterval:
+    return MeanWithInterval(mean(values), student_t_interval(values))

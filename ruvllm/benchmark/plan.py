@@ -11,8 +11,9 @@ from ruvllm.encoders.models import MODELS, ModelProfile
 from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size, lora_rank
 from ruvllm.learning.training import RunPlan
+from ruvllm.results.records import RunOptions
 from ruvllm.workloads.inputs import RealInput
-from ruvllm.workloads.registry import preset_of
+from ruvllm.workloads.registry import WORKLOADS, preset_of
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
@@ -25,11 +26,14 @@ __all__ = [
     "make_cells",
     "models_of",
     "protocol_of",
+    "recorded_options",
 ]
 
 REAL_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
 """Real input has no encoder of its own per model, only its dimension: d = 1536 and d = 4096."""
 QUICK_MODELS = 3
+DEFAULT_ENCODER = "hash"
+"""Name of the encoder that an input without one of its own gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,25 @@ class Options:
     rank: int | None = None
     """None: the protocol's own; 16 on real input."""
     isa: str = "auto"
+
+
+def recorded_options(options: Options, task_input: RealInput | None = None) -> RunOptions:
+    """The options as the header of a results file has them."""
+    encoder = None if task_input is None else task_input.encoder
+    return RunOptions(
+        profile=options.profile,
+        protocols=list(options.protocols),
+        models=[model.name for model in options.models],
+        workload=options.workload,
+        tasks=None if task_input is None else task_input.kind,
+        split=options.split if WORKLOADS[options.workload].splits else None,
+        encoder=None if task_input is None else DEFAULT_ENCODER if encoder is None else encoder.name,
+        seeds=list(options.seeds),
+        folds=options.folds,
+        stream=options.stream,
+        controls=options.controls,
+        rank=options.rank,
+    )
 
 
 def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:

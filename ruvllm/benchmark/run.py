@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import structs
 
 from ruvllm._core import Control
 from ruvllm.benchmark.cell import Cell, described
@@ -16,12 +19,12 @@ from ruvllm.evaluation.learned_retrieval import figures
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.learning.training import Cancelled, Progress, TrainedRun, train
-from ruvllm.results.summaries import Entry
+from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["CONTROLS", "measure_cell", "run_cell"]
+__all__ = ["CONTROLS", "kept_record", "measure_cell", "run_cell"]
 
-
+T = TypeVar("T")
 
 CONTROLS = {
     "frozen": Control.FROZEN,
@@ -37,7 +40,7 @@ def run_cell(
     cancelled: Callable[[], bool] = lambda: False,
     unfinished: Unfinished | None = None,
     comparing: Callable[[int, int], None] = lambda done, total: None,
-) -> Entry:
+) -> BenchmarkRun:
     """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
 
     `comparing` hears of what needs no learning loop, as (fits done, fits in all): with large input it takes minutes.
@@ -46,7 +49,7 @@ def run_cell(
     """
     workload = cell.build()
     key = key_of(described(cell, workload) | {"profile": cell.profile, "controls": cell.controls})
-    if unfinished is not None and (kept := unfinished.result(key)) is not None and _is_saved(kept, folder):
+    if unfinished is not None and (kept := _kept(unfinished, key, folder)) is not None:
         _keep(cell, workload, key, kept, unfinished)
         return kept
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
@@ -97,19 +100,28 @@ def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfi
     return unfinished.snapshot(key_of(described(cell, workload) | {"control": control.name}))
 
 
-def _keep(cell: Cell, workload: Workload, key: str, entry: Entry, unfinished: Unfinished) -> None:
+def _keep(cell: Cell, workload: Workload, key: str, entry: BenchmarkRun, unfinished: Unfinished) -> None:
     """Keeps the entry, then removes what it was made from: a run may have been killed between the two."""
-    unfinished.keep_result(key, entry)
+    unfinished.keep_result(key, msgspec.to_builtins(entry))
     for control in (Control.NONE, *CONTROLS.values()):
         _snapshot(cell, workload, control, unfinished).remove()
 
 
-def _is_saved(entry: Entry, folder: Path) -> bool:
-    """Whether the checkpoint of a kept entry is in the folder and whole; its path is put right."""
-    path = folder / Path(str(entry["checkpoint"])).name
+def _kept(unfinished: Unfinished, key: str, folder: Path) -> BenchmarkRun | None:
+    """The kept entry if its checkpoint is in the folder and whole; its path is put right."""
+    kept = kept_record(unfinished, key, BenchmarkRun)
+    if kept is None or kept.checkpoint is None:
+        return None
+    path = folder / Path(kept.checkpoint).name
     try:
         found = verify_checkpoint(path)
     except InvalidFileError:
-        return False
-    entry["checkpoint"] = str(path)
-    return found.run_hash == entry["runHash"] and found.resume == RESUME_OK
+        return None
+    whole = found.run_hash == kept.run_hash and found.resume == RESUME_OK
+    return structs.replace(kept, checkpoint=str(path)) if whole else None
+
+
+def kept_record(unfinished: Unfinished, key: str, kind: type[T]) -> T | None:
+    """The record that was kept under this key. Raises ValueError for another kind of record."""
+    kept = unfinished.result(key)
+    return None if kept is None else msgspec.convert(kept, kind)

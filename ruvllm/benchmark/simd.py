@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from ruvllm import _core
 from ruvllm.benchmark.sweep import Reporter
-from ruvllm.results.summaries import make_header
+from ruvllm.results.document import make_header
+from ruvllm.results.experiment_records import Method, PublishedSpeedRow, Seconds, SimdDocument, SimdMeasurement, Speed
+from ruvllm.results.published import PUBLISHED_SPEED
 
 __all__ = [
     "DIMENSIONS",
     "LEAST_SECONDS",
     "PLAIN_LOOP",
-    "REPORT",
     "WORKS",
     "Work",
-    "beside_the_report",
+    "beside_published",
     "chosen_isas",
     "make_simd_document",
     "measure_all",
@@ -31,15 +31,7 @@ DIMENSIONS = (256, 1536, 4096)
 LEAST_SECONDS = 0.01
 """Of one timed loop: 100 000 times the resolution of the clock, and short enough for many repetitions."""
 
-REPORT = {
-    PLAIN_LOOP: (28e6, 1.0),
-    "sse4.1": (82e6, 2.9),
-    "avx2": (145e6, 5.2),
-    "neon": (98e6, 3.5),
-}
-"""The report's "Vector Ops/Second" and "Speedup", under our names. It says neither on how many elements nor where."""
-
-METHOD = {
+METHOD: Method = {
     "statistic": "median of the repetitions, with their median absolute deviation, least and greatest",
     "repetition": "seconds per call in a loop of at least leastSeconds; instruction sets take turns",
     "check": "each answer compared with a naive one in double precision before anything is timed",
@@ -47,9 +39,6 @@ METHOD = {
     "scalar": "the library without vector instructions: 32 accumulators, as its bits are those of the others",
     "Fisher EMA": "bytesPerSecond counts what is read and written: 12 bytes per parameter",
 }
-
-Measurement = dict[str, Any]
-"""One kernel on one instruction set: its figures for the results file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +72,38 @@ def chosen_isas(names: Sequence[str]) -> list[str]:
     return [isa for isa in _core.available_isas() if isa == SCALAR or isa in names or "all" in names]
 
 
-def measure_all(isas: Sequence[str], repetitions: int, reporter: Reporter) -> list[Measurement]:
+def measure_all(isas: Sequence[str], repetitions: int, reporter: Reporter) -> list[SimdMeasurement]:
     """Every work on every instruction set. Raises RuntimeError where an answer is wrong."""
     reporter.start([work.label for work in WORKS])
-    measurements: list[Measurement] = []
+    measurements: list[SimdMeasurement] = []
     for work in WORKS:
         found = _measure(work, isas, repetitions)
         measurements += found
         last = found[-1]
-        took = _in_words(last["seconds"]["median"])
-        reporter.finish(work.label, f"{work.label}: answers are right; {took} with {last['isa']}")
+        took = _in_words(last.seconds.median)
+        reporter.finish(work.label, f"{work.label}: answers are right; {took} with {last.isa}")
     return measurements
 
 
-def _measure(work: Work, isas: Sequence[str], repetitions: int) -> list[Measurement]:
+def _measure(work: Work, isas: Sequence[str], repetitions: int) -> list[SimdMeasurement]:
     subjects = [*([PLAIN_LOOP] if work.baseline == PLAIN_LOOP else []), *isas]
     seconds = work.measure(subjects, **work.sizes, repetitions=repetitions, least_seconds=LEAST_SECONDS)
     base = median(seconds[subjects.index(work.baseline)])
     return [_measurement(work, isa, own, base) for isa, own in zip(subjects, seconds, strict=True)]
 
 
-def _measurement(work: Work, isa: str, seconds: Sequence[float], base: float) -> Measurement:
+def _measurement(work: Work, isa: str, seconds: Sequence[float], base: float) -> SimdMeasurement:
     middle = median(seconds)
-    return {
-        "work": work.name,
-        "sizes": work.sizes,
-        "isa": isa,
-        "seconds": {
-            "median": middle,
-            "medianAbsoluteDeviation": median(abs(value - middle) for value in seconds),
-            "min": min(seconds),
-            "max": max(seconds),
-        },
-        "perSecond": 1 / middle,
-        "bytesPerSecond": None if work.bytes_per_call is None else work.bytes_per_call / middle,
-        "speedup": base / middle,
-        "speedupOver": work.baseline,
-    }
+    return SimdMeasurement(
+        work=work.name,
+        sizes=work.sizes,
+        isa=isa,
+        seconds=Seconds(middle, median(abs(value - middle) for value in seconds), min(seconds), max(seconds)),
+        per_second=1 / middle,
+        bytes_per_second=None if work.bytes_per_call is None else work.bytes_per_call / middle,
+        speedup=base / middle,
+        speedup_over=work.baseline,
+    )
 
 
 def _in_words(seconds: float) -> str:
@@ -130,28 +114,27 @@ def _in_words(seconds: float) -> str:
 
 
 def make_simd_document(
-    measurements: Sequence[Measurement], isas: Sequence[str], repetitions: int, command: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        **make_header("simd", command, "auto"),
-        "method": {**METHOD, "repetitions": repetitions, "leastSeconds": LEAST_SECONDS, "threads": 1},
-        "isas": list(isas),
-        "measurements": list(measurements),
-        "besideTheReport": beside_the_report(measurements),
-    }
+    measurements: Sequence[SimdMeasurement], isas: Sequence[str], repetitions: int, command: Sequence[str] = ()
+) -> SimdDocument:
+    """The results file of the kernels' speed."""
+    return SimdDocument(
+        **make_header(None, command),
+        method={**METHOD, "repetitions": repetitions, "leastSeconds": LEAST_SECONDS, "threads": 1},
+        isas=list(isas),
+        measurements=list(measurements),
+        beside_published=beside_published(measurements),
+    )
 
 
-def beside_the_report(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """A row per instruction set that the report has too: our speed-up of dot at each dimension, and the report's."""
+def beside_published(measurements: Sequence[SimdMeasurement]) -> list[PublishedSpeedRow]:
+    """A row per instruction set with a published speed that was measured: dot products at each dimension beside it."""
     rows = []
-    for isa, (per_second, speedup) in REPORT.items():
-        ours = {m["sizes"]["n"]: m for m in measurements if m["work"] == "dot" and m["isa"] == isa}
+    for isa, published in PUBLISHED_SPEED.items():
+        ours = {
+            str(m.sizes["n"]): Speed(m.per_second, m.speedup)
+            for m in measurements
+            if m.work == "dot" and m.isa == isa
+        }
         if ours:
-            rows.append(
-                {
-                    "isa": isa,
-                    "ours": {str(n): {"perSecond": m["perSecond"], "speedup": m["speedup"]} for n, m in ours.items()},
-                    "report": {"perSecond": per_second, "speedup": speedup},
-                }
-            )
+            rows.append(PublishedSpeedRow(isa, ours, published))
     return rows

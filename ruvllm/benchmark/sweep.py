@@ -12,18 +12,21 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
+from msgspec import to_builtins
+
 from ruvllm.benchmark.cell import Cell, described
-from ruvllm.benchmark.run import run_cell
+from ruvllm.benchmark.run import kept_record, run_cell
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.learning.training import TrainedRun, train
-from ruvllm.results.summaries import Entry
+from ruvllm.results.records import Record
+from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["Job", "Reporter", "outcome", "run_cells", "run_recorded", "run_side_by_side"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Record = dict[str, Any]
+R = TypeVar("R", bound=Record)
 Cancelled = Callable[[], bool]
 """True once the run is to stop."""
 
@@ -55,13 +58,13 @@ class Job:
 
 def run_cells(
     cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[Entry]:
+) -> list[BenchmarkRun]:
     """Runs the cells, `jobs` at once, and writes their checkpoints into the folder; returns entries in their order.
 
     `unfinished` keeps progress and, where that is wanted, is gone on from.
     """
 
-    def run(job: Job, cancelled: Cancelled) -> Entry:
+    def run(job: Job, cancelled: Cancelled) -> BenchmarkRun:
         comparing = partial(reporter.work, f"closed forms, {job.label}")
         return run_cell(job.cell, folder, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
 
@@ -70,18 +73,19 @@ def run_cells(
 
 def run_recorded(
     runs: Sequence[Job],
-    make_record: Callable[[Job, Workload, TrainedRun], Record],
-    line: Callable[[Record], str],
+    kind: type[R],
+    make_record: Callable[[Job, Workload, TrainedRun], R],
+    line: Callable[[R], str],
     jobs: int,
     reporter: Reporter,
     unfinished: Unfinished | None = None,
-) -> list[Record]:
+) -> list[R]:
     """Runs of which a record is kept and no checkpoint, without controls; returns the records in their order.
 
-    JSON must be able to hold a record. `line` says what it came to. `unfinished` as for run_cells().
+    `kind` is the type of the records, `line` says what one came to. `unfinished` as for run_cells().
     """
 
-    def run(job: Job, cancelled: Cancelled) -> Record:
+    def run(job: Job, cancelled: Cancelled) -> R:
         workload = job.cell.build()
         learn = partial(
             train, job.cell.plan, workload, progress=partial(reporter.epoch, job.label), cancelled=cancelled
@@ -90,10 +94,10 @@ def run_recorded(
             return make_record(job, workload, learn())
         key = key_of(described(job.cell, workload) | {"recorded": job.label})
         snapshot = unfinished.snapshot(key)
-        record = unfinished.result(key)
+        record = kept_record(unfinished, key, kind)
         if record is None:
             record = make_record(job, workload, learn(snapshot=snapshot))
-        unfinished.keep_result(key, record)
+        unfinished.keep_result(key, to_builtins(record))
         snapshot.remove()
         return record
 
@@ -116,12 +120,11 @@ def _sweep(
     return run_side_by_side(runs, one, jobs)
 
 
-def outcome(entry: Entry) -> str:
+def outcome(entry: BenchmarkRun) -> str:
     """What a run came to: `27.2% -> 100.0% of the test tasks, confidence 90.1%, 0.7 s`."""
-    before, after = entry["initial"]["resolveRate"], entry["final"]
     return (
-        f"{before:.1%} -> {after['resolveRate']:.1%} of the test tasks, confidence {after['confidence']:.1%}, "
-        f"{entry['seconds']:.1f} s"
+        f"{entry.initial.resolve_rate:.1%} -> {entry.final.resolve_rate:.1%} of the test tasks, confidence "
+        f"{entry.final.confidence:.1%}, {entry.seconds or 0.0:.1f} s"
     )
 
 

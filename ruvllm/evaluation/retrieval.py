@@ -31,9 +31,9 @@ CSLS_SHARES = (0.0, 0.15, 0.3, 0.5)
 """Of the crowding, from which a validation part chooses."""
 
 OF_RECIPROCAL_RANK: dict[str, Callable[[float], float]] = {
-    "recallAt1": lambda r: float(r == 1.0),
-    "recallAt3": lambda r: float(r >= 1 / 3),
-    "recallAt5": lambda r: float(r >= 1 / 5),
+    "recall_at_1": lambda r: float(r == 1.0),
+    "recall_at_3": lambda r: float(r >= 1 / 3),
+    "recall_at_5": lambda r: float(r >= 1 / 5),
     "mrr": float,
 }
 """What a query counts for in each metric, from 1 / rank."""

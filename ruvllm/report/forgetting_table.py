@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from ruvllm.benchmark.forgetting import MEASURES
 from ruvllm.report.screen import Columns, in_points, print_notes, print_table
 
 __all__ = ["print_forgetting"]
+
+MEASURES = ("finalAccuracy", "backwardTransfer", "forgetting")
 
 HEADINGS = {"finalAccuracy": "Final accuracy", "backwardTransfer": "Backward transfer", "forgetting": "Forgetting"}
 EXPLAINED = (

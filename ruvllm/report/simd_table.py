@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from ruvllm.benchmark.simd import DIMENSIONS, Measurement
+from ruvllm.benchmark.simd import DIMENSIONS
 from ruvllm.report.screen import Columns, print_notes, print_table
 
 __all__ = ["print_simd"]
 
+Measurement = dict[str, Any]
 UNITS: dict[str, tuple[str, Callable[[Measurement], float]]] = {
     "cosine": ("Cosine\nus", lambda m: 1e6 * float(m["seconds"]["median"])),
     "LoRA step": ("LoRA\nus", lambda m: 1e6 * float(m["seconds"]["median"])),

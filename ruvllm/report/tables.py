@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from ruvllm.report.screen import Columns, in_points, print_notes, print_table
-from ruvllm.results.summaries import Summary
 
 __all__ = ["print_results"]
+
+Summary = dict[str, Any]
 
 GAINS_EXPLAINED = (
     "Test split, engine frozen. Gains in points over the frozen start. 95% intervals by bootstrap over runs (seeds and "

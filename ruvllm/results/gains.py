@@ -1,65 +1,156 @@
-"""What learning brought on each task type, and on other input: resolve rate, and the place of the right solution."""
+"""What learning brought: on all tasks, on each task type, on transfer input, and beside what needs no learning loop.
+
+Differences are paired by task. All measures of the same tasks share the draws of one bootstrap.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from ruvllm.evaluation.bootstrap import bootstrap_interval
+from ruvllm.evaluation.bootstrap import bootstrap_intervals
 from ruvllm.evaluation.retrieval import OF_RECIPROCAL_RANK
 from ruvllm.evaluation.statistics import mean
+from ruvllm.results.records import Interval, MeanWithInterval, camel_case
+from ruvllm.results.run_records import Answers, TransferAnswers
+from ruvllm.results.summary_records import Gain, Gains, MethodRow
 from ruvllm.workloads.workload import TASK_TYPES
 
-__all__ = ["summarise_all", "summarise_by_type"]
+__all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_of_transfer"]
+
+BOOTSTRAP_SEED = 0
+METRICS = ("recall_at_1", "recall_at_5", "mrr")
+"""What methods are compared by."""
+FROZEN, LEARNED = "frozen", "learned"
 
 Values = list[list[float]]
-"""For each run, one value per task."""
-
-MEASURES: dict[str, tuple[str, str, Callable[[float], float]]] = {
-    "resolveRate": ("resolvedInitially", "resolved", float),
-    **{name: ("reciprocalRankInitially", "reciprocalRank", value) for name, value in OF_RECIPROCAL_RANK.items()},
-}
-"""Before, after, and what a task counts for."""
+"""One value per run and task."""
+Levels = dict[str, dict[str, Values]]
+"""By measure and method."""
 
 
-def summarise_by_type(answers: Sequence[dict[str, Any]], seed: int) -> dict[str, dict[str, Any]]:
-    """For each type that every run has, each measure frozen and learned, the paired gain and its 95% interval."""
-    present = [kind for kind in range(len(TASK_TYPES)) if all(kind in answer["types"] for answer in answers)]
-    return {TASK_TYPES[kind]: {"tasks": _count(answers, kind), **_measures(answers, kind, seed)} for kind in present}
+@dataclass(frozen=True, slots=True)
+class AllGains:
+    """What the answers of all runs of one protocol and model say."""
+
+    overall: Gains
+    """On all tasks."""
+    intervals: dict[str, Interval]
+    """95% intervals of the resolve rate before and after, and of confidence: "initial", "final", "confidence"."""
+    by_type: dict[str, Gains]
+    """On each task type that every run has; empty without retrieval."""
+    comparison: list[MethodRow]
+    """A row per task type ("all" first, where there are several) and method; empty without closed forms."""
 
 
-def summarise_all(answers: Sequence[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """The same over tasks of all types."""
-    as_one = [{**answer, "types": [0] * len(answer["types"])} for answer in answers]
-    return {"tasks": _count(as_one, 0), **_measures(as_one, 0, seed)}
+def gains_of_answers(answers: Sequence[Answers]) -> AllGains:
+    """The gains of one or more runs, which all have retrieval or closed forms, or none has."""
+    confidence = [list(each.confidence) for each in answers]
+    resolved = _levels(answers, None)["resolve_rate"]
+    more = {"initial": resolved[FROZEN], "final": resolved[LEARNED], "confidence": confidence}
+    everything = _Group(answers, None, more)
+    intervals = {name: everything.intervals[name] for name in more}
+    kinds = sorted({kind for each in answers for kind in each.types or ()})
+    common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
+    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind) for kind in common}
+    rows: list[MethodRow] = []
+    if all(each.closed_forms is not None for each in answers):
+        rows += everything.rows("all") if len(kinds) > 1 else []
+        rows += [row for kind in sorted(groups) for row in groups[kind].rows(kind)]
+    by_type = {kind: group.gains() for kind, group in groups.items()}
+    return AllGains(everything.gains(), intervals, by_type, rows)
 
 
-def _count(answers: Sequence[dict[str, Any]], kind: int) -> int:
-    return sum(answer["types"].count(kind) for answer in answers)
+def gains_of_transfer(answers: Sequence[TransferAnswers]) -> Gains:
+    """The gains on transfer input, of all task types together."""
+    return _Group(answers, None).gains()
 
 
-def _measures(answers: Sequence[dict[str, Any]], kind: int, seed: int) -> dict[str, Any]:
-    found = {}
-    for name, (before, after, value) in MEASURES.items():
-        if before in answers[0]:  # what was not asked has no answers
-            frozen, learned = _values(answers, kind, before, value), _values(answers, kind, after, value)
-            gains = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(frozen, learned, strict=True)]
-            found[name] = {
-                "frozen": _mean(frozen),
-                "learned": _mean(learned),
-                "gain": _mean(learned) - _mean(frozen),
-                "gainCI95": list(bootstrap_interval(gains, seed)),
-            }
-    return found
+class _Group:
+    """The answers to tasks of one type, or of all: means, differences, and their intervals from one bootstrap."""
+
+    def __init__(
+        self,
+        answers: Sequence[Answers | TransferAnswers],
+        kind: int | None,
+        more: Mapping[str, Values] | None = None,
+    ) -> None:
+        self.levels = _levels(answers, kind)
+        self.tasks = [len(run) for run in next(iter(self.levels.values()))[FROZEN]]
+        self.differences = {
+            f"{measure}: {a} - {b}": _minus(methods[a], methods[b])
+            for measure, methods in self.levels.items()
+            for a, b in {**{(name, FROZEN): 0 for name in methods}, **{(LEARNED, name): 0 for name in methods}}
+            if a != b
+        }
+        self.intervals = bootstrap_intervals({**(more or {}), **self.differences}, BOOTSTRAP_SEED)
+
+    def gains(self) -> Gains:
+        found = {
+            measure: Gain(
+                frozen := _mean(methods[FROZEN]),
+                learned := _mean(methods[LEARNED]),
+                learned - frozen,
+                self.intervals[f"{measure}: {LEARNED} - {FROZEN}"],
+            )
+            for measure, methods in self.levels.items()
+        }
+        return Gains(tasks=sum(self.tasks), **found)
+
+    def rows(self, kind: str) -> list[MethodRow]:
+        return [
+            MethodRow(
+                type=kind,
+                method=name,
+                queries=mean([float(n) for n in self.tasks]),
+                gain={camel_case(metric): self._difference(metric, name, FROZEN) for metric in METRICS},
+                learned_ahead={camel_case(metric): self._difference(metric, LEARNED, name) for metric in METRICS},
+                **{metric: _mean(self.levels[metric][name]) for metric in METRICS},
+            )
+            for name in self.levels[METRICS[0]]
+        ]
+
+    def _difference(self, metric: str, a: str, b: str) -> MeanWithInterval:
+        if a == b:
+            return MeanWithInterval(0.0, (0.0, 0.0))
+        key = f"{metric}: {a} - {b}"
+        return MeanWithInterval(_mean(self.differences[key]), self.intervals[key])
 
 
-def _values(
-    answers: Sequence[dict[str, Any]], kind: int, key: str, value: Callable[[float], float]
-) -> Values:
-    return [
-        [value(given) for given, of in zip(answer[key], answer["types"], strict=True) if of == kind]
-        for answer in answers
+def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> Levels:
+    """What each task of a type counts for in each measure, under each method; None stands for all types."""
+    places = [
+        range(each.n) if kind is None else [i for i, own in enumerate(each.types or ()) if own == kind]
+        for each in answers
     ]
+
+    def take(runs: Sequence[Sequence[float] | None], value: Callable[[float], float] = float) -> Values:
+        return [[value(run[i]) for i in own] for run, own in zip(runs, places, strict=True) if run is not None]
+
+    levels: Levels = {}
+    closed: dict[str, list[list[float] | None]] = {}
+    of_tasks = [each for each in answers if isinstance(each, Answers)]
+    if of_tasks:
+        levels["resolve_rate"] = {
+            FROZEN: take([each.resolved_initially for each in of_tasks]),
+            LEARNED: take([each.resolved for each in of_tasks]),
+        }
+        if all(each.closed_forms is not None for each in of_tasks):
+            names = of_tasks[0].closed_forms or {}
+            closed = {name: [(each.closed_forms or {})[name] for each in of_tasks] for name in names}
+    ranks: dict[str, list[list[float] | None]] = {
+        FROZEN: [each.reciprocal_rank_initially for each in answers],
+        **closed,
+        LEARNED: [each.reciprocal_rank for each in answers],
+    }
+    if answers[0].reciprocal_rank is not None:
+        for measure, value in OF_RECIPROCAL_RANK.items():
+            levels[measure] = {name: take(runs, value) for name, runs in ranks.items()}
+    return levels
+
+
+def _minus(a: Values, b: Values) -> Values:
+    return [[x - y for x, y in zip(*runs, strict=True)] for runs in zip(a, b, strict=True)]
 
 
 def _mean(values: Values) -> float:

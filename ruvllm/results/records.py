@@ -6,7 +6,7 @@ None by default is left out; keys that are not known are ignored, so that the fi
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Generic, TypeVar, dataclass_transform
 
 from msgspec import Meta, Struct, field
 
@@ -74,7 +74,7 @@ class Host(Record):
 
 
 class RunOptions(Record, kw_only=True):
-    """Everything that decides the results, but for what files hold."""
+    """Everything that decides the results, but for what files hold. The instruction set does not: the host has it."""
 
     profile: Name
     protocols: list[Name]
@@ -93,14 +93,12 @@ class RunOptions(Record, kw_only=True):
     controls: bool
     rank: Count | None = None
     """Rank of the adapter, if it is not the protocol's own."""
-    isa: Name
-    """What was asked for: "auto" or the name of an instruction set. The host says which one was used."""
 
 
 class Header(Record, kw_only=True, tag_field="kind"):
     """What every results file begins with. Time, host and command are all that differs from run to run."""
 
-    schema_version: Literal[1] = field(name="schema")
+    schema_version: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)] = field(name="schema")
     version: str
     """Of the package that wrote the file."""
     created: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ruvllm.results.records import Count, HexDigest, Interval, Name, Record, Seed, StartAndEnd, camel_case
 
@@ -101,7 +101,8 @@ class EpochRecord(Record, kw_only=True):
     per_beta: float | None = None
     contrastive_loss: float | None = None
     replay_loss: float | None = None
-    curriculum_level: str | None = None
+    curriculum_level: str | UnsetType | None = UNSET
+    """None without a curriculum."""
     dynamic_difficulty: float
     learning_rate: float
     temperature: float | None = None
@@ -122,7 +123,7 @@ class AntiOverfitting(Record):
     curriculum: list[str] | None
     temperature: dict[str, float]
     difficulty_adjustment: dict[str, float] | None
-    ewc: dict[str, float]
+    ewc: dict[str, int | float]
     train_test_gap: dict[str, float]
 
 
@@ -141,8 +142,12 @@ class Answers(Record, kw_only=True):
     closed_forms: dict[str, list[ReciprocalRank]] | None = None
     """Reciprocal ranks under each method that needs no learning loop."""
 
+    @property
+    def n(self) -> int:
+        return len(self.tasks)
+
     def __post_init__(self) -> None:
-        _check_lengths(self, len(self.tasks))
+        _check_lengths(self)
         if len(set(self.tasks)) != len(self.tasks):
             twice = next(task for task, following in pairwise(sorted(self.tasks)) if task == following)
             raise ValueError(f"tasks must name each task once, not {twice} twice")
@@ -155,17 +160,21 @@ class TransferAnswers(Record):
     reciprocal_rank_initially: list[ReciprocalRank]
     reciprocal_rank: list[ReciprocalRank]
 
+    @property
+    def n(self) -> int:
+        return len(self.types)
+
     def __post_init__(self) -> None:
-        _check_lengths(self, len(self.types))
+        _check_lengths(self)
 
 
-def _check_lengths(answers: Answers | TransferAnswers, n: int) -> None:
+def _check_lengths(answers: Answers | TransferAnswers) -> None:
     """Raises ValueError for a list that has not n elements."""
     for name in answers.__struct_fields__:
         value = getattr(answers, name)
         for key, numbers in value.items() if isinstance(value, dict) else [(camel_case(name), value)]:
-            if numbers is not None and len(numbers) != n:
-                raise ValueError(f"{key} must have {n} numbers, not {len(numbers)}")
+            if numbers is not None and len(numbers) != answers.n:
+                raise ValueError(f"{key} must have {answers.n} numbers, not {len(numbers)}")
 
 
 class RunIdentity(Record, kw_only=True):

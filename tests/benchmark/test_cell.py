@@ -8,19 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench_samples import CONTROL_NAMES, METRIC_KEYS, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
+from json_samples import Entry, run_cell, run_cells
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine
 from ruvllm.benchmark.cell import Cell
-from ruvllm.benchmark.run import run_cell
-from ruvllm.benchmark.sweep import run_cells
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation import answers as metrics
 from ruvllm.evaluation.answers import Scores, score
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import Cancelled, RunPlan
-from ruvllm.results.summaries import Entry
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.splits import Fold

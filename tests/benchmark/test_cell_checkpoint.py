@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, hashes, small_cell, small_plan, stored, write_corpus
+from json_samples import Entry, run_cell, run_cells
 
 from ruvllm._core import available_isas
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
-from ruvllm.benchmark.run import run_cell
-from ruvllm.benchmark.sweep import run_cells
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.progress import QuietReporter
@@ -25,7 +24,6 @@ from ruvllm.encoders.models import Simulation, find_models
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS, Size
 from ruvllm.learning.training import RunPlan
-from ruvllm.results.summaries import Entry
 from ruvllm.version import __version__
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus

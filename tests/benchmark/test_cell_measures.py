@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from bench_samples import small_cell, small_plan
+from json_samples import Entry, run_cell
 from numpy.typing import NDArray
 from scipy import optimize, special
 
 from ruvllm._core import LearningEngine
 from ruvllm.benchmark.cell import Cell
-from ruvllm.benchmark.run import run_cell
 from ruvllm.encoders.models import find_models
 from ruvllm.evaluation.answers import calibrated_summary, score
 from ruvllm.learning.protocols import PROTOCOLS, engine_config
 from ruvllm.learning.training import train
-from ruvllm.results.summaries import Entry
 from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 

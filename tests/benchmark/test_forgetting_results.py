@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from experiment_samples import Run, blocked
+from json_samples import make_forgetting_document, summarise_blocked
 from scipy import stats
 
-from ruvllm.benchmark.forgetting import MEASURES, make_forgetting_document, summarise_blocked
 from ruvllm.files.json_writing import to_json
+
+MEASURES = ("finalAccuracy", "backwardTransfer", "forgetting")
 
 TYPES = ["code_completion", "bug_fix", "refactor", "test_gen"]
 
@@ -137,7 +139,7 @@ def test_the_document_says_how_it_was_measured_and_holds_every_run() -> None:
     runs = random_runs()
     document: dict[str, Any] = make_forgetting_document(runs, ["ruvllm-bench", "--stream", "blocked"], "scalar")
     assert list(document) == [
-        *("schema", "kind", "version", "created", "command", "host"),
+        *("kind", "schema", "version", "created", "command", "host", "options"),
         *("method", "runs", "summaries"),
     ]
     assert (document["schema"], document["kind"]) == (1, "stream")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from bench_samples import hashes, stored
+from json_samples import run_cell
 from simulated_samples import STRONG_MODEL
 
 from ruvllm._core import available_isas
 from ruvllm.benchmark.plan import Options, make_cells
-from ruvllm.benchmark.run import run_cell
 from ruvllm.checkpoints.hashes import run_hash
 from ruvllm.version import __version__
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, write_corpus
 from checkpoint_samples import ORIGINALS, needs_originals, write_sample
+from json_samples import run_cell
 
 import ruvllm
 from ruvllm._core import Control, available_isas
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.benchmark.rebuild import CannotReplayError
-from ruvllm.benchmark.run import run_cell
 from ruvllm.checkpoints.differences import first_difference
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
 from ruvllm.commands.verify import main

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from bench_samples import SMALL_MODEL, SMALL_RUN, bench, hashes, write_corpus
+from json_samples import Entry, run_cells
 
 from ruvllm._core import available_isas
-from ruvllm.benchmark import sweep
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.results.summaries import Entry
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 
@@ -47,7 +46,7 @@ def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
 
 
 def run_in_process(workload: str, corpus: Corpus, folder: Path, isa: str = "auto", jobs: int = 1) -> Hashes:
-    return all_hashes(sweep.run_cells(make(workload, corpus, isa), folder, jobs, QuietReporter()))
+    return all_hashes(run_cells(make(workload, corpus, isa), folder, jobs, QuietReporter()))
 
 
 def run_command(workload: str, tree: Path, folder: Path, *arguments: str, **environment: str) -> Hashes:

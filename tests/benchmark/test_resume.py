@@ -11,19 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, bench, small_cell, small_plan, stored, write_corpus
+from json_samples import Entry, run_ablation, run_blocked, run_cell
 
 from ruvllm._core import Control
-from ruvllm.benchmark.ablation import run_ablation
 from ruvllm.benchmark.cell import Cell
-from ruvllm.benchmark.forgetting import run_blocked
 from ruvllm.benchmark.plan import Options, make_cells
-from ruvllm.benchmark.run import run_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest, to_safetensors
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
-from ruvllm.results.summaries import Entry
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.splits import Fold

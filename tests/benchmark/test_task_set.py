@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, small_cell, small_plan, stored, write_corpus
+from json_samples import Entry, make_document, run_cell
 
 from ruvllm.benchmark.plan import Options, dataset_size, make_cells
-from ruvllm.benchmark.run import run_cell
 from ruvllm.encoders.models import MODELS
 from ruvllm.learning.protocols import PROTOCOLS, Size
-from ruvllm.results.summaries import Entry, make_document
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.splits import Fold

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bench_samples import hand_made, small_cell, small_plan
+from msgspec import convert
 from rich.console import Console
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.sweep import Reporter, outcome, run_cells
 from ruvllm.commands.progress import BarReporter, LineReporter, QuietReporter
+from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.splits import Fold
 
 LABEL = "Phi-3-mini-4k v3 seed 3"
@@ -40,7 +42,8 @@ def play(reporter: QuietReporter, n: int) -> None:
 
 
 def test_a_finished_cell_is_one_line() -> None:
-    assert f"{LABEL}: {outcome(hand_made(initial=0.25, final=1.0, confidence=0.5, seconds=1.25, seed=3))}" == LINE
+    entry = convert(hand_made(initial=0.25, final=1.0, confidence=0.5, seconds=1.25, seed=3), BenchmarkRun)
+    assert f"{LABEL}: {outcome(entry)}" == LINE
 
 
 def test_in_a_pipe_there_is_a_plain_line_for_each_cell() -> None:
@@ -164,7 +167,7 @@ def test_a_run_tells_its_reporter_about_every_epoch_and_cell(
     assert recorder.started == [labels]
     assert recorder.bars == ["Qwen2.5-Coder-1.5B"] * 4
     assert sorted(recorder.epochs) == [(label, done) for label in labels for done in (1, 2, 3)]
-    assert [entry["seed"] for entry in results] == [0, 1, 2, 3]  # in the order of the cells, not of their ends
+    assert [entry.seed for entry in results] == [0, 1, 2, 3]  # in the order of the cells, not of their ends
     lines = [(label, f"{label}: {outcome(entry)}") for label, entry in zip(labels, results, strict=True)]
     assert sorted(recorder.finished) == lines
 

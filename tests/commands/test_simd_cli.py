@@ -15,10 +15,11 @@ import pytest
 from bench_samples import BENCH_COMMAND, results_file
 
 from ruvllm import _core
-from ruvllm.benchmark import simd
-from ruvllm.benchmark.simd import PLAIN_LOOP, REPORT, WORKS, beside_the_report, chosen_isas
-from ruvllm.commands.bench import main
+from ruvllm.benchmark import simd as simd_measure
+from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS, beside_published, chosen_isas
+from ruvllm.commands import bench as cli
 from ruvllm.files.json_writing import to_json
+from ruvllm.results.published import PUBLISHED_SPEED
 
 ISAS = _core.available_isas()
 BEST = ISAS[-1]
@@ -33,12 +34,12 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         for work in WORKS
     ]
     works[-1] = replace(works[-1], sizes={**works[-1].sizes, "n": 40})
-    monkeypatch.setattr(simd, "WORKS", tuple(works))
-    monkeypatch.setattr(simd, "LEAST_SECONDS", 1e-6)
+    monkeypatch.setattr(simd_measure, "WORKS", tuple(works))
+    monkeypatch.setattr(simd_measure, "LEAST_SECONDS", 1e-6)
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return main(["simd", "--out", str(tmp_path / "results"), *arguments])
+    return cli.main(["simd", "--out", str(tmp_path / "results"), *arguments])
 
 
 def document_of(tmp_path: Path) -> dict[str, Any]:
@@ -80,21 +81,21 @@ def test_the_figures_of_a_measurement_agree(tmp_path: Path) -> None:
         assert m["speedupOver"] == (PLAIN_LOOP if m["work"] == "dot" else "scalar")
         base = bases.setdefault(f"{m['work']} {m['sizes']}", seconds["median"])  # the first is the baseline
         assert m["speedup"] == base / seconds["median"]
-    assert {row["isa"] for row in document["besideTheReport"]} == {PLAIN_LOOP, *ISAS} & set(REPORT)
+    assert {row["isa"] for row in document["besideTheReport"]} == {PLAIN_LOOP, *ISAS} & set(PUBLISHED_SPEED)
     for row in document["besideTheReport"]:
         assert list(row["ours"]) == ["256", "1536", "4096"]
 
 
-def test_the_report_says_what_it_says() -> None:
-    assert {isa: speedup for isa, (_, speedup) in REPORT.items()} == {
+def test_the_published_speeds_are_those_that_were_published() -> None:
+    assert {isa: speed.speedup for isa, speed in PUBLISHED_SPEED.items()} == {
         PLAIN_LOOP: 1.0,
         "sse4.1": 2.9,
         "avx2": 5.2,
         "neon": 3.5,
     }
-    for per_second, speedup in REPORT.values():
-        assert per_second / REPORT[PLAIN_LOOP][0] == pytest.approx(speedup, abs=0.05)
-    assert beside_the_report([]) == []
+    for speed in PUBLISHED_SPEED.values():
+        assert speed.per_second / PUBLISHED_SPEED[PLAIN_LOOP].per_second == pytest.approx(speed.speedup, abs=0.05)
+    assert beside_published([]) == []
 
 
 @pytest.mark.usefixtures("quickly")
@@ -142,7 +143,7 @@ def test_a_wrong_answer_ends_with_one_line(
     def wrong(*_: object, **__: object) -> list[list[float]]:
         raise RuntimeError("cosine on avx2 is wrong: 1 is not within 0 of 2")
 
-    monkeypatch.setattr(simd, "WORKS", (replace(WORKS[0], measure=wrong),))
+    monkeypatch.setattr(simd_measure, "WORKS", (replace(WORKS[0], measure=wrong),))
     assert run(tmp_path) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", "ruvllm-bench: cosine on avx2 is wrong: 1 is not within 0 of 2\n")

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
-from ruvllm.results.published import REPORT
+from ruvllm.results.published import PUBLISHED
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = "Qwen2.5-Coder-1.5B"
@@ -41,8 +41,8 @@ def model() -> ModelProfile:
 
 
 def test_the_targets_are_two_columns_of_the_report(calibrate: ModuleType) -> None:
-    assert calibrate.REPORT is REPORT
-    assert {name: (figures.v1_initial, figures.v3_confidence) for name, figures in REPORT.items()} == TARGETS
+    assert calibrate.PUBLISHED is PUBLISHED
+    assert {name: (figures.v1_initial, figures.v3_confidence) for name, figures in PUBLISHED.items()} == TARGETS
     assert {model.name for model in MODELS} == set(TARGETS)
 
 
@@ -82,8 +82,8 @@ def test_the_search_finds_the_two_constants_that_give_the_targets(
 def test_check_prints_each_fit_beside_its_target_and_searches_nothing(
     calibrate: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(calibrate, "start", lambda m: REPORT[m.name].v1_initial + 0.012)
-    monkeypatch.setattr(calibrate, "final_confidence", lambda m: REPORT[m.name].v3_confidence - 0.034)
+    monkeypatch.setattr(calibrate, "start", lambda m: PUBLISHED[m.name].v1_initial + 0.012)
+    monkeypatch.setattr(calibrate, "final_confidence", lambda m: PUBLISHED[m.name].v3_confidence - 0.034)
     monkeypatch.setattr(calibrate, "calibrate", None)
     monkeypatch.setattr(sys, "argv", ["calibrate.py", "--check", SMALLEST, "CodeLlama-7B"])
     calibrate.main()

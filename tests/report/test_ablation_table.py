@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from experiment_samples import ablated, printed, row
+from json_samples import make_ablation_document
 
-from ruvllm.benchmark.ablation import COMPONENTS, make_ablation_document
+from ruvllm.benchmark.ablation import COMPONENTS
 from ruvllm.benchmark.plan import Options
 from ruvllm.report.ablation_table import print_ablation
 

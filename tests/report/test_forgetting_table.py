@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from experiment_samples import blocked, printed, row
+from json_samples import make_forgetting_document
 
-from ruvllm.benchmark.forgetting import make_forgetting_document
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.forgetting_table import print_forgetting
 

@@ -19,7 +19,7 @@ from ruvllm.report.page import make_page
 from ruvllm.report.parts import Report
 from ruvllm.report.pictures import drawing_on_page, panel_svg
 from ruvllm.report.style import DARK, LIGHT, STYLES, variables
-from ruvllm.results.published import REPORT
+from ruvllm.results.published import PUBLISHED
 from ruvllm.results.reading import read_sources
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "results"
@@ -132,9 +132,9 @@ def test_the_headline_has_the_numbers_of_the_results_file_beside_the_reports(rep
         sure = [100 * end for end in s["confidenceCI95"]]
         assert rows[model][1:5] == (
             f"{100 * s['resolveRate']:.1f}% [{low:.1f}, {high:.1f}]",
-            f"{100 * REPORT[model].v3_final:.0f}%",
+            f"{100 * PUBLISHED[model].v3_final:.0f}%",
             f"{100 * s['confidence']:.1f}% [{sure[0]:.1f}, {sure[1]:.1f}]",
-            f"{100 * REPORT[model].v3_confidence:.0f}%",
+            f"{100 * PUBLISHED[model].v3_confidence:.0f}%",
         )
 
 

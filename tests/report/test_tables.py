@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from bench_samples import hand_made
+from json_samples import Entry, make_document
 from rich.console import Console
 
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.tables import print_results
-from ruvllm.results.summaries import Entry, make_document
 
 NAMES = [model.name for model in MODELS]
 
@@ -87,8 +87,11 @@ def test_a_wide_screen_has_fewer_tables_than_a_narrow_one() -> None:
 
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_widest_numbers_are_not_cut_off(width: int) -> None:
-    worst: dict[str, Any] = {"before": [1] * 50, "after": [0] * 50, "patterns": 149.5, "loraRank": 256}
-    results = [hand_made("Qwen2.5-Coder-1.5B", params=1.5, **worst), hand_made("DeepSeek-Coder-1.3B", **worst)]
+    worst: dict[str, Any] = {"before": [1] * 50, "after": [0] * 50, "loraRank": 256}
+    results = [
+        hand_made(name, params=1.5, seed=seed, patterns=149 + seed, **worst)
+        for name in ("Qwen2.5-Coder-1.5B", "DeepSeek-Coder-1.3B") for seed in (0, 1)
+    ]  # fmt: skip
     text = printed(make_document(results, [], "auto"), width)
     assert "…" not in text
     assert text.count("-100.0 [-100.0, -100.0]") == 2

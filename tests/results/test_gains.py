@@ -5,29 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from json_samples import as_json
+from msgspec import structs
 
-from ruvllm.results.gains import summarise_all, summarise_by_type
+from ruvllm.evaluation.bootstrap import bootstrap_interval
+from ruvllm.results.gains import gains_of_answers, gains_of_transfer
+from ruvllm.results.run_records import Answers, TransferAnswers
+from ruvllm.results.summary_records import MethodRow
+from ruvllm.workloads.workload import TASK_TYPES
 
 RUNS: list[dict[str, Any]] = [
     {
         "types": [0, 3, 0, 3],
-        "resolvedInitially": [0, 1, 0, 1],
+        "resolved_initially": [0, 1, 0, 1],
         "resolved": [1, 1, 0, 0],
-        "reciprocalRankInitially": [0.5, 1.0, 0.2, 1.0],
-        "reciprocalRank": [1.0, 1.0, 0.25, 0.1],
+        "reciprocal_rank_initially": [0.5, 1.0, 0.2, 1.0],
+        "reciprocal_rank": [1.0, 1.0, 0.25, 0.1],
     },
     {
         "types": [3, 0, 1],
-        "resolvedInitially": [0, 0, 1],
+        "resolved_initially": [0, 0, 1],
         "resolved": [1, 1, 1],
-        "reciprocalRankInitially": [1 / 3, 0.5, 1.0],
-        "reciprocalRank": [1.0, 1.0, 1.0],
+        "reciprocal_rank_initially": [1 / 3, 0.5, 1.0],
+        "reciprocal_rank": [1.0, 1.0, 1.0],
     },
 ]
 
 
 def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
-    found = summarise_by_type(RUNS, 0)
+    sizes = [len(run["types"]) for run in RUNS]
+    answers = [Answers(**run, tasks=list(range(n)), confidence=[0.5] * n) for run, n in zip(RUNS, sizes, strict=True)]
+    found = as_json(gains_of_answers(answers).by_type)
     assert list(found) == ["code_completion", "test_gen"]  # bug_fix is not in every run
     completion, uses = found["code_completion"], found["test_gen"]
     assert (completion["tasks"], uses["tasks"]) == (3, 3)
@@ -45,9 +53,69 @@ def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
 
 
 def test_other_input_is_taken_as_a_whole_and_has_no_resolve_rate() -> None:
-    answers = [{key: run[key] for key in ("types", "reciprocalRankInitially", "reciprocalRank")} for run in RUNS]
-    found = summarise_all(answers, 0)
+    keys = ("types", "reciprocal_rank_initially", "reciprocal_rank")
+    found = as_json(gains_of_transfer([TransferAnswers(*(run[key] for key in keys)) for run in RUNS]))
     assert list(found) == ["tasks", "recallAt1", "recallAt3", "recallAt5", "mrr"]
     assert found["tasks"] == 7
     assert found["recallAt1"]["frozen"] == pytest.approx((2 / 4 + 1 / 3) / 2)
     assert found["recallAt1"]["gain"] == pytest.approx((2 / 4 + 1 - 2 / 4 - 1 / 3) / 2)
+
+
+# beside what needs no learning loop
+
+
+def answers_of(frozen: list[float], ridge: list[float], learned: list[float], types: list[str]) -> Answers:
+    """The ranks of a run; what is resolved does not matter."""
+    n = len(types)
+    return Answers(
+        tasks=list(range(n)),
+        resolved_initially=[0] * n,
+        resolved=[1] * n,
+        confidence=[0.5] * n,
+        types=[TASK_TYPES.index(name) for name in types],
+        reciprocal_rank_initially=frozen,
+        reciprocal_rank=learned,
+        closed_forms={"ridge": ridge},
+    )
+
+
+def test_rows_per_type_and_method_with_paired_differences() -> None:
+    types = ["bug_fix", "bug_fix", "test_gen", "test_gen"]
+    one = answers_of([0.5, 0.1, 1.0, 0.2], [1.0, 0.2, 1.0, 0.2], [1.0, 1.0, 0.5, 1.0], types)
+    rows = {(row.type, row.method): row for row in gains_of_answers([one, one]).comparison}
+    assert list(rows) == [(t, m) for t in ("all", "bug_fix", "test_gen") for m in ("frozen", "ridge", "learned")]
+    assert [rows["all", m].recall_at_1 for m in ("frozen", "ridge", "learned")] == [0.25, 0.5, 0.75]
+    assert [rows["bug_fix", m].recall_at_5 for m in ("frozen", "ridge", "learned")] == [0.5, 1.0, 1.0]
+    assert rows["bug_fix", "learned"].mrr == 1.0
+    assert rows["test_gen", "learned"].gain["recallAt1"].mean == 0.0
+    assert rows["bug_fix", "ridge"].learned_ahead["recallAt1"].mean == 0.5
+    low, high = rows["all", "learned"].gain["recallAt1"].ci95
+    assert low < 0.5 < high
+
+
+def test_there_are_no_rows_without_closed_forms() -> None:
+    one = answers_of([1.0], [1.0], [1.0], ["bug_fix"])
+    assert gains_of_answers([structs.replace(one, closed_forms=None)]).comparison == []
+
+
+def test_drawn_together_intervals_have_the_digits_that_they_have_alone() -> None:
+    types = ["bug_fix"] * 4 + ["refactor"] * 3
+    one = answers_of([0.5, 0.1, 1.0, 0.2, 1.0, 0.3, 0.5], [1.0] * 7, [1.0, 1.0, 0.5, 1.0, 0.25, 0.4, 0.5], types)
+    two = answers_of([1.0] * 7, [0.5] * 7, [0.3, 1.0, 0.5, 1.0, 0.125, 0.5, 1.0], types)
+
+    def alone(pairs: list[tuple[list[float], list[float]]]) -> tuple[float, float]:
+        return bootstrap_interval([[b - a for a, b in zip(*pair, strict=True)] for pair in pairs], 0)
+
+    found = gains_of_answers([one, two])
+    rows: dict[tuple[str, str], MethodRow] = {(row.type, row.method): row for row in found.comparison}
+    for kind, part in (("all", slice(None)), ("bug_fix", slice(4)), ("refactor", slice(4, None))):
+        frozen, learned = (
+            [(getattr(each, name) or [])[part] for each in (one, two)]
+            for name in ("reciprocal_rank_initially", "reciprocal_rank")
+        )
+        ridge = [(each.closed_forms or {})["ridge"][part] for each in (one, two)]
+        gain = alone(list(zip(frozen, learned, strict=True)))
+        assert rows[kind, "learned"].gain["mrr"].ci95 == gain
+        assert rows[kind, "ridge"].learned_ahead["mrr"].ci95 == alone(list(zip(ridge, learned, strict=True)))
+        of_kind = (found.overall if kind == "all" else found.by_type[kind]).mrr
+        assert of_kind is not None and of_kind.gain_ci95 == gain

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from bench_samples import CONTROL_NAMES, hand_made
+from json_samples import Entry, make_document, summarise
 
 from ruvllm.evaluation.bootstrap import bootstrap_interval, bootstrap_intervals
 from ruvllm.files.json_writing import to_json
-from ruvllm.results.summaries import Entry, Summary, make_document, make_header, summarise
+from ruvllm.results.document import make_header
 from ruvllm.version import __version__
 
 # the report's final table: model, parameters, resolve rate, confidence
@@ -32,7 +33,7 @@ def document(results: list[Entry]) -> dict[str, Any]:
     return make_document(results, ["ruvllm-bench", "--json"], "auto")
 
 
-def only(results: list[Entry]) -> Summary:
+def only(results: list[Entry]) -> dict[str, Any]:
     (summary,) = summarise(results)
     return summary
 
@@ -149,7 +150,7 @@ def test_retrieval_has_means_over_seeds_and_an_interval_each() -> None:
 def test_the_keys_are_those_that_tools_may_rely_on() -> None:
     found = document(report_results())
     assert list(found) == [
-        "schema", "kind", "version", "created", "command", "host", "statistics", "results", "summaries",
+        "kind", "schema", "version", "created", "command", "host", "options", "statistics", "results", "summaries",
         "besideTheReport", "rankings", "recommendations",
     ]  # fmt: skip
     assert (found["schema"], found["kind"]) == (1, "benchmark")
@@ -169,9 +170,9 @@ def test_the_keys_are_those_that_tools_may_rely_on() -> None:
 
 
 def test_every_kind_of_results_begins_with_the_same_fields() -> None:
-    header = make_header("ablation", ["ruvllm-bench", "ablate"], "scalar")
-    assert header["kind"] == "ablation"
-    assert list(header) == list(document([hand_made()]))[: len(header)]
+    header = make_header(None, ["ruvllm-bench", "simd"])
+    fields = ["kind", "schema", *list(header)[1:]]
+    assert list(document([hand_made()]))[: len(fields)] == fields
     assert header["created"].endswith("Z") and len(header["created"]) == len("2026-01-02T03:04:05Z")
 
 

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 from bench_samples import SMALL_MODEL
+from json_samples import run_cell
 
 from ruvllm.benchmark.plan import Options, make_cells
-from ruvllm.benchmark.run import run_cell
 from ruvllm.commands.bench import main as bench
 from ruvllm.commands.verify import main as verify
 from ruvllm.learning.presets import PRESETS

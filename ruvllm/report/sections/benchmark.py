@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import convert, to_builtins
+
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.parts import Block, Section, Table
 from ruvllm.report.sections.learning_figures import (
@@ -16,8 +18,9 @@ from ruvllm.report.sections.learning_figures import (
 from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.settings import Measured, Setting
 from ruvllm.report.wording import efficiency, listed, model_size, percent, percent_with, points_with, words
-from ruvllm.results.published import REPORT, ReportFigures
-from ruvllm.results.summaries import beside_the_report, rankings, recommendations
+from ruvllm.results.published import PUBLISHED, PublishedFigures
+from ruvllm.results.summaries import beside_published, rankings, recommendations
+from ruvllm.results.summary_records import Summary
 
 __all__ = ["USES", "benchmark_section", "headline_table"]
 
@@ -95,8 +98,8 @@ def headline_table(setting: Setting, protocol: str) -> Table:
                  f"{INTERVALS} {REPORTS}", headline=True)  # fmt: skip
 
 
-def _report(row: Measured) -> ReportFigures | None:
-    return REPORT.get(row.summary["model"])
+def _report(row: Measured) -> PublishedFigures | None:
+    return PUBLISHED.get(row.summary["model"])
 
 
 def _final_table(setting: Setting, protocol: str, headline: bool = False) -> Table:
@@ -119,7 +122,7 @@ def _evolution(setting: Setting) -> list[Block]:
     """Self-improvement over training, where several protocols ran."""
     if len(setting.protocols) < 2:
         return []
-    rows = beside_the_report([m.summary for m in setting.measured.values()])
+    rows = to_builtins(beside_published([convert(m.summary, Summary) for m in setting.measured.values()]))
     found = {row["model"]: row for row in rows}
     keys = {"v1Initial": "v1 initial", "v1Final": "v1 final", "v2Final": "v2 final", "v3Final": "v3 final"}  # fmt: skip
     keys = {key: name for key, name in keys.items() if any(key in row for row in rows)}
@@ -183,9 +186,9 @@ def _calibration(setting: Setting) -> list[Block]:
 
 
 def _rankings(setting: Setting, protocol: str) -> Table:
-    summaries = [row.summary for row in setting.rows(protocol)]
-    ranked = rankings(summaries)
-    best = recommendations(summaries)
+    summaries = [convert(row.summary, Summary) for row in setting.rows(protocol)]
+    ranked = to_builtins(rankings(summaries))
+    best = to_builtins(recommendations(summaries))
     rows = tuple((str(place + 1), *names) for place, names in enumerate(zip(*ranked.values(), strict=True)))
     chosen = "; ".join(f"{use}: {best[key]}" for key, use in USES.items() if best[key] is not None)
     return Table(f"Ranking after {protocol}", ("Place", "By resolve rate", "By improvement", "By efficiency"), rows,

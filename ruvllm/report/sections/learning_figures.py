@@ -11,7 +11,7 @@ from ruvllm.report.drawing import Line, draw_lines, draw_matrix, draw_reliabilit
 from ruvllm.report.parts import Block, Figure, Panel, Series, slug
 from ruvllm.report.settings import Entry, Measured, Setting
 from ruvllm.report.wording import percent, short, words
-from ruvllm.results.published import REPORT
+from ruvllm.results.published import PUBLISHED
 
 __all__ = ["confusion_figure", "learning_figures", "reliability_figure", "schedule_figure"]
 
@@ -42,7 +42,7 @@ def _learning(setting: Setting, measure: str, title: str) -> list[Block]:
         if lines:
             target = None
             if measure == "confidence" and setting.workload == "simulated" and "v3" in setting.protocols:
-                target = REPORT[model].v3_confidence if model in REPORT else None
+                target = PUBLISHED[model].v3_confidence if model in PUBLISHED else None
             panels.append(Panel(model, f"{words(measure).capitalize()}: {'; '.join(said)}.",
                                 partial(_draw_learning, lines=lines, target=target)))  # fmt: skip
     if not panels:

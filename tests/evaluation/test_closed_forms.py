@@ -1,4 +1,4 @@
-"""Learned beside closed forms: the fits against plain formulas, the rows against hand-made ranks."""
+"""Closed forms: the fits against plain formulas."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 
 from ruvllm.evaluation.closed_forms import CLOSED_FORMS, closed_form_ranks
 from ruvllm.evaluation.retrieval import CSLS_SHARES
-from ruvllm.results.retrieval_comparison import compare_methods
-from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors
+from ruvllm.workloads.workload import Question, Retrieval, Vectors
 
 N, D = 60, 24
 
@@ -98,28 +97,3 @@ def csls(share: float, _: Any, s: np.ndarray[Any, Any], train: np.ndarray[Any, A
 def ranks(queries: np.ndarray[Any, Any], solutions: np.ndarray[Any, Any], discount: Any = 0.0) -> list[int]:
     similar = unit64(queries) @ unit64(solutions).T - discount
     return [int(r) for r in (similar >= np.diag(similar)[:, None]).sum(axis=1)]
-
-
-def entry(frozen: list[float], ridge: list[float], learned: list[float], types: list[int]) -> dict[str, Any]:
-    answers = {"reciprocalRankInitially": frozen, "reciprocalRank": learned, "types": types}
-    return {"answers": {**answers, "closedForms": {"ridge": ridge}}}
-
-
-def test_rows_per_type_and_method_with_paired_differences() -> None:
-    types = [TASK_TYPES.index(name) for name in ("bug_fix", "bug_fix", "test_gen", "test_gen")]
-    one = entry([0.5, 0.1, 1.0, 0.2], [1.0, 0.2, 1.0, 0.2], [1.0, 1.0, 0.5, 1.0], types)
-    rows = {(row["type"], row["method"]): row for row in compare_methods([one, one])}
-    assert list(rows) == [(t, m) for t in ("all", "bug_fix", "test_gen") for m in ("frozen", "ridge", "learned")]
-    assert [rows["all", m]["recallAt1"] for m in ("frozen", "ridge", "learned")] == [0.25, 0.5, 0.75]
-    assert [rows["bug_fix", m]["recallAt5"] for m in ("frozen", "ridge", "learned")] == [0.5, 1.0, 1.0]
-    assert rows["bug_fix", "learned"]["mrr"] == 1.0
-    assert rows["test_gen", "learned"]["gain"]["recallAt1"]["mean"] == 0.0
-    assert rows["bug_fix", "ridge"]["learnedAhead"]["recallAt1"]["mean"] == 0.5
-    low, high = rows["all", "learned"]["gain"]["recallAt1"]["ci95"]
-    assert low < 0.5 < high
-
-
-def test_there_are_no_rows_without_closed_forms() -> None:
-    one = entry([1.0], [1.0], [1.0], [1])
-    del one["answers"]["closedForms"]
-    assert compare_methods([one]) == []
