@@ -1,8 +1,8 @@
-"""Vectors of a user's encoder, kept on disk by what they were made from: the encoder's content and the text's.
+"""A cache on disk for the vectors of a user's encoder, keyed by the digests of the encoder and of each text.
 
-One folder per encoder, named by its digest; in it pairs of files, `<name>.keys` with 32 bytes for each text (SHA-256)
-and `<name>.rows` with as many rows of float32, little-endian. Files are added, never changed, and mapped, not read.
-Files that do not fit together are passed over: a cache can be lost at any moment, but must never be wrong.
+Each encoder has a folder named by its digest. A folder holds pairs of files: `<name>.keys` with 32 bytes for each text
+(SHA-256), and `<name>.rows` with as many rows of float32, little-endian. Files are added and mapped into memory, never
+changed. Files that do not fit together are ignored: a cache may be lost at any moment, but it must never be wrong.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["CACHE_VARIABLE", "CachedEncoder", "cache_folder", "cached"]
 CACHE_VARIABLE = "RUVLLM_CACHE"
 KEY_BYTES = 32
 FORM = 1
-"""Raised when the same encoder and text begin to give other rows."""
+"""Raised whenever the same encoder and text begin to give other rows."""
 
 
 class DigestedEncoder(Encoder, Protocol):
-    """An encoder that knows what its vectors follow from."""
+    """An encoder that may know what its vectors follow from."""
 
     @property
     def digest(self) -> str | None:
-        """Of everything that decides a vector; None where that cannot be known."""
+        """Digest of everything that decides a vector; None if that cannot be known."""
 
 
 def cache_folder() -> Path:
-    """$RUVLLM_CACHE, else ruvllm in the user's folder for caches."""
+    """Returns $RUVLLM_CACHE, or else the folder `ruvllm` among the user's caches."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named)
@@ -45,14 +45,14 @@ def cache_folder() -> Path:
 
 
 def cached(encoder: DigestedEncoder) -> Encoder:
-    """The encoder with its cache, or as it is where it has no digest."""
+    """Returns the encoder with a cache, or as it is if it has no digest."""
     if encoder.digest is None:
         return encoder
     return CachedEncoder(encoder, cache_folder() / "embeddings")
 
 
 class CachedEncoder:
-    """Encodes what it has not seen before; may be used by several threads, and several programs at once."""
+    """Encodes only texts that it has not seen before. Several threads and programs may use it at once."""
 
     def __init__(self, encoder: DigestedEncoder, folder: Path) -> None:
         self._encoder = encoder
@@ -66,7 +66,7 @@ class CachedEncoder:
             self._map(keys)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors (n, dim); those of new texts are kept. Raises what the encoder raises."""
+        """Returns vectors (n, dim) and keeps those of new texts. Raises what the encoder raises."""
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         with self._lock:
             new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
@@ -88,13 +88,13 @@ class CachedEncoder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.folder / f"{name}.rows", rows.astype("<f4").tobytes())
-            write_atomically(self.folder / f"{name}.keys", joined)  # last: rows without keys are not looked at
+            write_atomically(self.folder / f"{name}.keys", joined)  # last: rows without keys are ignored
         except OSError:
-            return  # a full disk makes it slower, not wrong
+            return  # without its cache a run is slower, not wrong
         self._map(self.folder / f"{name}.keys")
 
     def _map(self, path: Path) -> None:
-        """Rows of one pair of files, in place of those in memory."""
+        """Maps the rows of one pair of files, in place of those in memory."""
         try:
             keys = path.read_bytes()
             n = len(keys) // KEY_BYTES

@@ -1,4 +1,4 @@
-"""A user's own function as an encoder: texts in, vectors out."""
+"""A user's own function as an encoder: it takes texts and returns vectors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["FunctionEncoder"]
 
 
 class FunctionEncoder:
-    """`python:MODULE.FUNCTION`: called with a list of texts; returns their vectors, an array or nested lists.
+    """`python:MODULE.FUNCTION`: a function from a list of texts to their vectors, an array or nested lists.
 
-    The module is looked for in the current folder too. Vectors are cached only where the function has an attribute
-    `digest`, a text that changes whenever its vectors would: what a function depends on cannot be seen from outside.
+    The current folder is searched for the module too. Vectors are cached only if the function has an attribute
+    `digest`, a text that changes whenever its vectors would: nobody else can know what a function depends on.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises ValueError where there is no such function, or it does not return vectors."""
+        """Raises ValueError if there is no such function, or if it does not return vectors."""
         module, _, function = path.rpartition(".")
         if not module or not function:
             raise ValueError(f"encoder 'python:{path}' must be python:MODULE.FUNCTION")
@@ -29,7 +29,7 @@ class FunctionEncoder:
             sys.path.insert(0, os.getcwd())
         try:
             self._function = getattr(importlib.import_module(module), function)
-        except Exception as error:  # the module is the user's: anything may go wrong there
+        except Exception as error:  # anything may go wrong in a user's module
             raise ValueError(f"encoder 'python:{path}': {type(error).__name__}: {error}") from error
         self.name = f"python:{path}"
         self.dim = self._call(["def f():\n    return 1"]).shape[1]
@@ -37,6 +37,7 @@ class FunctionEncoder:
         self.digest = None if digest is None else str(digest)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Returns vectors (n, dim) float32. Raises ValueError for whatever goes wrong in the function."""
         return self._call(list(texts))
 
     def _call(self, texts: list[str]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Matrices of vectors that may be larger than the memory one would give them."""
+"""Matrices of vectors that may be too large for memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 __all__ = ["IN_MEMORY_BYTES", "empty_rows", "map_rows", "take_rows"]
 
 AT_ONCE = 4096
+"""Rows that are copied or mapped together."""
 
 IN_MEMORY_BYTES = 192 << 20
-"""Larger matrices lie in a temporary file without a name; the system keeps in memory what it has room for."""
+"""Larger matrices lie in a temporary file without a name. The system keeps in memory what it has room for."""
 
 
 def empty_rows(n: int, dim: int) -> NDArray[np.float32]:
-    """An array (n, dim) to be filled. Raises OSError where the folder for temporary files has too little room."""
+    """Returns an array (n, dim) to be filled. Raises OSError if the folder for temporary files has too little room."""
     if n * dim * 4 <= IN_MEMORY_BYTES:
         return np.empty((n, dim), dtype=np.float32)
     with tempfile.TemporaryFile(prefix="ruvllm-") as file:  # the mapping outlives the name and the handle
@@ -25,7 +26,7 @@ def empty_rows(n: int, dim: int) -> NDArray[np.float32]:
 
 
 def take_rows(rows: NDArray[np.float32], indices: NDArray[np.integer]) -> NDArray[np.float32]:
-    """A copy of some rows (n, dim), by their numbers (k,)."""
+    """Returns a copy (k, dim) of the rows with these numbers (k,)."""
     taken = empty_rows(len(indices), rows.shape[1])
     for begin in range(0, len(indices), AT_ONCE):
         taken[begin : begin + AT_ONCE] = rows[indices[begin : begin + AT_ONCE]]
@@ -35,7 +36,7 @@ def take_rows(rows: NDArray[np.float32], indices: NDArray[np.integer]) -> NDArra
 def map_rows(
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]], rows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """function(rows) for one that takes (k, dim) to (k, dim), row by row."""
+    """Returns function(rows), some rows at a time. The function maps (k, dim) to (k, dim), each row by itself."""
     if len(rows) <= AT_ONCE:
         return function(rows)
     mapped = empty_rows(*rows.shape)

@@ -1,7 +1,7 @@
 """Bugs and wrong fixes: single edits of a function's source that change what it does and keep its length.
 
-Length is kept so that it tells nothing: a buggy function, its original and every wrong fix have the same number of
-bytes. Edits are made in code alone: not in strings, annotations or decorators.
+A buggy function, its original and every wrong fix have the same number of bytes, so that the length gives nothing away.
+Only code is edited: no strings, annotations or decorators.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _OTHER_OPERATOR = {
 _OPERATOR = re.compile(rb"[)\s]*([-+*/%&|^<>=!]{1,3})[\s(]*")
 _NOT_COMMUTATIVE = ast.Sub | ast.Div | ast.Mod | ast.FloorDiv | ast.Pow | ast.LShift | ast.RShift
 MAX_OTHER_VARIABLES = 2
-"""Wrong variables tried in each place."""
+"""Most other variables that are tried in each place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Bytes start to end of a UTF-8 text become `new`, as many."""
+    """Replaces the bytes from start to end of a UTF-8 text with `new`, which has the same length."""
 
     start: int
     end: int
@@ -45,10 +45,10 @@ class Edit:
 
 
 def find_edits(source: bytes) -> list[Edit]:
-    """Every edit of a function's source (UTF-8), in the order of the tree; no two give the same text.
+    """Returns all edits of a function's source (UTF-8) in the order of the tree. No two give the same text.
 
-    Operators, operands and arguments exchanged, constants one too large or small, one variable for another, a function
-    for its counterpart. Raises SyntaxError for what is no Python.
+    An edit exchanges operators, operands or arguments, makes a constant one too large or too small, or puts one
+    variable for another or a function for its counterpart. Raises SyntaxError if the source is not Python.
     """
     finder = _Finder(source, ast.parse(source))
     finder.visit(finder.tree)
@@ -86,7 +86,7 @@ class _Finder(ast.NodeVisitor):
             self.found.append(Edit(start, end, new))
 
     def _swap(self, first: ast.expr, second: ast.expr, *, bare: bool = False) -> None:
-        """Exchanges two expressions; `bare`: only where no parenthesis stands between them."""
+        """Exchanges two expressions. With `bare`, only if no parenthesis stands between them."""
         (a, b), (c, d) = self._span(first), self._span(second)
         if not bare or not set(self.source[b:c]) & set(b"()"):
             self._replace(a, d, self.source[c:d] + self.source[b:c] + self.source[a:b])
@@ -116,7 +116,7 @@ class _Finder(ast.NodeVisitor):
         self._visit_all([] if node.value is None else [node.value])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Not inside: positions there are not those of the source before Python 3.12."""
+        """Skips f-strings: before Python 3.12, node positions inside them do not refer to the source."""
 
     def _visit_all(self, nodes: Sequence[ast.AST]) -> None:
         for node in nodes:

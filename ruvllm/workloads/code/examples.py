@@ -1,4 +1,4 @@
-"""How a function is used: the doctest in its docstring, or a call in the same file that is surely one of it."""
+"""How a function is used: the doctest in its docstring, or a call in the same file that certainly is one of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ruvllm.workloads.code.functions import DocumentedFunction
 __all__ = ["CallIndex", "hide_name", "split_docstring"]
 
 FEWEST_CHARACTERS = 40
-"""Of an example: shorter ones tell too little."""
+"""Fewest characters of an example: shorter ones say too little."""
 MAX_LINES = 12
 _CALL = re.compile(r"\b(?:self|cls)\.(\w+)\(|(?<![.\w])(\w+)\(")
 _PARSER = doctest.DocTestParser()
 
 
 def split_docstring(docstring: str) -> tuple[str, str]:
-    """The docstring without its examples, and the code of the examples without their output: "" for none."""
+    """Returns the docstring without its examples, and the code of the examples without their output ("" for none)."""
     try:
         pieces = _PARSER.parse(docstring)
-    except ValueError:  # broken examples are none
+    except ValueError:  # broken examples do not count
         return docstring, ""
     text = "".join(piece for piece in pieces if isinstance(piece, str))
     code = "".join(piece.source for piece in pieces if isinstance(piece, doctest.Example))
@@ -31,7 +31,7 @@ def split_docstring(docstring: str) -> tuple[str, str]:
 
 
 def hide_name(text: str, qualname: str) -> str:
-    """The function's own name, wherever it stands, becomes f: the name would tell the answer."""
+    """Returns the text with the function's own name replaced by f everywhere: the name would give the answer away."""
     return re.sub(rf"\b{re.escape(qualname.rpartition('.')[2])}\b", "f", text)
 
 
@@ -46,14 +46,15 @@ class CallIndex:
             for match in _CALL.finditer(function.code):
                 key = (function.path, owner, match[1]) if match[1] else (function.path, "", match[2])
                 found = self._first.setdefault(key, [])
-                if len(found) < 2 and (not found or found[0][0] != number):  # of the first two functions: one may be it
+                # two functions are enough: one may be the function itself
+                if len(found) < 2 and (not found or found[0][0] != number):
                     found.append((number, match.start()))
 
     def call_of(self, number: int) -> str | None:
-        """Three lines around the first call of function `number` from another one of its file; None without one.
+        """Returns three lines around the first call of function `number` in another function of its file, or None.
 
-        A function of the module is called by its bare name, a method as self.NAME from a method of the same class. The
-        name is hidden.
+        A module's function is called by its bare name, a method as self.NAME from a method of the same class. The name
+        is hidden.
         """
         function = self._functions[number]
         owner, _, name = function.qualname.rpartition(".")

@@ -1,4 +1,4 @@
-"""The same function in other words: variables renamed, statements rewritten, spacing gone; it does what it did."""
+"""The same function in other words: other variables, other statements, no spacing, the same behaviour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 __all__ = ["refactored"]
 
 FEWEST_NAMES = 3
-"""Functions with fewer variables would hardly change."""
+"""Fewest variables of a function: with fewer it would hardly change."""
 _KEPT = frozenset({"self", "cls"})
 _LOOKS_NAMES_UP = frozenset({"locals", "vars", "eval", "exec", "globals", "super"})
 _FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
@@ -24,11 +24,12 @@ _TOKEN = re.compile(
 
 
 def refactored(source: str) -> str | None:
-    """The function rewritten, or None where too little of it can be.
+    """Returns the function rewritten, or None if too little of it can be.
 
-    Parameters, local variables, attributes of self and private names get names by number, `x += y` becomes `x = x + y`
-    (the same for numbers and texts), comparisons are turned round, branches of if/else change places under the opposite
-    condition, and spaces go where Python does without. A function that looks names up itself is left alone.
+    Parameters, local variables, attributes of self and private names are numbered. `x += y` becomes `x = x + y`, which
+    is the same for numbers and texts. Comparisons are turned round, branches of if/else change places under the
+    opposite condition, and spaces that Python can do without are removed. A function that looks up names at run time
+    is left alone.
     """
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -49,7 +50,7 @@ def refactored(source: str) -> str | None:
 
 
 def _new_names(function: ast.FunctionDef | ast.AsyncFunctionDef, nodes: list[ast.AST]) -> dict[str, str]:
-    """New names of the function's own variables, by number as they come up."""
+    """Returns new names of the function's own variables, numbered in the order of their first use."""
     fixed = set(_KEPT)
     inner = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
     for node in nodes:
@@ -67,7 +68,7 @@ def _new_names(function: ast.FunctionDef | ast.AsyncFunctionDef, nodes: list[ast
 
 
 def _new_attributes(nodes: list[ast.AST]) -> dict[str, str]:
-    """New names of what the class or the module may rename without asking others: keys are ".name" and "_name"."""
+    """Returns new names of private attributes (key ".name") and of private names of the module (key "_name")."""
     found: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Attribute) and _is_own(node) and not node.attr.startswith("__"):
@@ -134,7 +135,7 @@ def _negated(test: ast.expr) -> ast.expr:
 
 
 def _tight(source: str) -> str:
-    """Without the spaces that Python can do without, two instead of four before a line; strings as they are."""
+    """Returns the source without the spaces that Python can do without, and half the indentation; strings stay."""
     out: list[str] = []
     tokens = [(match.lastgroup, match[0]) for match in _TOKEN.finditer(source)]
     for i, (kind, text) in enumerate(tokens):

@@ -1,12 +1,12 @@
-"""The four task types of the report, made from the functions of a source tree (design, section 5).
+"""The four task types, made from the functions of a source tree. docs/workloads.md describes them.
 
 code_completion  the first part of a function -> the rest
 bug_fix          docstring and a buggy function -> the function without the bug, among other changes in its place
 refactor         the function in other words -> the function, among others that differ from it in two places
 test_gen         docstring and signature -> the doctest or call that shows its use; its code where there is neither
 
-Each function makes one task, of the type that has had the fewest so far among those it is fit for. What is made of a
-function follows from the corpus alone, not from the seed of a run.
+Each function makes one task: of all types that it is fit for, the one with the fewest tasks so far. The tasks follow
+from the corpus alone, not from the seed of a run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ CODE_TASKS = ("all", "docstring", *TASK_TYPES)
 WRONG_FIXES = 7
 FEWEST_LINES = 4
 FEWEST_PART = 60
-"""Characters of each half of a completion."""
+"""Fewest characters of each half of a completion."""
 FEWEST_USES = 100
-"""Tasks about doctests, or calls, for these to be asked for: with fewer there are no others to tell them from."""
+"""Doctests (or calls) become answers only if at least this many functions have one: fewer would leave no distractors of
+the same kind."""
 TRIED_BUGS = 4
 
 Progress = Callable[[int, int], None]
@@ -41,7 +42,7 @@ Maker = Callable[[int, DocumentedFunction], "TextTask | None"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WrongFixes(Sequence[str]):
-    """Variants of a text that differ from it in one place each: kept as the places, not as texts."""
+    """Variants of a text that differ from it in one place each. Only the places are kept, not the texts."""
 
     source: bytes
     edits: tuple[Edit, ...]
@@ -56,9 +57,9 @@ class WrongFixes(Sequence[str]):
 def make_code_tasks(
     functions: Sequence[DocumentedFunction], kind: str = "all", *, progress: Progress | None = None
 ) -> tuple[TextTask, ...]:
-    """Tasks of the functions, at most one of each, in their order: of all four types, or of the one named.
+    """Makes at most one task of each function, in their order, of all four types or of the named one.
 
-    Raises ValueError for another kind.
+    `progress` gets (functions done, functions in all). Raises ValueError for another kind.
     """
     if kind != "all" and kind not in TASK_TYPES:
         raise ValueError(f"tasks must be all or one of {', '.join(TASK_TYPES)}, not {kind!r}")
@@ -72,7 +73,7 @@ def make_code_tasks(
         for name in sorted(wanted, key=counts.__getitem__):
             try:
                 task = makers[name](i, function)
-            except RecursionError:  # an expression of a thousand terms
+            except RecursionError:  # for example an expression of a thousand terms
                 task = None
             if task is not None:
                 counts[name] += 1
@@ -89,7 +90,7 @@ def _makers(functions: Sequence[DocumentedFunction]) -> dict[str, Maker]:
 
 
 def _completion(number: int, function: DocumentedFunction) -> TextTask | None:
-    """The lines of the function, parted at random in the middle third."""
+    """Cuts the lines of the function in two, at random in the middle third."""
     lines = function.code.splitlines()
     if len(lines) < FEWEST_LINES:
         return None
@@ -118,10 +119,10 @@ def _refactor(number: int, function: DocumentedFunction) -> TextTask | None:
 
 
 def _around_a_bug(solution: str, stream: RandomStream) -> WrongFixes | None:
-    """A buggy version of a function and what else one edit could make of it: one would take the bug back.
+    """Returns a buggy version of a function and other single edits of it; one edit would take the bug back.
 
-    So the function is as far from each of the others as they are from one another, and has their length: nothing but
-    what it says tells it from them.
+    So the function is as far from each wrong fix as they are from one another, and all have one length: only its
+    meaning distinguishes it.
     """
     original = solution.encode("utf-8", "surrogatepass")
     for buggy in _buggy(original, stream):
@@ -132,12 +133,12 @@ def _around_a_bug(solution: str, stream: RandomStream) -> WrongFixes | None:
 
 
 def _buggy(original: bytes, stream: RandomStream) -> Iterator[bytes]:
-    """Some versions of a function with one bug each."""
+    """Yields versions of a function with one bug each."""
     try:
         edits = find_edits(original)
     except SyntaxError:
         return
-    if len(edits) < WRONG_FIXES:  # a bug brings hardly any
+    if len(edits) < WRONG_FIXES:  # a buggy version has hardly more edits
         return
     for i in stream.permutation(len(edits))[:TRIED_BUGS].tolist():
         buggy = edits[i].apply(original)
@@ -149,7 +150,7 @@ def _buggy(original: bytes, stream: RandomStream) -> Iterator[bytes]:
 
 
 class _Uses:
-    """test_gen: which way of use there is for each function."""
+    """Makes tasks of type test_gen: knows for each function whether a doctest or a call shows its use."""
 
     def __init__(self, functions: Sequence[DocumentedFunction]) -> None:
         self._calls = CallIndex(functions)
@@ -174,7 +175,7 @@ class _Uses:
 
 
 def _signature_first(source: str) -> tuple[str, str, str]:
-    """The line of the `def`, without decorators, and what follows it."""
+    """Parts the line of the `def`, without decorators, from what follows it."""
     begin = next(i for i, line in enumerate(source.splitlines()) if line.startswith(("def ", "async def ")))
     rest = "\n".join(source.splitlines()[begin:])
     return rest.partition("\n")
@@ -187,5 +188,5 @@ def _task(
 
 
 def _stream(number: int, name: str) -> RandomStream:
-    """Random numbers for function `number`."""
+    """Returns the random stream of function `number` for one type."""
     return RandomStream(0, Purpose.DATASET, number, 16 + TASK_TYPES.index(name))
