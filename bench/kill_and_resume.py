@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ruvllm.checkpoints.verifying import verify_checkpoint
-from ruvllm.commands import bench as cli
+from ruvllm.commands.bench import main as run_bench
 from ruvllm.files.arrays import read_arrays
 from ruvllm.learning import snapshots, training
 
@@ -69,7 +69,7 @@ def start(folder: Path, *more: str, most_bytes: int | None = None) -> int:
             watch(folder / "log")
             if most_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-            code = cli.main([*ARGUMENTS, "--out", str(folder / "results"), *more])
+            code = run_bench([*ARGUMENTS, "--out", str(folder / "results"), *more])
         except BaseException:
             traceback.print_exc()
         finally:

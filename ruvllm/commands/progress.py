@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Column, Table
 
-__all__ = ["BarReporter", "LineReporter", "QuietReporter"]
+__all__ = ["BarReporter", "LineReporter", "QuietReporter", "make_reporter"]
 
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -186,6 +187,15 @@ class BarReporter(QuietReporter):
                 self._progress.update(
                     each.task, completed=each.fraction(), left="" if left is None else _duration(left)
                 )
+
+
+def make_reporter(quiet: bool) -> QuietReporter:
+    """Returns a reporter on standard error: bars on a terminal, lines elsewhere, silent if `quiet`."""
+    if quiet:
+        return QuietReporter()
+    console = Console(stderr=True)
+    bars = console.is_terminal and not console.is_dumb_terminal and not os.environ.get("CI")
+    return BarReporter(console) if bars else LineReporter(console)
 
 
 class _Text(ProgressColumn):

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from operator import itemgetter
-
-from rich.console import Console
 
 from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
-from ruvllm.report.screen import print_table
 
-__all__ = ["print_protocols", "protocol_rows"]
-
-
-def print_protocols(console: Console) -> None:
-    """A row per constant, a column per protocol."""
-    headings, table = protocol_rows()
-    key, *others = [(heading, itemgetter(heading)) for heading in headings]
-    rows = [dict(zip(headings, row, strict=True)) for row in table]
-    print_table(console, "Protocols", key, [[column] for column in others], rows)
+__all__ = ["protocol_rows"]
 
 
 def protocol_rows() -> tuple[list[str], list[list[str]]]:

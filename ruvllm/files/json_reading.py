@@ -20,7 +20,7 @@ from ruvllm import _core
 __all__ = [
     "DEFAULT_LIMITS", "InvalidFileError", "JsonFields", "JsonLimits", "json_type",
     "load_json_object", "open_regular_file", "parse_json", "parse_json_object",
-    "read_regular_file", "shown",
+    "read_regular_file", "shown", "shown_path",
 ]  # fmt: skip
 
 
@@ -137,6 +137,11 @@ def shown(text: str, limit: int = 80) -> str:
     """A text from a file as it may go to a terminal: one line, without control characters, not longer than `limit`."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short)
+
+
+def shown_path(path: Path) -> str:
+    """A path as it may go to a terminal; see shown()."""
+    return shown(str(path), 4096)
 
 
 def _require_regular(mode: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
@@ -26,14 +27,15 @@ class WorkloadSpec:
         return self.name if self.path is None else f"{self.name}:{self.path}"
 
 
-def parse_spec(text: str) -> WorkloadSpec:
-    """Returns the workload that `text` names. Raises ValueError if it has none of the forms."""
+def parse_spec(text: str, names: Collection[str] = WORKLOADS) -> WorkloadSpec:
+    """Returns the workload that `text` names, one of `names`. Raises ValueError if `text` has none of their forms."""
     name, colon, path = text.partition(":")
-    form = WORKLOADS[name].form if name in WORKLOADS else ""
+    form = WORKLOADS[name].form if name in names else ""
     may_have_path, may_lack_path = ":" in form, form == name or "[" in form
     if not form or bool(colon) != bool(path) or not (may_have_path if path else may_lack_path):
-        ways = [way for entry in WORKLOADS.values() for way in _ways(entry.form)]
-        raise ValueError(f"must be {', '.join(ways[:-1])} or {ways[-1]}, not {text!r}")
+        ways = [way for each in names for way in _ways(WORKLOADS[each].form)]
+        choice = f"{', '.join(ways[:-1])} or {ways[-1]}" if len(ways) > 1 else ways[0]
+        raise ValueError(f"must be {choice}, not {text!r}")
     return WorkloadSpec(name, path or None)
 
 

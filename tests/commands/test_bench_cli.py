@@ -12,9 +12,9 @@ from bench_samples import BENCH_COMMAND, SMALL_MODEL, SMALL_RUN, bench, hand_mad
 from checkpoint_samples import posix
 from msgspec import convert
 
-from ruvllm.benchmark import sweep
 from ruvllm.checkpoints.verifying import verify_checkpoint
-from ruvllm.commands import bench as cli
+from ruvllm.commands import bench_actions
+from ruvllm.commands.bench import main
 from ruvllm.files.json_writing import to_json
 from ruvllm.results.run_records import BenchmarkRun
 
@@ -143,8 +143,8 @@ def test_a_result_below_the_frozen_start_has_exit_code_3(
         perhaps = hand_made(before=[1] * 55 + [0] * 45, after=[0] * 10 + [1] * 45 + [0] * 40 + [1] * 5)
         return convert([harmed, perhaps], list[BenchmarkRun])
 
-    monkeypatch.setattr(sweep, "run_cells", worse)
-    assert cli.main(["--json", "--out", str(tmp_path)]) == 3
+    monkeypatch.setattr(bench_actions, "run_cells", worse)
+    assert main(["--json", "--out", str(tmp_path)]) == 3
     out, err = capsys.readouterr()
     assert err == "ruvllm-bench: worse than the frozen start, beyond chance: CodeLlama-7B v3\n"
     assert json.loads(out)["command"] == ["ruvllm-bench", "--json", "--out", str(tmp_path)]

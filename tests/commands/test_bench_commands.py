@@ -235,7 +235,7 @@ def test_a_file_of_tasks_runs_with_a_table_by_type_and_names_its_bad_lines(tmp_p
         file.write("{broken\n")
     done = bench(*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "2", "--rank", "2", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
-    assert "1 of 161 lines are bad: line 161: is no JSON" in done.stderr
+    assert "1 of 161 lines are bad: line 161: is not JSON" in done.stderr
     assert "v3, jsonl workload, mean of seeds 0 to 1: Qwen2.5-Coder-1.5B by task type" in done.stdout
     document = json.loads(results_file(tmp_path / "results").read_text())
     (summary,) = document["summaries"]

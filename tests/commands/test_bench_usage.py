@@ -10,12 +10,12 @@ import pytest
 from bench_samples import UNBOUNDED
 
 from ruvllm import build_info
-from ruvllm.commands import bench as cli
+from ruvllm.commands.bench import main
 
 
 def test_the_command_is_installed() -> None:
     (entry,) = metadata.entry_points(group="console_scripts", name="ruvllm-bench")
-    assert entry.load() is cli.main
+    assert entry.load() is main
 
 
 def imported_by(program: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip
-        assert cli.main([*words, "--help"]) == 0
+        assert main([*words, "--help"]) == 0
         text = capsys.readouterr().out
         listed = set(re.findall(r"^  (?:-\w, )?(--[a-z]+)", text[text.index("\nOptions:") :], re.MULTILINE))
         assert listed == options
@@ -73,7 +73,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     build = build_info()
-    assert cli.main(["--version"]) == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == (
         f"ruvllm-bench, version {metadata.version('ruvllm')} "
         f"({build['active_isa']}, {build['compiler']} {build['compiler_version']})\n"
@@ -131,7 +131,7 @@ def test_the_version_loads_little() -> None:
 def test_wrong_usage_is_one_clear_error_and_exit_code_2(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([*UNBOUNDED, "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert main([*UNBOUNDED, "--out", str(tmp_path / "out"), *arguments]) == 2
     check_wrong_usage(said, tmp_path, capsys)
 
 
@@ -151,7 +151,7 @@ def test_wrong_usage_is_one_clear_error_and_exit_code_2(
 def test_wrong_usage_of_ablate_is_one_clear_error_too(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["ablate", *UNBOUNDED, "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert main(["ablate", *UNBOUNDED, "--out", str(tmp_path / "out"), *arguments]) == 2
     check_wrong_usage(said, tmp_path, capsys)
 
 

@@ -14,8 +14,7 @@ import pytest
 from report_samples import ablation_document, write_document
 from results_samples import MODEL, entry, split_answers, write
 
-from ruvllm.commands import bench as cli
-from ruvllm.commands import report as report_cli
+from ruvllm.commands import bench
 from ruvllm.commands.report import main
 from ruvllm.evaluation.paired_tests import mcnemar_p, smallest_difference
 
@@ -216,7 +215,7 @@ def test_files_too_big_for_memory_are_one_line(
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("ruvllm.results.compare.compare", exhausted)
+    monkeypatch.setattr("ruvllm.commands.report_actions.compare", exhausted)
     assert main(["compare", *equal]) == 1
     assert capsys.readouterr().err == "ruvllm-report: the two files do not fit into memory\n"
 
@@ -317,7 +316,7 @@ def test_the_same_files_give_the_same_bytes(worse: Files, capsys: Output) -> Non
 
 def test_the_command_is_installed() -> None:
     (found,) = metadata.entry_points(group="console_scripts", name="ruvllm-report")
-    assert found.load() is report_cli.main
+    assert found.load() is main
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["compare", "a"], ["--version"]])
@@ -377,7 +376,7 @@ def test_real_results_of_two_protocols_can_be_compared(tmp_path: Path, capsys: O
     for protocol in ("v1", "v3"):
         out = tmp_path / protocol
         arguments = ["--profile", "quick", "--models", MODEL, "--protocol", protocol, "--seeds", "2", "-q"]
-        assert cli.main([*arguments, "--out", str(out)]) == 0
+        assert bench.main([*arguments, "--out", str(out)]) == 0
         paths += [str(path) for path in out.glob("benchmark-*.json")]
     capsys.readouterr()
     assert main(["compare", "--json", *paths]) == 0

@@ -15,9 +15,9 @@ import pytest
 from bench_samples import BENCH_COMMAND, results_file
 
 from ruvllm import _core
-from ruvllm.benchmark import simd as simd_measure
+from ruvllm.benchmark import simd
 from ruvllm.benchmark.simd import PLAIN_LOOP, WORKS, beside_published, chosen_isas
-from ruvllm.commands import bench as cli
+from ruvllm.commands.bench import main
 from ruvllm.files.json_writing import to_json
 from ruvllm.results.published import PUBLISHED_SPEED
 
@@ -34,12 +34,12 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         for work in WORKS
     ]
     works[-1] = replace(works[-1], sizes={**works[-1].sizes, "n": 40})
-    monkeypatch.setattr(simd_measure, "WORKS", tuple(works))
-    monkeypatch.setattr(simd_measure, "LEAST_SECONDS", 1e-6)
+    monkeypatch.setattr(simd, "WORKS", tuple(works))
+    monkeypatch.setattr(simd, "LEAST_SECONDS", 1e-6)
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return cli.main(["simd", "--out", str(tmp_path / "results"), *arguments])
+    return main(["simd", "--out", str(tmp_path / "results"), *arguments])
 
 
 def document_of(tmp_path: Path) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def test_a_wrong_answer_ends_with_one_line(
     def wrong(*_: object, **__: object) -> list[list[float]]:
         raise RuntimeError("cosine on avx2 is wrong: 1 is not within 0 of 2")
 
-    monkeypatch.setattr(simd_measure, "WORKS", (replace(WORKS[0], measure=wrong),))
+    monkeypatch.setattr(simd, "WORKS", (replace(WORKS[0], measure=wrong),))
     assert run(tmp_path) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", "ruvllm-bench: cosine on avx2 is wrong: 1 is not within 0 of 2\n")

@@ -113,7 +113,7 @@ def test_a_file_too_big_for_memory_is_one_line(
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("ruvllm.checkpoints.verifying.verify_checkpoint", exhausted)
+    monkeypatch.setattr("ruvllm.commands.verify_actions.verify_checkpoint", exhausted)
     assert main([str(good)]) == 1
     assert capsys.readouterr().err == f"ruvllm-verify: {good}: does not fit into memory\n"
 

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 from bench_samples import SMALL_MODEL, write_corpus
 
-from ruvllm.commands import bench as cli
-from ruvllm.commands import report as report_cli
-from ruvllm.commands import verify as verify_cli
+from ruvllm.commands import bench, report, verify
 from ruvllm.encoders.models import MODELS
 from ruvllm.evaluation.bootstrap import RESAMPLES
 from ruvllm.learning.protocols import PROTOCOLS
@@ -30,7 +28,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "bench/README.md", *sorted((ROOT / "
 WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 """By hand, but for the figures in them."""
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-COMMANDS = {"ruvllm-bench": cli.main, "ruvllm-report": report_cli.main, "ruvllm-verify": verify_cli.main}
+COMMANDS = {"ruvllm-bench": bench.main, "ruvllm-report": report.main, "ruvllm-verify": verify.main}
 
 
 def without_code(text: str) -> str:

@@ -1,0 +1,246 @@
+"""What ruvllm-bench does: runs models as the arguments say, saves the results file and shows it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from msgspec import to_builtins
+from rich.console import Console
+
+from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
+from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
+from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options
+from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
+from ruvllm.benchmark.sweep import run_cells
+from ruvllm.checkpoints.writing import CheckpointConflictError
+from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
+from ruvllm.commands.common import WORSE, Failure, check_isas, failures, printing
+from ruvllm.commands.limits import PROTOCOLS
+from ruvllm.commands.progress import QuietReporter, make_reporter
+from ruvllm.commands.protocol_table import protocol_rows
+from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.models import find_models
+from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
+from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
+from ruvllm.learning.snapshots import Unfinished
+from ruvllm.report.ablation_table import print_ablation
+from ruvllm.report.forgetting_table import print_forgetting
+from ruvllm.report.screen import print_table
+from ruvllm.report.simd_table import print_simd
+from ruvllm.report.tables import print_results
+from ruvllm.results.document import document_text, make_document
+from ruvllm.results.reading import Document
+from ruvllm.results.records import RunOptions
+from ruvllm.workloads.inputs import RealInput, read_input
+
+__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd", "show_protocols"]
+
+PROGRAM = "ruvllm-bench"
+CHECKPOINTS, UNFINISHED = "checkpoints", "unfinished"
+"""Folders beside the results files; the second holds what --resume continues from."""
+LEAST_SEEDS = 2
+"""Smallest number of seeds with an interval."""
+
+Results = TypeVar("Results")
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+Show = Callable[[Console, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Models that are ready to run: what was asked for is checked, read and has a place to be saved."""
+
+    arguments: BenchArguments
+    options: Options
+    task_input: RealInput | None
+    reporter: QuietReporter
+    unfinished: Unfinished
+
+    def recorded(self, **changes: Any) -> RunOptions:
+        """The options as the results file has them."""
+        return recorded_options(replace(self.options, **changes), self.task_input)
+
+
+def benchmark(arguments: BenchArguments) -> int:
+    """Runs every model, seed and fold. Returns WORSE if the gain of a model lies below 0 beyond chance."""
+    run = _prepare(arguments, default_seeds=3 if arguments.workload.entry.reader else 1, folders=[CHECKPOINTS])
+    folder = arguments.out / CHECKPOINTS
+    document = _carry_out(
+        run,
+        lambda: run_cells(
+            make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished
+        ),
+        lambda results: make_document(results, run.recorded(), _command_line(), run.options.isa),
+        print_results,
+    )
+    worse = [f"{s.model} {s.protocol}" for s in document.summaries if s.gain_ci95[1] < 0]
+    if worse:
+        click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
+    return WORSE if worse else 0
+
+
+def measure_forgetting(arguments: BenchArguments) -> int:
+    """Runs the blocked stream. It only measures forgetting, so it never returns WORSE."""
+    run = _prepare(arguments, default_seeds=5, least_seeds=LEAST_SEEDS)
+    recorded = run.recorded(stream="blocked", controls=False)
+    _carry_out(
+        run,
+        lambda: run_blocked(run.options, arguments.jobs, run.reporter, run.unfinished),
+        lambda runs: make_forgetting_document(runs, recorded, _command_line(), run.options.isa),
+        print_forgetting,
+    )
+    return 0
+
+
+def ablate(arguments: BenchArguments) -> int:
+    """Runs each model without each of its components in turn."""
+    run = _prepare(arguments, default_seeds=10, least_seeds=LEAST_SEEDS)
+    _carry_out(
+        run,
+        lambda: run_ablation(run.options, run.task_input, arguments.jobs, run.reporter, run.unfinished),
+        lambda runs: make_ablation_document(runs, run.recorded(controls=False), _command_line(), run.options.isa),
+        print_ablation,
+    )
+    return 0
+
+
+def measure_simd(names: Sequence[str], repetitions: int, arguments: OutputArguments) -> int:
+    """Measures the kernels on the named instruction sets, or all of them."""
+    _prepare_folders([arguments.out])
+    isas = chosen_isas(names)
+    reporter = make_reporter(arguments.quiet)
+    with failures(RuntimeError), reporter:
+        measurements = measure_all(isas, repetitions, reporter)
+    _give_out(arguments, make_simd_document(measurements, isas, repetitions, _command_line()), print_simd)
+    return 0
+
+
+def show_protocols() -> int:
+    """Prints a row per constant, with a column per protocol."""
+    headings, table = protocol_rows()
+    key, *others = [(heading, itemgetter(heading)) for heading in headings]
+    rows = [dict(zip(headings, row, strict=True)) for row in table]
+    print_table(Console(), "Protocols", key, [[column] for column in others], rows)
+    return 0
+
+
+def _command_line() -> list[str]:
+    """The command as it was typed, for the results file."""
+    return [PROGRAM, *click.get_current_context().find_root().obj]
+
+
+def _prepare(
+    arguments: BenchArguments, *, default_seeds: int, least_seeds: int = 1, folders: Sequence[str] = ()
+) -> _Run:
+    """Finds out before the first epoch everything that could stop the run later."""
+    encoder = _encoder_of(arguments.encoder_name)
+    options = _options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))
+    _prepare_folders([arguments.out, *(arguments.out / folder for folder in (*folders, UNFINISHED))])
+    reporter = make_reporter(arguments.quiet)
+    unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
+    if not arguments.resume and any(unfinished.folder.iterdir()):
+        reporter.note(f"unfinished work in {unfinished.folder}; with its arguments, --resume goes on")
+    return _Run(arguments, options, _read_input(arguments, encoder, reporter), reporter, unfinished)
+
+
+def _encoder_of(name: str) -> Encoder | None:
+    """Makes the named encoder. Returns None for the default one, which is fitted on each run's tasks."""
+    if name == "hash":
+        return None
+    try:
+        return make_encoder(name)
+    except UnknownEncoderError as error:
+        raise click.BadParameter(str(error), param_hint="'--encoder'") from error
+    except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple[int, ...]) -> Options:
+    check_isas([arguments.isa], ["auto"])
+    names = split_names(arguments.model_names)
+    try:
+        models = find_models(names) if names else models_of(arguments.workload.name, arguments.profile)
+        if encoder is not None:
+            models = models_for(encoder, models if names else None)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--models'") from error
+    return Options(
+        protocols=PROTOCOLS if arguments.protocol == "all" else (arguments.protocol,),
+        profile=arguments.profile,
+        models=models,
+        workload=arguments.workload.name,
+        split=arguments.split,
+        seeds=seeds,
+        folds=arguments.folds,
+        controls=arguments.controls,
+        rank=arguments.rank,
+        isa=arguments.isa,
+    )
+
+
+def _prepare_folders(folders: Sequence[Path]) -> None:
+    with failures(UnwritableFolderError):
+        for folder in folders:
+            ensure_writable_folder(folder)
+            remove_abandoned(folder)
+
+
+def _read_input(arguments: BenchArguments, encoder: Encoder | None, reporter: QuietReporter) -> RealInput | None:
+    """Reads the real input. Returns None for the simulated workload."""
+    if not arguments.workload.entry.reader:
+        return None
+    with failures(ValueError), reporter:
+        return read_input(
+            arguments.workload.text,
+            kind=arguments.kind,
+            encoder=encoder,
+            transfer=None if arguments.transfer is None else arguments.transfer.text,
+            note=reporter.note,
+            watch=reporter.work,
+        )
+
+
+def _carry_out(
+    run: _Run, work: Callable[[], Results], describe: Callable[[Results], AnyDocument], show: Show
+) -> AnyDocument:
+    """Does the work, saves and shows the document that describes its results, and forgets the unfinished work."""
+    with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
+        results = work()
+    document = describe(results)
+    _give_out(run.arguments, document, show)
+    run.unfinished.forget_results()
+    return document
+
+
+def _give_out(arguments: OutputArguments, document: Document, show: Show) -> None:
+    """Saves the document, then prints it: as JSON, as tables, or not at all."""
+    text = document_text(document)
+    path = _save(text, document, arguments.out)
+    with printing():
+        if arguments.as_json:
+            click.echo(text, nl=False)
+        elif not arguments.quiet:
+            console = Console()
+            show(console, to_builtins(document))
+            saved = f"Results: {path}"
+            if document.kind == "benchmark":
+                saved += f"; checkpoints: {path.parent / CHECKPOINTS}{os.sep}"
+            console.print(saved, markup=False, highlight=False, soft_wrap=True)
+
+
+def _save(text: str, document: Document, out: Path) -> Path:
+    """Writes the results file under a name of its own: kind, time and a random part."""
+    stamp = document.created.replace("-", "").replace(":", "")
+    path = out / f"{document.kind}-{stamp}-{secrets.token_hex(4)}.json"
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}") from error
+    return path

@@ -1,0 +1,14 @@
+"""Names and bounds for the options of the commands, without the modules that they belong to, so that --help is fast.
+
+tests/commands/test_limits.py holds each of them against the truth.
+"""
+
+PROFILES = ("quick", "standard", "full")
+PROTOCOLS = ("v1", "v2", "v3")
+STREAMS = ("mixed", "blocked")
+ISAS = "scalar|sse4.1|avx2|avx512|neon"
+"""All instruction sets of the kernels; a CPU has some of them."""
+MAX_SEED = 2**53 - 1
+"""Largest integer that JSON keeps exactly (RFC 7493, section 2.2)."""
+MAX_RANK = 256
+MIN_FOLDS, MAX_FOLDS = 3, 20

@@ -1,0 +1,116 @@
+"""What ruvllm-report does: reads results files, and prints, writes or compares what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from msgspec import to_builtins
+from rich.console import Console
+from rich.markup import escape
+
+from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure, printing
+from ruvllm.files.json_reading import InvalidFileError, shown_path
+from ruvllm.files.json_writing import to_json
+from ruvllm.report.comparison_table import print_comparison
+from ruvllm.report.contents import make_report
+from ruvllm.report.output import Targets, missing_packages, print_report, write_report
+from ruvllm.report.parts import Report
+from ruvllm.results.compare import compare, judge, make_comparison_document
+from ruvllm.results.pairing import AnsweredRuns, CannotCompareError, OtherKindError, read_answers
+from ruvllm.results.reading import Collection, read_sources
+
+__all__ = ["Targets", "compare_files", "show"]
+
+PROGRAM = "ruvllm-report"
+
+
+class NotMeasurable(Failure):
+    """Ends a command with one line for the user and exit code 4."""
+
+    exit_code = NOT_MEASURED
+
+
+def show(results: Sequence[Path], targets: Targets, quiet: bool) -> int:
+    """Writes the report of the results to the targets, or prints it if there are none. Returns FAILED if a file is
+    broken.
+    """
+    missing = missing_packages(targets)
+    if missing:
+        raise Failure(f"needs {' and '.join(missing)}: pip install 'ruvllm[report]'")
+    collection = _read_results(results, quiet)
+    if collection.sources:
+        report = make_report(collection)
+        lines = _write(report, collection, targets, quiet) if targets.any else []
+        if not quiet:
+            _print(None if targets.any else report, lines)
+    elif not collection.broken:
+        raise Failure("no results to report")
+    return FAILED if collection.broken else 0
+
+
+def _read_results(results: Sequence[Path], quiet: bool) -> Collection:
+    with _busy("Reading results", quiet) as show_step:
+        collection = read_sources(results, show_step)
+    for line in (*collection.broken, *([] if quiet else collection.others)):
+        click.echo(f"{PROGRAM}: {line}", err=True)
+    return collection
+
+
+def _write(report: Report, collection: Collection, targets: Targets, quiet: bool) -> list[str]:
+    """Writes the report. Returns a line about each file."""
+    try:
+        with _busy("Writing", quiet) as show_step:
+            return write_report(report, collection, targets, show_step)
+    except OSError as error:
+        raise Failure(f"cannot write {error.filename}: {error.strerror}" if error.strerror else str(error)) from error
+
+
+def _print(report: Report | None, lines: Sequence[str]) -> None:
+    with printing():
+        console = Console()
+        if report is not None:
+            print_report(console, report)
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def compare_files(paths: tuple[Path, Path], margin: float | None, as_json: bool) -> int:
+    """Compares two results files and prints the verdict. Returns its exit code."""
+    a, b = (shown_path(path) for path in paths)
+    try:
+        with _busy(f"Comparing {a} and {b}"):
+            comparison = compare(*map(_read, paths))
+    except CannotCompareError as error:
+        raise NotMeasurable(f"cannot compare: {error}") from error
+    except MemoryError as error:
+        raise Failure("the two files do not fit into memory") from error
+    verdict = judge(comparison, margin)
+    record = to_builtins(make_comparison_document((a, b), comparison, margin, verdict))
+    with printing():
+        if as_json:
+            click.echo(to_json(record), nl=False)
+        else:
+            print_comparison(Console(), record)
+    return verdict.exit_code
+
+
+def _read(path: Path) -> AnsweredRuns:
+    try:
+        return read_answers(path)
+    except InvalidFileError as error:
+        kind = NotMeasurable if isinstance(error, OtherKindError) else Failure
+        raise kind(f"{shown_path(path)}: {error}") from error
+
+
+@contextmanager
+def _busy(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Shows on a terminal that work goes on, because many files take a while. Yields a function that names the step."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(escape(what)) as status:
+        yield lambda step: status.update(escape(f"{what}: {step}"))

@@ -1,0 +1,20 @@
+"""Names and bounds that the help of the commands shows are those of the modules that they belong to."""
+
+from ruvllm import _core
+from ruvllm.benchmark import rebuild
+from ruvllm.commands import limits
+from ruvllm.files.json_writing import MAX_SAFE_INTEGER
+from ruvllm.learning.protocols import PROTOCOLS
+from ruvllm.learning.stream import STREAMS
+from ruvllm.workloads import splits
+
+
+def test_limits_are_the_truth() -> None:
+    assert limits.PROFILES == rebuild.PROFILES
+    assert [PROTOCOLS["v3"].size(profile).epochs for profile in limits.PROFILES] == [6, 8, 12]
+    assert tuple(PROTOCOLS) == limits.PROTOCOLS
+    assert limits.STREAMS == STREAMS
+    assert limits.MAX_SEED == MAX_SAFE_INTEGER
+    assert limits.MAX_RANK == rebuild.MOST_RANK
+    assert (limits.MIN_FOLDS, limits.MAX_FOLDS) == (splits.SMALLEST, splits.LARGEST)
+    assert set(_core.available_isas()) <= set(limits.ISAS.split("|"))
