@@ -23,14 +23,13 @@ from pathlib import Path
 
 import figure_blocks
 
-from ruvllm.files.json_reading import parse_json_object
-from ruvllm.files.json_writing import to_json
 from ruvllm.report.contents import make_report
 from ruvllm.report.output import Targets, write_report
 from ruvllm.report.pictures import save_svg
 from ruvllm.report.style import DARK, LIGHT
 from ruvllm.report.trimming import trimmed
-from ruvllm.results.reading import Collection, read_sources
+from ruvllm.results.document import document_text
+from ruvllm.results.reading import Collection, read_document, read_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("docs/results")
@@ -86,7 +85,7 @@ def run(name: str, jobs: int = 1) -> None:
         if done.returncode not in (0, 3):  # 3: a model ended below its start, which is a result too
             sys.exit(f"{name}: exit code {done.returncode}")
         (path,) = Path(folder, "results").glob("*.json")
-        text = to_json(trimmed(parse_json_object(path.read_bytes())))
+        text = document_text(trimmed(read_document(path)))
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 

@@ -96,6 +96,7 @@ def code_document(**retrieval: Any) -> dict[str, Any]:
         for seed in (0, 1)
     ]
     document = make_document(runs, ["ruvllm-bench", "--workload", "code", "--split", "function"], "auto")
+    document["options"] |= {"workload": "code", "tasks": "all", "split": "function", "encoder": "hash"}
     for summary in document["summaries"]:
         for key in ("byType", "transfer", "comparison"):  # a test that wants them brings its own
             summary.pop(key, None)

@@ -98,14 +98,14 @@ def _write_csv(_: Report, collection: Collection, __: Targets, target: Path) -> 
 
 
 def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path) -> list[str]:
-    from ruvllm.files.json_writing import to_json
     from ruvllm.report.trimming import trimmed
+    from ruvllm.results.document import document_text
 
     names = [Path(source.name).name for source in collection.sources]
     if len(set(names)) != len(names):
         raise OSError("two results files have the same name: trim them one by one")
     for source, name in zip(collection.sources, names, strict=True):
-        _write(target / name, to_json(trimmed(source.document)))
+        _write(target / name, document_text(trimmed(source.records)))
     return [f"Trimmed: {len(names)} file{'' if len(names) == 1 else 's'} in {target}"]
 
 

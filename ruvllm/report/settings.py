@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.results.reading import Source
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["Measured", "Setting", "find_settings", "option_of"]
 
@@ -36,9 +36,9 @@ class Setting:
 
     workload: str
     tasks: str
-    """Which tasks of the code workload (`--tasks`), else empty."""
+    """Kind of tasks made from a source tree, else empty."""
     split: str
-    """Of the code workload, else empty."""
+    """How a source tree was split, else empty."""
     size: str
     """The profile's name, or epochs x tasks where it is none."""
     folds: int | None
@@ -90,14 +90,14 @@ def find_settings(sources: Sequence[Source]) -> list[Setting]:
         entries: dict[tuple[str, str], list[Entry]] = {}
         for entry in source.document["results"]:
             entries.setdefault((entry["protocol"], entry["model"]), []).append(entry)
-        tasks, split = _of_code(source, "--tasks", "all"), _of_code(source, "--split", "file")
+        tasks, split, size = _asked_for(source)
         for summary in source.document["summaries"]:
             key = (summary["protocol"], summary["model"])
             found = Measured(source, summary, entries.get(key, []))
             if not found.entries:
                 continue
             folds = None if summary.get("folds") is None else int(summary["folds"])
-            setting = Setting(summary["workload"], tasks, split, _size(found.entries[0]), folds, source.version)
+            setting = Setting(summary["workload"], tasks, split, size, folds, source.version)
             place = (setting.workload, setting.tasks, setting.split, setting.size, setting.folds, setting.version)
             known = settings.setdefault(place, setting).measured
             if key not in known or _rank(found) > _rank(known[key]):
@@ -109,22 +109,22 @@ def _rank(measured: Measured) -> tuple[int, str]:
     return measured.runs, measured.source.created
 
 
-def _size(entry: Entry) -> str:
-    epochs, tasks = int(entry["epochs"]), int(entry["tasksPerEpoch"])
-    if entry["protocol"] in PROTOCOLS:
-        for name in ("quick", "standard", "full"):
-            size = PROTOCOLS[entry["protocol"]].size(name)
-            if (size.epochs, size.tasks_per_epoch) == (epochs, tasks):
-                return f"profile {name}"
-    return f"{epochs} x {tasks} tasks"
+def _asked_for(source: Source) -> tuple[str, str, str]:
+    """Kind of tasks and split, both empty if there was no choice of splits, and the size.
 
-
-def _of_code(source: Source, option: str, default: str) -> str:
-    """From the command: entries do not name it. Empty for other workloads."""
-    first = source.document["results"][0] if source.document["results"] else {}
-    if not str(first.get("workload", "")).startswith("code"):
-        return ""
-    return option_of(source.document["command"], option, default)
+    Files of version 0.1.0 have no options: they are read from the command line.
+    """
+    document = source.records
+    assert isinstance(document, BenchmarkDocument)
+    options, command, first = document.options, document.command, document.results[0]
+    if options is not None:
+        tasks, split, profile = options.tasks or "", options.split or "", options.profile
+    else:
+        code = first.workload == "code"
+        tasks, split = (option_of(command, *each) if code else "" for each in (("--tasks", "all"), ("--split", "file")))
+        profile = option_of(command, "--profile", "full") if command else ""
+    size = f"profile {profile}" if profile else f"{first.epochs} x {first.tasks_per_epoch} tasks"
+    return tasks if split else "", split, size
 
 
 def option_of(command: Sequence[str], name: str, default: str) -> str:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from ruvllm.results.reading import Source
+from msgspec import to_builtins
+
+from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
+from ruvllm.results.reading import Document, Source
+from ruvllm.results.records import Record
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["COLUMNS", "make_csv"]
 
 COLUMNS = ("file", "kind", "version", "workload", "protocol", "model", "seed", "fold", "variant", "epoch", "measure",
            "value")  # fmt: skip
-LEFT_OUT = {"answers", "history", "reliability", "seed", "fold", "folds"}
-"""Of a run: what has a column of its own, comes epoch by epoch, or is no single number."""
+LEFT_OUT = {"answers", "transferAnswers", "history", "reliability", "seed", "fold", "folds", "epoch", "sizes"}
+"""What has a column of its own, comes epoch by epoch, or is no single number."""
 
-Row = dict[str, Any]
+Row = dict[str, str | int | float]
+"""Cells by column."""
 
 
 def make_csv(sources: Sequence[Source]) -> str:
@@ -27,59 +32,59 @@ def make_csv(sources: Sequence[Source]) -> str:
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for source in sources:
-        common = {"file": source.name, "kind": source.kind, "version": source.version}
-        writer.writerows({**common, **row} for row in _ROWS[source.kind](source.document))
+        common: Row = {"file": source.name, "kind": source.kind, "version": source.version}
+        writer.writerows(common | row for row in _rows(source.records))
     return out.getvalue()
 
 
-def _benchmark(document: dict[str, Any]) -> Iterator[Row]:
-    for entry in document["results"]:
-        fold = entry.get("fold")
-        run = {key: entry[key] for key in ("workload", "protocol", "model")} | {
-            "seed": _plain(entry["seed"]), "fold": "" if fold is None else _plain(fold)}  # fmt: skip
-        kept = {key: value for key, value in entry.items() if key not in LEFT_OUT}
-        yield from ({**run, "measure": name, "value": value} for name, value in _numbers(kept))
-        for epoch in entry.get("history", []):
-            number = _plain(epoch["epoch"])
-            yield from (
-                {**run, "epoch": number, "measure": name, "value": value}
-                for name, value in _numbers({key: value for key, value in epoch.items() if key != "epoch"})
-            )
+def _rows(document: Document) -> Iterator[Row]:
+    if isinstance(document, BenchmarkDocument):
+        return _benchmark(document)
+    if isinstance(document, AblationDocument):
+        return _ablation(document)
+    return _stream(document) if isinstance(document, StreamDocument) else _simd(document)
 
 
-def _ablation(document: dict[str, Any]) -> Iterator[Row]:
-    common = {"workload": document["workload"], "protocol": document["protocol"]}
-    for run in document.get("runs", []):
-        own = {**common, "model": run["model"], "seed": _plain(run["seed"]), "variant": run["without"] or "full"}
-        yield from ({**own, "measure": name, "value": value} for name, value in _numbers(run) if name != "seed")
-    for component in document["components"]:
-        own = {**common, "variant": component["name"]}
-        yield from ({**own, "measure": name, "value": value} for name, value in _numbers(component))
+def _benchmark(document: BenchmarkDocument) -> Iterator[Row]:
+    for run in document.results:
+        own: Row = {"workload": run.workload, "protocol": run.protocol, "model": run.model, "seed": run.seed}
+        own["fold"] = "" if run.fold is None else run.fold
+        yield from _measured(own, run)
+        for epoch in run.history:
+            yield from _measured(own | {"epoch": epoch.epoch}, epoch)
 
 
-def _stream(document: dict[str, Any]) -> Iterator[Row]:
-    for run in document["runs"]:
-        own = {"workload": "simulated", "protocol": run["protocol"], "model": run["model"],
-               "seed": _plain(run.get("seed", "")), "variant": f"{run['adapter']}, EWC {'on' if run['ewc'] else 'off'}"}
-        yield from ({**own, "measure": name, "value": value} for name, value in _numbers(run) if name != "seed")
-        for stage, (kind, rates) in enumerate(zip(run["types"], run["rates"], strict=False)):
-            for other, rate in zip(run["types"], rates, strict=False):
+def _ablation(document: AblationDocument) -> Iterator[Row]:
+    common: Row = {"workload": document.workload, "protocol": document.protocol}
+    for run in document.runs or ():
+        yield from _measured({**common, "model": run.model, "seed": run.seed, "variant": run.without or "full"}, run)
+    for component in document.components:
+        yield from _measured({**common, "variant": component.name}, component)
+
+
+def _stream(document: StreamDocument) -> Iterator[Row]:
+    for run in document.runs:
+        own: Row = {"workload": "simulated", "protocol": run.protocol, "model": run.model, "seed": run.seed}
+        own["variant"] = f"{run.adapter}, EWC {'on' if run.ewc else 'off'}"
+        yield from _measured(own, run)
+        for stage, (kind, rates) in enumerate(zip(run.types, run.rates, strict=True)):
+            for other, rate in zip(run.types, rates, strict=True):
                 yield {**own, "epoch": stage + 1, "measure": f"rates.after {kind}.{other}", "value": _plain(rate)}
 
 
-def _simd(document: dict[str, Any]) -> Iterator[Row]:
-    for m in document["measurements"]:
-        sizes = ", ".join(f"{name}={value:g}" for name, value in m["sizes"].items())
-        own = {"workload": f"{m['work']}, {sizes}", "variant": m["isa"]}
-        yield from (
-            {**own, "measure": name, "value": value} for name, value in _numbers(m) if not name.startswith("sizes")
-        )
+def _simd(document: SimdDocument) -> Iterator[Row]:
+    for measurement in document.measurements:
+        sizes = ", ".join(f"{name}={value:g}" for name, value in measurement.sizes.items())
+        yield from _measured({"workload": f"{measurement.work}, {sizes}", "variant": measurement.isa}, measurement)
 
 
-_ROWS = {"benchmark": _benchmark, "ablation": _ablation, "stream": _stream, "simd": _simd}
+def _measured(own: Row, record: Record) -> Iterator[Row]:
+    """A row for every number of a record."""
+    kept = {key: value for key, value in to_builtins(record).items() if key not in LEFT_OUT}
+    yield from ({**own, "measure": name, "value": value} for name, value in _numbers(kept))
 
 
-def _numbers(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, int | float]]:
+def _numbers(node: dict[str, object], path: str = "") -> Iterator[tuple[str, int | float]]:
     """Every number below, with its path; the two ends of an interval as .low and .high."""
     for key, value in node.items():
         name = f"{path}.{key}" if path else key
@@ -87,11 +92,11 @@ def _numbers(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, int | 
             yield from _numbers(value, name)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             yield name, _plain(value)
-        elif isinstance(value, list) and key.lower().endswith("ci95") and len(value) == 2:
+        elif isinstance(value, tuple) and key.lower().endswith("ci95"):
             yield f"{name}.low", value[0]
             yield f"{name}.high", value[1]
 
 
-def _plain(value: Any) -> Any:
-    """A whole number without a point, as it was written."""
+def _plain(value: int | float) -> int | float:
+    """A whole number without a point."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value

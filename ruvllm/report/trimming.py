@@ -2,58 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import structs
 
-from ruvllm.report.tidy_csv import _plain
+from ruvllm.results.experiment_records import AblationDocument
+from ruvllm.results.reading import Document
+from ruvllm.results.run_records import BenchmarkRun, EpochRecord, EpochScores
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["trimmed"]
 
-OF_A_RUN = ("answers", "antiOverfitting", "checkpoint", "seconds")
-OF_AN_EPOCH = ("epoch", "test", "learningRate", "dynamicDifficulty")
-OF_A_BIN = ("count", "confidence", "accuracy")
 
-
-def trimmed(document: dict[str, Any]) -> dict[str, Any]:
+def trimmed(document: Document) -> Document:
     """A copy without single answers and without most of the history; a report from it has the same tables and figures.
 
     It says so under `trimmed`. `ruvllm-report compare` needs the answers and refuses such a file.
     """
-    small: dict[str, Any] = {**document, "trimmed": True}
-    if document.get("kind", "benchmark") == "benchmark":
-        small["results"] = [_run(entry) for entry in document["results"]]
-        small["summaries"] = [{key: value for key, value in summary.items() if key != "seconds"}
-                              for summary in document["summaries"]]  # fmt: skip
-    if document.get("kind") == "ablation":
-        small.pop("runs", None)
-        small["components"] = [{key: value for key, value in component.items() if key != "models"}
-                               for component in document["components"]]  # fmt: skip
-    result: dict[str, Any] = _whole_numbers(small)
-    return result
+    if isinstance(document, BenchmarkDocument):
+        summaries = [structs.replace(summary, seconds=None) for summary in document.summaries]
+        results = [_run(run) for run in document.results]
+        return structs.replace(document, trimmed=True, results=results, summaries=summaries)
+    if isinstance(document, AblationDocument):
+        components = [structs.replace(component, models=None) for component in document.components]
+        return structs.replace(document, trimmed=True, runs=None, components=components)
+    return structs.replace(document, trimmed=True)
 
 
-def _run(entry: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in entry.items() if key not in OF_A_RUN}
-    if "history" in kept:
-        kept["history"] = [
-            {key: _scores(value) if key == "test" else value for key, value in epoch.items() if key in OF_AN_EPOCH}
-            for epoch in kept["history"]
-        ]
-    if "reliability" in kept:
-        kept["reliability"] = {
-            when: [{key: value for key, value in each.items() if key in OF_A_BIN} for each in bins]
-            for when, bins in kept["reliability"].items()
-        }
-    return kept
+def _run(run: BenchmarkRun) -> BenchmarkRun:
+    kept = {
+        when: [structs.replace(each, low=None, high=None) for each in getattr(run.reliability, when)]
+        for when in ("initial", "final")
+    }
+    return structs.replace(
+        run,
+        answers=None,
+        transfer_answers=None,
+        anti_overfitting=None,
+        checkpoint=None,
+        seconds=None,
+        history=[_epoch(epoch) for epoch in run.history],
+        reliability=structs.replace(run.reliability, **kept),
+    )
 
 
-def _scores(test: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in test.items() if key in ("resolveRate", "confidence")}
-
-
-def _whole_numbers(value: Any) -> Any:
-    """A parsed file has floats only: 5.0 becomes 5 again."""
-    if isinstance(value, dict):
-        return {key: _whole_numbers(element) for key, element in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(element) for element in value]
-    return _plain(value)
+def _epoch(epoch: EpochRecord) -> EpochRecord:
+    return EpochRecord(
+        epoch=epoch.epoch,
+        test=EpochScores(epoch.test.resolve_rate, epoch.test.confidence),
+        dynamic_difficulty=epoch.dynamic_difficulty,
+        learning_rate=epoch.learning_rate,
+    )

@@ -40,7 +40,7 @@ def test_everything_at_once_and_a_line_on_each(tmp_path: Path, capsys: Output) -
                                                      "small-model-comparison.md"]  # fmt: skip
     plots = sorted(p.name for p in (new / "plots").iterdir())
     assert plots == sorted(
-        f"simulated-4-x-20-tasks-{what}.{ending}" for ending in ("png", "svg")
+        f"simulated-full-{what}.{ending}" for ending in ("png", "svg")
         for what in ("resolve-rate", "confidence", "reliability", "task-types", "schedules")
     )  # fmt: skip
     for plot in (new / "plots").glob("*.png"):
@@ -48,7 +48,7 @@ def test_everything_at_once_and_a_line_on_each(tmp_path: Path, capsys: Output) -
         width, height = struct.unpack(">II", data[16:24])
         assert data.startswith(b"\x89PNG") and width > 500 and height > 200
     text = (new / "README.md").read_text(encoding="utf-8")
-    assert "](<plots/simulated-4-x-20-tasks-resolve-rate.svg>)" in text
+    assert "](<plots/simulated-full-resolve-rate.svg>)" in text
 
 
 def test_the_leaderboard_has_the_headline_and_says_what_it_is_not(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_samples import EVERY_KIND, benchmark_document, stream_document, write_document, write_every_kind
+from report_samples import (
+    EVERY_KIND,
+    benchmark_document,
+    code_document,
+    stream_document,
+    write_document,
+    write_every_kind,
+)
 
 from ruvllm.report.contents import make_report
 from ruvllm.report.settings import find_settings
@@ -162,8 +169,8 @@ def test_versions_are_never_put_into_one_table(tmp_path: Path) -> None:
     report = make_report(read_sources([tmp_path]))
     assert report.notes == ("files of several versions, never put into one table: 0.1.0 (1 file), 0.2.0 (1 file)",)
     assert [section.title for section in report.sections] == [
-        "Simulated workload, 4 x 20 tasks, version 0.1.0",
-        "Simulated workload, 4 x 20 tasks, version 0.2.0",
+        "Simulated workload, profile full, version 0.1.0",
+        "Simulated workload, profile full, version 0.2.0",
         "Provenance",
     ]
     names = [figure.name for figure in report.figures]
@@ -191,13 +198,34 @@ def test_files_of_one_protocol_each_stand_beside_the_report_together(tmp_path: P
 
 
 def test_two_splits_are_two_settings(tmp_path: Path) -> None:
-    from report_samples import code_document
-
-    other = {**code_document(), "command": ["ruvllm-bench", "--workload", "code"]}
-    write_document(tmp_path / "a.json", code_document())
+    document = code_document()
+    other = {**document, "options": {**document["options"], "split": "file"}}
+    write_document(tmp_path / "a.json", document)
     write_document(tmp_path / "b.json", other)
     titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of_kind("benchmark"))]
-    assert titles == [f"Code workload, tasks all, split by {split}, 1 x 4 tasks" for split in ("function", "file")]
+    assert titles == [f"Code workload, tasks all, split by {split}, profile full" for split in ("function", "file")]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["ruvllm-bench", "--workload", "code"], "tasks all, split by file, profile full"),
+        (["ruvllm-bench", "--workload=code", "--tasks", "docstring", "--split=function", "--profile", "quick"],
+         "tasks docstring, split by function, profile quick"),
+        ([], "tasks all, split by file, 1 x 4 tasks"),
+    ],
+)  # fmt: skip
+def test_a_file_of_version_0_1_0_is_known_by_its_command(command: list[str], said: str, tmp_path: Path) -> None:
+    document = {key: value for key, value in code_document().items() if key != "options"}
+    write_document(tmp_path / "a.json", {**document, "command": command})
+    (setting,) = find_settings(read_sources([tmp_path]).sources)
+    assert setting.title == f"Code workload, {said}"
+
+
+def test_a_file_without_a_command_line_says_what_it_is(tmp_path: Path) -> None:
+    write_document(tmp_path / "a.json", {**code_document(), "command": []})
+    (setting,) = find_settings(read_sources([tmp_path]).sources)
+    assert setting.title == "Code workload, tasks all, split by function, profile full"
 
 
 def test_of_two_streams_the_newer_counts(tmp_path: Path) -> None:
