@@ -1,15 +1,16 @@
 """RuvLLM: does a small model get better from use, and is that true?
 
-The names of the C++ core are loaded at their first use, so that `import ruvllm` and the commands start at once.
+Hands out the names of the C++ core, and what one needs for a workload or an encoder of one's own. Each is loaded at its
+first use, so that `import ruvllm` and the commands start at once.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ruvllm.lazy import lazy_names
 from ruvllm.version import __version__
 
 if TYPE_CHECKING:
@@ -43,66 +44,45 @@ if TYPE_CHECKING:
         spherical_kmeans,
     )
     from ruvllm.benchmark.learner import load_checkpoint
+    from ruvllm.encoders import Encoder
+    from ruvllm.evaluation.retrieval import crowding
+    from ruvllm.workloads import read_corpus, read_input
+
+_MODULES = {
+    "Encoder": "ruvllm.encoders",
+    "crowding": "ruvllm.evaluation.retrieval",
+    "load_checkpoint": "ruvllm.benchmark.learner",
+    "read_corpus": "ruvllm.workloads",
+    "read_input": "ruvllm.workloads",
+}
+"""Names that are not of the core."""
 
 __all__ = [
-    "ContrastiveMemory",
-    "Control",
-    "CorpusSource",
-    "ElasticWeightConsolidation",
-    "EngineConfig",
-    "LearnFrom",
-    "LearningEngine",
-    "MicroLoRA",
-    "MultiHeadLoRA",
-    "NgramEncoder",
-    "PatternBank",
-    "PrioritizedReplay",
-    "Purpose",
-    "RandomStream",
-    "ReplayPolicy",
-    "SimulatedWorld",
-    "SumTree",
-    "TaskSource",
-    "VectorBank",
-    "__version__",
-    "active_isa",
-    "available_isas",
-    "build_info",
-    "cosine",
-    "cosine_similarity",
-    "dot",
-    "info_nce",
-    "load_checkpoint",
-    "spherical_kmeans",
-]
+    "ContrastiveMemory", "Control", "CorpusSource", "ElasticWeightConsolidation", "Encoder", "EngineConfig",
+    "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA", "NgramEncoder", "PatternBank", "PrioritizedReplay",
+    "Purpose", "RandomStream", "ReplayPolicy", "SimulatedWorld", "SumTree", "TaskSource", "VectorBank", "__version__",
+    "active_isa", "available_isas", "build_info", "cosine", "cosine_similarity", "crowding", "dot", "info_nce",
+    "load_checkpoint", "read_corpus", "read_input", "spherical_kmeans",
+]  # fmt: skip
 
-_ELSEWHERE = {"load_checkpoint": "ruvllm.benchmark.learner"}
-
-_NOT_BUILT = (
-    "The C++ extension ruvllm._core could not be loaded. Build it with `pip install .`; to work in the source folder, "
-    "where Python finds the sources first, with `pip install -e . --no-build-isolation`."
-)
+_get, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm._core") for name in __all__})
 
 
-def _load_core() -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        _load_core()  # first: its error says what to do
+    return _get(name)
+
+
+def _load_core() -> None:
     try:
-        return importlib.import_module("ruvllm._core")
+        importlib.import_module("ruvllm._core")
     except ImportError as error:
-        error.add_note(_NOT_BUILT)
+        error.add_note(
+            "The C++ extension ruvllm._core could not be loaded. Build it with `pip install .`; to work in the source "
+            "folder, where Python finds the sources first, with `pip install -e . --no-build-isolation`."
+        )
         raise
-
-
-def __getattr__(name: str) -> Any:  # PEP 562
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    core = _load_core()
-    module = importlib.import_module(_ELSEWHERE[name]) if name in _ELSEWHERE else core
-    value = globals()[name] = getattr(module, name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
 
 
 if importlib.util.find_spec("ruvllm._core") is None:

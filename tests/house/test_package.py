@@ -11,9 +11,20 @@ import pytest
 
 import ruvllm
 from ruvllm import _core
-from ruvllm.benchmark import learner as load_checkpoint_module
+from ruvllm.benchmark.learner import load_checkpoint
+from ruvllm.encoders.base import Encoder
+from ruvllm.evaluation.retrieval import crowding
+from ruvllm.workloads.code.functions import read_corpus
+from ruvllm.workloads.inputs import read_input
 
 PUBLIC = [name for name in ruvllm.__all__ if not name.startswith("_")]
+NOT_OF_THE_CORE = {
+    "Encoder": Encoder,
+    "crowding": crowding,
+    "load_checkpoint": load_checkpoint,
+    "read_corpus": read_corpus,
+    "read_input": read_input,
+}
 
 
 def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -23,9 +34,9 @@ def python(program: str, *options: str, cwd: Path | None = None) -> subprocess.C
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_every_public_name_is_that_of_the_core_and_has_a_docstring(name: str) -> None:
+def test_every_public_name_is_that_of_its_module_and_has_a_docstring(name: str) -> None:
     value = getattr(ruvllm, name)
-    assert value is getattr(load_checkpoint_module if name == "load_checkpoint" else _core, name)
+    assert value is (NOT_OF_THE_CORE[name] if name in NOT_OF_THE_CORE else getattr(_core, name))
     assert value.__doc__
     assert name in dir(ruvllm)
 
@@ -48,7 +59,7 @@ def test_the_import_loads_neither_numpy_nor_the_core() -> None:
 def test_without_the_extension_the_import_says_how_to_build_it(tmp_path: Path) -> None:
     folder = tmp_path / "ruvllm"
     folder.mkdir()
-    for name in ("__init__.py", "version.py"):
+    for name in ("__init__.py", "lazy.py", "version.py"):
         shutil.copy(Path(ruvllm.__file__).parent / name, folder)
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import ruvllm"
     done = python(program, "-I", "-S")  # -S: no editable install steps in
@@ -60,7 +71,7 @@ def test_without_the_extension_the_import_says_how_to_build_it(tmp_path: Path) -
 def test_a_broken_extension_says_so_at_the_first_use(tmp_path: Path) -> None:
     folder = tmp_path / "ruvllm"
     folder.mkdir()
-    for name in ("__init__.py", "version.py"):
+    for name in ("__init__.py", "lazy.py", "version.py"):
         shutil.copy(Path(ruvllm.__file__).parent / name, folder)
     (folder / "_core.py").write_text("raise ImportError('built for another Python')", encoding="utf-8")
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import ruvllm; print('in'); ruvllm.MicroLoRA"
