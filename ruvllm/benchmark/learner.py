@@ -11,7 +11,8 @@ from ruvllm._core import LearningEngine
 from ruvllm.benchmark.rebuild import cell_of, setting_difference
 from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_document
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest
-from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonFields, JsonLimits, load_json_object
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
 from ruvllm.learning.training import TrainingRun
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.inputs import RealInput

@@ -16,7 +16,8 @@ from ruvllm.checkpoints.schema import is_ours
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.encoders.registry import models_for
-from ruvllm.files.json_reading import InvalidFileError, JsonFields, shown
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import InvalidFileError, shown
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
 from ruvllm.workloads.code.functions import Corpus

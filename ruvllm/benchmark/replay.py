@@ -14,7 +14,8 @@ from ruvllm.benchmark.run import measure_cell
 from ruvllm.checkpoints.differences import MISSING, Difference, first_difference
 from ruvllm.checkpoints.hashes import UNHASHED_KEYS
 from ruvllm.checkpoints.writing import checkpoint_document
-from ruvllm.files.json_reading import JsonFields, json_type, shown
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import json_type, shown
 from ruvllm.files.json_writing import stringify
 from ruvllm.learning.training import Progress
 from ruvllm.version import __version__

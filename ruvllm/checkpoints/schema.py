@@ -31,7 +31,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ruvllm.files.json_reading import InvalidFileError, JsonFields, json_type, shown
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import InvalidFileError, json_type, shown
 
 PROTOCOL_OF_VERSION = {"1.0.0": "v1", "2.0.0": "v2", "3.0.0": "v3"}
 """The `version` of a file and the protocol it stands for."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash, uncovered_keys
 from ruvllm.checkpoints.schema import CheckpointShape, check_form, is_ours
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest
-from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonFields, JsonLimits, load_json_object
+from ruvllm.files.json_fields import JsonFields
+from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
 from ruvllm.files.json_writing import Texts
 
 RESUME_NONE, RESUME_MISSING, RESUME_BROKEN, RESUME_OK = "none", "missing", "broken", "ok"

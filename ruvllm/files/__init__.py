@@ -1,4 +1,4 @@
-"""Files that are whole, and files that may be hostile: atomic writing, JSON in and out, JSON lines, named arrays.
+"""Files that are never half written, and readers for files that may be hostile: JSON, JSON Lines, named arrays.
 
-Imports the core alone.
+Imports only the core.
 """

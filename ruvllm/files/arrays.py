@@ -1,7 +1,7 @@
-"""The state of a run as named arrays of one dimension: taken with checks, hashed, and kept in a file.
+"""The state of a run as named arrays of one dimension: checked as they are taken, hashed, and kept in a file.
 
-The files are `*.resume.safetensors` beside a checkpoint and the snapshots of unfinished runs: safetensors without
-metadata. That library is imported only where such a file is written or read.
+The files are the `*.resume.safetensors` beside checkpoints and the snapshots of unfinished runs. They have no metadata.
+The safetensors library is imported when such a file is first written or read.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ __all__ = [
 StateArrays = dict[str, NDArray[Any]]
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "U8": "|u1", "U32": "<u4", "U64": "<u8"}
-"""The types of element, by their names in safetensors files. Little-endian in the file and in the digest."""
+"""NumPy types of the elements by their names in safetensors files. Files and digests are little-endian."""
 MOST_BYTES = 256 * 2**20
-"""A file of more is refused before it is read. The largest of ours has 4 MB."""
+"""A larger file is refused before it is read. Our largest has 4 MB."""
 SUFFIX = ".resume.safetensors"
 _NAMES = {np.dtype(code).newbyteorder("="): name for name, code in DTYPES.items()}
 
 
 class StateReader:
-    """Arrays of a state, each checked as it is taken. All methods raise ValueError with the name and the rule."""
+    """Takes arrays out of a state and checks each. All methods raise ValueError with the array's name and the rule."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._left = dict(arrays)
 
     def array(self, name: str, dtype: DTypeLike, length: int | None = None) -> NDArray[Any]:
-        """An array (n,) of this type, and of this length where one is given."""
+        """Takes the array (n,) of this name, which must have this type and `length` elements (any number if None)."""
         if name not in self._left:
             raise ValueError(f"{name} is missing")
         array = self._left.pop(name)
@@ -65,17 +65,18 @@ class StateReader:
         return float(self.array(name, np.float64, 1)[0])
 
     def under(self, prefix: str) -> StateArrays:
-        """All arrays whose names begin so, by the rest of their names."""
+        """Takes all arrays whose names begin with `prefix`. The keys of the result are the rest of their names."""
         names = [name for name in self._left if name.startswith(prefix)]
         return {name.removeprefix(prefix): self._left.pop(name) for name in names}
 
     def finish(self) -> None:
+        """Raises ValueError if an array was not taken."""
         if self._left:
             raise ValueError(f"{min(self._left)!r} is no part of the state")
 
 
 def _dtype_name(array: NDArray[Any]) -> str:
-    """Of one of DTYPES. Raises ValueError for another type, or for other than one dimension."""
+    """Returns the key in DTYPES. Raises ValueError for any other type, and unless the array has 1 dimension."""
     if array.ndim != 1 or array.dtype.newbyteorder("=") not in _NAMES:
         raise ValueError(f"a state has arrays of 1 dimension and {', '.join(DTYPES)}, not {array.dtype}")
     return _NAMES[array.dtype.newbyteorder("=")]
@@ -84,7 +85,7 @@ def _dtype_name(array: NDArray[Any]) -> str:
 def state_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 of the canonical JSON {name: {"dtype", "length", "sha256" of the little-endian bytes}}.
 
-    Of the content, not of a file: a later safetensors library may lay its files out differently.
+    Hashes the content instead of a file, because a later safetensors library may lay out its files differently.
     """
     parts = {}
     for name, array in arrays.items():
@@ -95,19 +96,19 @@ def state_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def resume_path(checkpoint: Path) -> Path:
-    """The file beside a checkpoint: `x.json` has `x.resume.safetensors`."""
+    """Path of the resume file beside a checkpoint: `x.resume.safetensors` for `x.json`."""
     return checkpoint.with_name(checkpoint.name.removesuffix(".json") + SUFFIX)
 
 
 def to_safetensors(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of a file. Raises ValueError for arrays of other types or dimensions."""
+    """Returns the bytes of a file. Raises ValueError if an array has not 1 dimension and a type of DTYPES."""
     from safetensors.numpy import save
 
     return save({n: np.ascontiguousarray(array, dtype=DTYPES[_dtype_name(array)]) for n, array in arrays.items()})
 
 
 def read_arrays(path: Path) -> StateArrays:
-    """The arrays of a file, which may be broken or hostile. Raises InvalidFileError, also where it cannot be read."""
+    """Reads the arrays of a file that may be broken or hostile. Raises InvalidFileError, also if it cannot be read."""
     try:
         return parse_arrays(read_regular_file(path, MOST_BYTES))
     except OSError as error:
@@ -115,7 +116,7 @@ def read_arrays(path: Path) -> StateArrays:
 
 
 def parse_arrays(data: bytes) -> StateArrays:
-    """The same from bytes."""
+    """Returns the arrays in the bytes of such a file. Raises InvalidFileError."""
     from safetensors import SafetensorError, deserialize
 
     try:

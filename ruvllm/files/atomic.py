@@ -1,4 +1,4 @@
-"""Files that are whole or absent: a run can be killed at any moment."""
+"""Writes files so that they are whole or absent, although a run can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ABANDONED_SECONDS = 1.0
 
 
 class UnwritableFolderError(OSError):
-    """A folder in which no file can be made; the message is one line for the user."""
+    """No file can be made in a folder. The message is one line for the user."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment `path` has its old content, or none, or all of the new one.
+    """Writes a file so that at every moment `path` is absent, or has all of its old or all of its new content.
 
-    A temporary file in the same folder is written, synchronised and renamed, then the folder is synchronised, so that
-    the name too survives a power cut. On any error, an interrupt included, the temporary file is removed.
-    Permissions follow the umask. Raises OSError.
+    A temporary file in the same folder is written, synchronised and renamed. Then the folder is synchronised, so that
+    the name survives a power cut too. On any error, also an interrupt, the temporary file is removed. Permissions
+    follow the umask. Raises OSError.
     """
     temporary = path.parent / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
@@ -39,21 +39,21 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of write_atomically() whose process was killed; those being written are locked."""
+    """Removes temporary files of write_atomically() whose process was killed. Those being written are locked."""
     if fcntl is None:
         return
     for path in folder.glob(".ruvllm-*.tmp"):
         with contextlib.suppress(OSError), open(path, "rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED_SECONDS:  # younger ones: not locked yet
+            if time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED_SECONDS:  # or not locked yet
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
 
 def ensure_writable_folder(path: Path) -> None:
-    """Make the folder where it is missing and prove that a file can be written in it, by writing one.
+    """Makes the folder if it is missing, and writes a file in it to prove that this can be done.
 
-    To be called before a run starts: an hour of work must not end in "permission denied".
-    Raises UnwritableFolderError.
+    Call it before a run starts, because an hour of work must not end in "permission denied". Raises
+    UnwritableFolderError.
     """
     probe = path / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
@@ -79,7 +79,7 @@ def _write_and_sync(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there; the rename itself is journalled
+    if os.name == "nt":  # Windows cannot open folders, and journals the rename itself
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,6 +1,6 @@
-"""Objects of a JSON Lines file, or of a JSON list, one after another; broken ones are counted, and named by their line.
+"""Reads the objects of a JSON Lines file or of a JSON list one by one. Bad ones are counted and named by their line.
 
-The file is read as a stream: a line may be long, the file as long as it likes. A list has to be whole in memory once.
+JSON Lines are read as a stream, so that the file may have any size. A list has to fit into memory.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ from ruvllm.files.json_reading import InvalidFileError, JsonLimits, json_type, o
 __all__ = ["MAX_BAD_SHARE", "BadLines", "BadRecordError", "read_records"]
 
 MAX_BAD_SHARE = 0.01
-"""A run refuses to start when more of the records than this are bad."""
+"""Largest share of bad records with which a run starts."""
 MAX_LINE_BYTES = 64 << 20
 MAX_LIST_BYTES = 512 << 20
 LIST_LIMITS = JsonLimits(size_bytes=MAX_LIST_BYTES, nodes=100_000_000)
 SHOWN = 5
+"""Number of bad records that a message names."""
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes read, bytes in all)."""
+"""Called with (bytes read, bytes in the file)."""
 
 
 class BadRecordError(InvalidFileError):
-    """A record that is not what it should be; the message is one line and names the defect, not the place."""
+    """A record is not what it should be. The message is one line that names the defect but not the place."""
 
 
 @dataclass
 class BadLines:
-    """What was wrong, where; and how many records there were."""
+    """Counts the records of a file and remembers which were bad."""
 
     unit: str = "line"
+    """What messages call a record."""
     records: int = 0
     bad: int = 0
     first: list[str] = field(default_factory=list)
-    """The first few, as `line 7: ...`."""
+    """The first bad records, as `line 7: ...`."""
 
     def add(self, number: int, error: Exception) -> None:
         self.bad += 1
@@ -46,12 +48,12 @@ class BadLines:
             self.first.append(f"{self.unit} {number}: {error}")
 
     def summary(self) -> str:
-        """`3 of 1000 lines are bad: line 7: ...; line 9: ...`"""
+        """Returns a text such as `3 of 1000 lines are bad: line 7: ...; line 9: ...`."""
         more = "" if self.bad == len(self.first) else f"; and {self.bad - len(self.first)} more"
         return f"{self.bad} of {self.records} {self.unit}s are bad: {'; '.join(self.first)}{more}"
 
     def check(self, path: Path) -> None:
-        """Raises ValueError where too many were bad, or none was good."""
+        """Raises ValueError if the file had no records or more than MAX_BAD_SHARE of them were bad."""
         if self.records == 0:
             raise ValueError(f"{str(path)!r} holds no records")
         if self.bad > MAX_BAD_SHARE * self.records:
@@ -59,10 +61,10 @@ class BadLines:
 
 
 def read_records(path: Path, bad: BadLines, progress: Progress | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of the file with their line number, or their place in the list, from 1; bad ones are added to `bad`.
+    """Yields the number of each line, or of each place in the list, from 1, and its object. Bad ones go to `bad`.
 
-    Blank lines are passed over. Raises ValueError (one line) where the file cannot be read or is no regular file, or a
-    list that it holds is broken.
+    Skips blank lines. Raises ValueError (one line) if the file cannot be read or is not regular, or if the list in it
+    is broken.
     """
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -102,7 +104,7 @@ def _first_character(file: BinaryIO) -> bytes:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines, of which no more than MAX_LINE_BYTES + 1 are kept: the rest of a longer one is passed over."""
+    """Yields the lines. Of a longer line only the first MAX_LINE_BYTES + 1 bytes are kept."""
     while line := file.readline(MAX_LINE_BYTES + 1):
         rest = line
         while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""Read a JSON file that may be broken or hostile: limits hold before memory is taken, every defect is one line."""
+"""Reads JSON files that may be broken or hostile: limits are checked before memory is taken, a defect is one line."""
 
 from __future__ import annotations
 
@@ -6,47 +6,45 @@ import codecs
 import json
 import math
 import os
-import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-import numpy as np
-
 from ruvllm import _core
 
 __all__ = [
-    "DEFAULT_LIMITS", "InvalidFileError", "JsonFields", "JsonLimits", "json_type",
+    "DEFAULT_LIMITS", "InvalidFileError", "JsonLimits", "json_type",
     "load_json_object", "open_regular_file", "parse_json", "parse_json_object",
     "read_regular_file", "shown", "shown_path",
 ]  # fmt: skip
 
 
+
 class InvalidFileError(ValueError):
-    """A file that is not what it should be; the message is one line and names the defect, not the file."""
+    """A file is not what it should be. The message is one line that names the defect but not the file."""
 
 
 @dataclass(frozen=True)
 class JsonLimits:
-    """What a file may ask of us."""
+    """Limits on a JSON file."""
 
     size_bytes: int = 256 * 2**20
-    """Checked before the file is read."""
+    """Largest size, checked before the file is read."""
     depth: int = 64
-    """Objects and lists within one another. Ours have 5 levels or so."""
+    """Deepest nesting of objects and lists. Our own files have about 5 levels."""
     nodes: int = 10_000_000
-    """Values and keys. A number takes 32 bytes once parsed, an empty object 72."""
+    """Largest number of values and keys. A parsed number takes 32 bytes, an empty object 72."""
 
 
 DEFAULT_LIMITS = JsonLimits()
 
 
 def load_json_object(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str, object]:
-    """Return the object that a file holds. All its numbers are floats, as in ECMAScript; its keys keep their order.
+    """Returns the object in a file. All numbers are floats, as in ECMAScript. Keys keep their order.
 
-    Raises InvalidFileError, also where the file cannot be read.
+    Raises InvalidFileError if the file cannot be read, exceeds `limits` or holds anything but an object.
     """
     try:
         return parse_json_object(read_regular_file(path, limits.size_bytes), limits)
@@ -55,15 +53,15 @@ def load_json_object(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> dict[st
 
 
 def open_regular_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading; never wait for another process, as opening a FIFO would.
+    """Opens a regular file for reading. Never waits for another process, as opening a FIFO would.
 
-    Raises InvalidFileError for other kinds of file, OSError.
+    Raises InvalidFileError for any other kind of file, and OSError.
     """
-    _require_regular(os.stat(path).st_mode)  # first: to open a device can have effects
+    _require_regular(os.stat(path).st_mode)  # before opening, which can have effects on a device
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
     file = open(os.open(path, flags), "rb")  # noqa: SIM115 - the caller closes it
     try:
-        _require_regular(os.fstat(file.fileno()).st_mode)  # again: the name may have changed hands
+        _require_regular(os.fstat(file.fileno()).st_mode)  # again: the name may mean another file by now
     except InvalidFileError:
         file.close()
         raise
@@ -71,9 +69,10 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 
 def read_regular_file(path: Path, max_bytes: int, *, may_be_empty: bool = False) -> bytes:
-    """Return the content of a regular file, opened by open_regular_file().
+    """Returns the content of a file, opened by open_regular_file().
 
-    Raises InvalidFileError for other kinds of file and for a size of 0 or beyond the limit, OSError.
+    Raises InvalidFileError if the file is not regular, is empty (unless that is allowed) or has more than `max_bytes`
+    bytes, and OSError.
     """
     with open_regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -90,7 +89,7 @@ def read_regular_file(path: Path, max_bytes: int, *, may_be_empty: bool = False)
 def parse_json_object(
     data: bytes, limits: JsonLimits = DEFAULT_LIMITS, *, keep_integers: bool = False
 ) -> dict[str, object]:
-    """Return the JSON object that the bytes hold, as parse_json() does. Raises InvalidFileError."""
+    """Like parse_json(), for data that must hold an object."""
     value = parse_json(data, limits, keep_integers=keep_integers)
     if not isinstance(value, dict):
         raise InvalidFileError(f"must hold a JSON object, not {json_type(value)}")
@@ -98,9 +97,10 @@ def parse_json_object(
 
 
 def parse_json(data: bytes, limits: JsonLimits = DEFAULT_LIMITS, *, keep_integers: bool = False) -> Any:
-    """Return the JSON value that the bytes hold; its integers are floats too, unless they are to be kept.
+    """Returns the JSON value in UTF-8 data. Integers become floats unless `keep_integers`.
 
-    Raises InvalidFileError.
+    Raises InvalidFileError if the data exceeds `limits`, is not JSON (NaN is not), repeats a key within an object or
+    has a number beyond the range of a double.
     """
     if data.startswith(codecs.BOM_UTF8):
         raise InvalidFileError("begins with a byte order mark, which JSON does not allow (RFC 8259, section 8.1)")
@@ -119,14 +119,14 @@ def parse_json(data: bytes, limits: JsonLimits = DEFAULT_LIMITS, *, keep_integer
             parse_int=_integer_parser(keep_integers, huge_numbers),
         )
     except json.JSONDecodeError as error:
-        line = f"line {error.lineno} " if "\n" in text.strip() else ""  # of many in a file of one object a line
+        line = f"line {error.lineno} " if "\n" in text.strip() else ""  # whoever reads JSON Lines counts the lines
         raise InvalidFileError(
             f"is not JSON: {error.msg}, {line}column {error.colno}, character {error.pos} of {len(text)}"
         ) from None
 
 
 def json_type(value: object) -> str:
-    """The kind of a parsed value in JSON's words, with its article."""
+    """Returns the type of a parsed value in JSON's words, with an article: "a list"."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "a boolean"
     names = {str: "a string", float: "a number", int: "a number", list: "a list", dict: "an object"}
@@ -134,13 +134,13 @@ def json_type(value: object) -> str:
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """A text from a file as it may go to a terminal: one line, without control characters, not longer than `limit`."""
+    """Makes text from a file safe for a terminal: one line of `limit` characters at most, with control ones escaped."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short)
 
 
 def shown_path(path: Path) -> str:
-    """A path as it may go to a terminal; see shown()."""
+    """Makes a path safe for a terminal, as shown() does."""
     return shown(str(path), 4096)
 
 
@@ -157,7 +157,10 @@ def _require_regular(mode: int) -> None:
 
 
 def _check_extent(data: bytes, limits: JsonLimits) -> bool:
-    """Returns whether some number may be beyond the range of a double: to look at each takes longer than to parse."""
+    """Checks the limits. Returns True if a number may be beyond the range of a double.
+
+    Only then is each number looked at while parsing, which takes longer.
+    """
     depth, nodes, huge_numbers = _core.scan_json(data, max_depth=limits.depth, max_nodes=limits.nodes)
     if depth > limits.depth:
         raise InvalidFileError(f"is nested deeper than the limit of {limits.depth} levels")
@@ -190,117 +193,3 @@ def _finite_double(text: str) -> float:
     if not math.isfinite(value):
         raise InvalidFileError(f"has the number {shown(text, 24)}, which is beyond the range of a double")
     return value
-
-
-class JsonFields:
-    """The fields of one JSON object, each checked as it is read. All methods raise InvalidFileError."""
-
-    def __init__(self, values: Mapping[str, object], path: str = "") -> None:
-        self.values = values
-        self._path = path
-
-    def path(self, key: str) -> str:
-        """The name of a field in messages: "ewcState.lambda"."""
-        name = shown(key)
-        return f"{self._path}.{name}" if self._path else name
-
-    def value(self, key: str) -> object:
-        if key not in self.values:
-            raise InvalidFileError(f"{self.path(key)} is missing")
-        return self.values[key]
-
-    def fields(self, key: str) -> JsonFields:
-        value = self.value(key)
-        if not isinstance(value, dict):
-            raise InvalidFileError(f"{self.path(key)} must be an object, not {json_type(value)}")
-        return JsonFields(value, self.path(key))
-
-    def elements(self, key: str) -> list[Any]:
-        value = self.value(key)
-        if not isinstance(value, list):
-            raise InvalidFileError(f"{self.path(key)} must be a list, not {json_type(value)}")
-        return value
-
-    def text(self, key: str) -> str:
-        value = self.value(key)
-        if not isinstance(value, str):
-            raise InvalidFileError(f"{self.path(key)} must be a string, not {json_type(value)}")
-        if not value:
-            raise InvalidFileError(f"{self.path(key)} must not be empty")
-        return value
-
-    def hexadecimal(self, key: str, digits: int) -> str:
-        value = self.text(key)
-        if not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
-            raise InvalidFileError(f"{self.path(key)} must be {digits} lower-case hex digits, not {shown(value)!r}")
-        return value
-
-    def number(self, key: str) -> float:
-        value = self.value(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InvalidFileError(f"{self.path(key)} must be a number, not {json_type(value)}")
-        if not math.isfinite(value):
-            raise InvalidFileError(f"{self.path(key)} must be finite, not {value}")
-        return float(value)
-
-    def count(self, key: str, least: int = 0) -> int:
-        value = self.number(key)
-        if not value.is_integer() or value < least:
-            raise InvalidFileError(f"{self.path(key)} must be an integer of at least {least}, not {value:g}")
-        return int(value)
-
-    def vector(self, key: str, length: int) -> None:
-        """A list of numbers, or a float32 array, of this length."""
-        _check_vector(self.value(key), self.path(key), length)
-
-    def matrix(self, key: str, rows: int | None, columns: int | None) -> tuple[int, int]:
-        """A list of equal lists of numbers, or a float32 array (rows, columns); None stands for any number.
-
-        Returns (rows, columns); without rows, columns is the number asked for, or 0.
-        """
-        value = self.value(key)
-        if isinstance(value, np.ndarray):
-            return _check_array_matrix(value, self.path(key), rows, columns)
-        lists = self.elements(key)
-        _check_number(lists, self.path(key), rows, "rows")
-        for i, row in enumerate(lists):
-            if columns is None and isinstance(row, list):
-                columns = len(row)
-            _check_vector(row, f"{self.path(key)}[{i}]", columns)
-        return len(lists), columns or 0
-
-
-def _check_vector(value: object, path: str, length: int | None) -> None:
-    if isinstance(value, np.ndarray):
-        _check_array(value, path, dimensions=1)
-    elif not isinstance(value, list):
-        raise InvalidFileError(f"{path} must be a list of numbers, not {json_type(value)}")
-    elif not set(map(type, value)) <= {float}:
-        i, other = next((i, x) for i, x in enumerate(value) if type(x) is not float)
-        raise InvalidFileError(f"{path}[{i}] must be a number, not {json_type(other)}")
-    _check_number(value, path, length, "numbers")
-
-
-def _check_array_matrix(
-    array: np.ndarray[Any, Any], path: str, rows: int | None, columns: int | None
-) -> tuple[int, int]:
-    _check_array(array, path, dimensions=2)
-    _check_number(array, path, rows, "rows")
-    if columns is not None and array.shape[1] != columns:
-        raise InvalidFileError(f"{path} must have {columns} columns, not {array.shape[1]}")
-    return int(array.shape[0]), int(array.shape[1])
-
-
-def _check_array(array: np.ndarray[Any, Any], path: str, dimensions: int) -> None:
-    if array.dtype != np.float32 or array.ndim != dimensions:
-        raise InvalidFileError(
-            f"{path} must be a float32 array of {dimensions} dimensions, not {array.dtype} of {array.ndim}"
-        )
-    finite = np.isfinite(array)
-    if not finite.all():
-        raise InvalidFileError(f"{path} must be finite, not {array[~finite][0]}")
-
-
-def _check_number(values: Any, path: str, wanted: int | None, what: str) -> None:
-    if wanted is not None and len(values) != wanted:
-        raise InvalidFileError(f"{path} must have {wanted} {what}, not {len(values)}")

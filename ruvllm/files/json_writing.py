@@ -1,4 +1,4 @@
-"""Write JSON: as ECMAScript does, canonically for hashes, and laid out for people."""
+"""Writes JSON as ECMAScript does, in canonical form for hashes, and laid out for people."""
 
 from __future__ import annotations
 
@@ -20,41 +20,37 @@ _INTEGER_LIKE = re.compile("0|[1-9][0-9]{0,9}")
 _LAST_ARRAY_INDEX = 2**32 - 2
 
 MAX_SAFE_INTEGER = 2**53 - 1
-"""The largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
+"""Largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
 Texts = dict[int, str]
-"""The texts of lists of numbers and of arrays by their id(): for one value that is written more than once, by whatever
-rules, and does not change in between."""
+"""Texts of arrays and of lists of numbers by their id(), for values that are written several times without a change."""
 
 
 def stringify(value: object, texts: Texts | None = None) -> str:
-    """Return what ``JSON.stringify(value)`` returns (ECMA-262, section 25.5.2): a JavaScript runtime can check a hash.
+    """Returns what `JSON.stringify(value)` returns (ECMA-262, section 25.5.2), so that JavaScript can check a hash.
 
-    The value must be one that JSON.parse could have made.
+    The value must be one that JSON.parse could have made. All numbers are doubles: an int is rounded to the nearest
+    one. A float32 array (n,) or (m, n) is written as the shortest decimals that give back the same float32. Parsed and
+    written again, they do not change.
 
-    All numbers are doubles: an int is rounded to the nearest one. A float32 array of shape (n,) or (m, n) is written
-    as the shortest decimals that give back the same float32; parsed and written again, they do not change.
-
-    Raises ValueError for a number that is not finite (JSON.stringify would write ``null``: two different values
-    would share one hash), TypeError for what JSON does not have.
+    Raises ValueError for a number that is not finite (JSON.stringify would write `null`, so that two different values
+    would share one hash), and TypeError for a value that JSON does not have.
     """
     return _write(value, _ECMASCRIPT, texts)
 
 
 def canonical_json(value: object, texts: Texts | None = None) -> bytes:
-    """Return the canonical UTF-8 bytes of a value (RFC 8785, JSON Canonicalization Scheme), to be hashed.
+    """Returns the canonical UTF-8 bytes of a value (RFC 8785, JSON Canonicalization Scheme), to be hashed.
 
-    There are no spaces, keys are sorted by UTF-16 code units, and numbers are ECMAScript's. A float32
-    array of shape (n,) or (m, n) stands for the list of the shortest decimals that give back its numbers.
-    Raises ValueError for numbers that are not finite, integers beyond 2^53 - 1 in magnitude and lone surrogates,
-    TypeError for what JSON does not have.
+    Has no spaces, keys sorted by UTF-16 code units, and the numbers of ECMAScript. A float32 array (n,) or (m, n) is
+    written as by stringify(). Raises ValueError for a number that is not finite, an integer beyond 2^53 - 1 in
+    magnitude and a lone surrogate, and TypeError for a value that JSON does not have.
     """
     return _write(value, _CANONICAL, texts).encode()
 
 
 def to_json(value: Any) -> str:
-    """Return JSON for people, with a newline at its end.
+    """Returns JSON for people: a line for each field and for each list of plain values, and a newline at the end.
 
-    A field stands on a line of its own, a list of plain values on one line. Takes objects, lists and plain values.
     Raises ValueError for NaN.
     """
     return _laid_out(value, "\n") + "\n"
@@ -76,21 +72,21 @@ def _plain_text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class _Rules:
-    """What two JSON writers may do differently. Numbers are in ECMAScript's form for both."""
+    """Where the two ways to write JSON differ. Both write numbers as ECMAScript does."""
 
     ordered: Callable[[Iterable[str]], Iterable[str]]
-    """The keys of an object in the order in which they are written."""
+    """Puts the keys of an object into the order of writing."""
     integer: Callable[[int], str]
-    """The text of a Python integer."""
+    """Returns the text of a Python integer."""
     surrogates: Callable[[str], str]
-    """What becomes of a quoted string that holds lone surrogates."""
+    """Returns the text of a quoted string with lone surrogates."""
 
 
 def _write(value: object, rules: _Rules, texts: Texts | None = None) -> str:
-    """Write a value without spaces. `texts` is looked into first, and gets what is missing.
+    """Returns the text of a value, without spaces. Takes known texts from `texts` and adds the others.
 
-    Takes None, bool, int, float, str, dict with str keys, list, tuple and float32 arrays of shape (n,) or (m, n).
-    Raises ValueError for a number that is not finite, TypeError for anything else.
+    Takes None, bool, int, float, str, dict with str keys, list, tuple and float32 arrays (n,) or (m, n). Raises
+    ValueError for a number that is not finite, and TypeError for any other type.
     """
     parts: list[str] = []
     _append(value, rules, parts, texts)
@@ -132,7 +128,7 @@ def _floats_text(values: list[Any] | tuple[Any, ...]) -> str:
 def _append_list(
     values: list[Any] | tuple[Any, ...], rules: _Rules, parts: list[str], texts: Texts | None
 ) -> None:
-    # Matrices are lists of long lists of floats: the core writes each at once.
+    # A matrix is a list of long lists of floats. The core writes each of them at once.
     if (texts is not None and id(values) in texts) or set(map(type, values)) == {float}:
         parts.append(_known(values, texts, _floats_text))
         return
@@ -165,11 +161,11 @@ def _array_text(array: np.ndarray[Any, Any]) -> str:
 
 
 def _quoted(text: str, rules: _Rules) -> str:
-    # encode_basestring escapes exactly what both standards do: quote, backslash, and controls below U+0020,
-    # \b \t \n \f \r by name and the others as \u00xx in lower case.
+    # encode_basestring escapes exactly what both standards escape: quote, backslash, and controls below U+0020
+    # (\b \t \n \f \r by name, the others as \u00xx in lower case).
     quoted = encode_basestring(text)
     if _SURROGATE.search(quoted):
-        # Python keeps a pair made of two escapes apart; in UTF-16, JavaScript's strings, it is one character.
+        # In Python a pair of two escapes stays two characters. In UTF-16, as JavaScript's strings are, it is one.
         quoted = quoted.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         if _SURROGATE.search(quoted):
             return rules.surrogates(quoted)
@@ -177,7 +173,7 @@ def _quoted(text: str, rules: _Rules) -> str:
 
 
 def _escape_surrogates(quoted: str) -> str:
-    """Lone surrogates as JSON.stringify writes them since ECMAScript 2019: ``\\ud800``, lower case."""
+    """Writes lone surrogates as JSON.stringify does since ECMAScript 2019: `\\ud800`, in lower case."""
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
@@ -186,7 +182,7 @@ def _is_array_index(key: str) -> bool:
 
 
 def _property_order(keys: Iterable[str]) -> Iterable[str]:
-    """OrdinaryOwnPropertyKeys: array indices first, ascending, then the other keys as they came."""
+    """Orders keys as OrdinaryOwnPropertyKeys: ascending array indices, then the other keys as they came."""
     names = list(keys)
     indices = [key for key in names if _is_array_index(key)]
     if not indices:
@@ -202,7 +198,7 @@ def _double(value: int) -> str:
 
 
 def _sorted_keys(keys: Iterable[str]) -> Iterable[str]:
-    # big-endian bytes compare as the code units do; Python's own order, by code point, differs beyond U+FFFF
+    # Big-endian bytes compare as the code units do. Python's own order, by code point, differs beyond U+FFFF.
     return sorted(keys, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
 
 
@@ -213,7 +209,7 @@ def _safe_integer(value: int) -> str:
 
 
 def _shown(value: int) -> str:
-    # str() of an integer of thousands of digits is refused by Python itself
+    # Python itself refuses str() of an integer of thousands of digits.
     return str(value) if value.bit_length() <= 256 else f"one of {value.bit_length()} bits"
 
 
