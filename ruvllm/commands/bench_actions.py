@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +48,8 @@ CHECKPOINTS, UNFINISHED = "checkpoints", "unfinished"
 LEAST_SEEDS = 2
 """Smallest number of seeds with an interval."""
 
+D = TypeVar("D", bound=Document)
 Results = TypeVar("Results")
-AnyDocument = TypeVar("AnyDocument", bound=Document)
 Show = Callable[[Console, dict[str, Any]], None]
 
 
@@ -63,10 +63,6 @@ class _Run:
     reporter: QuietReporter
     unfinished: Unfinished
 
-    def recorded(self, **changes: Any) -> RunOptions:
-        """The options as the results file has them."""
-        return recorded_options(replace(self.options, **changes), self.task_input)
-
 
 def benchmark(arguments: BenchArguments) -> int:
     """Runs every model, seed and fold. Returns WORSE if the gain of a model lies below 0 beyond chance."""
@@ -77,7 +73,7 @@ def benchmark(arguments: BenchArguments) -> int:
         lambda: run_cells(
             make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished
         ),
-        lambda results: make_document(results, run.recorded(), _command_line(), run.options.isa),
+        make_document,
         print_results,
     )
     worse = [f"{s.model} {s.protocol}" for s in document.summaries if s.gain_ci95[1] < 0]
@@ -89,11 +85,10 @@ def benchmark(arguments: BenchArguments) -> int:
 def measure_forgetting(arguments: BenchArguments) -> int:
     """Runs the blocked stream. It only measures forgetting, so it never returns WORSE."""
     run = _prepare(arguments, default_seeds=5, least_seeds=LEAST_SEEDS)
-    recorded = run.recorded(stream="blocked", controls=False)
     _carry_out(
         run,
         lambda: run_blocked(run.options, arguments.jobs, run.reporter, run.unfinished),
-        lambda runs: make_forgetting_document(runs, recorded, _command_line(), run.options.isa),
+        make_forgetting_document,
         print_forgetting,
     )
     return 0
@@ -105,7 +100,7 @@ def ablate(arguments: BenchArguments) -> int:
     _carry_out(
         run,
         lambda: run_ablation(run.options, run.task_input, arguments.jobs, run.reporter, run.unfinished),
-        lambda runs: make_ablation_document(runs, run.recorded(controls=False), _command_line(), run.options.isa),
+        make_ablation_document,
         print_ablation,
     )
     return 0
@@ -179,7 +174,8 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
         split=arguments.split,
         seeds=seeds,
         folds=arguments.folds,
-        controls=arguments.controls,
+        stream=arguments.stream,
+        controls=arguments.controls and arguments.stream == "mixed",
         rank=arguments.rank,
         isa=arguments.isa,
     )
@@ -208,12 +204,15 @@ def _read_input(arguments: BenchArguments, encoder: Encoder | None, reporter: Qu
 
 
 def _carry_out(
-    run: _Run, work: Callable[[], Results], describe: Callable[[Results], AnyDocument], show: Show
-) -> AnyDocument:
-    """Does the work, saves and shows the document that describes its results, and forgets the unfinished work."""
+    run: _Run,
+    work: Callable[[], Results],
+    make: Callable[[Results, RunOptions, Sequence[str], str], D],
+    show: Show,
+) -> D:
+    """Does the work, saves and shows the document that is made of its results, and forgets the unfinished work."""
     with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
         results = work()
-    document = describe(results)
+    document = make(results, recorded_options(run.options, run.task_input), _command_line(), run.options.isa)
     _give_out(run.arguments, document, show)
     run.unfinished.forget_results()
     return document

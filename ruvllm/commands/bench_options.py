@@ -56,7 +56,7 @@ class BenchArguments(OutputArguments):
     resume: bool
     folds: int | None = None
     stream: str = "mixed"
-    controls: bool = True
+    controls: bool = False
 
     def check(self) -> None:
         """Raises UsageError if an option would change nothing."""
