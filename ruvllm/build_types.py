@@ -1,4 +1,4 @@
-"""The type of what ruvllm.build_info() returns. Not build_info.py: a module of that name would hide the function."""
+"""The type of what ruvllm.build_info() returns. A module called build_info would hide the function."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Write what a run has learned, and how it was measured, as one JSON file that can be verified.
 
-The form is in checkpoint_schema.py, the hashes in checkpoint_hash.py, the verification in verify.py.
+The form is in schema.py, the hashes in hashes.py, the verification in verifying.py.
 """
 
 from __future__ import annotations

@@ -94,9 +94,9 @@ def ranks_in_groups(
     """
     ranks = np.empty(len(queries), dtype=np.int32)
     for block in question.blocks():
-        asked, candidates = take_rows(queries, block.members), take_rows(solutions, block.candidates)
+        rows, candidates = take_rows(queries, block.members), take_rows(solutions, block.candidates)
         less = None if discount is None else discount[block.candidates]
-        ranks[block.members] = retrieval_ranks(asked, candidates, block.right, discount=less, isa=isa)
+        ranks[block.members] = retrieval_ranks(rows, candidates, block.right, discount=less, isa=isa)
     return ranks
 
 
