@@ -31,6 +31,7 @@ class MeasuredCell:
     workload: Workload
     run: TrainedRun
     metrics: dict[str, Any]
+    """As JSON, for the checkpoint's hash covers them."""
     ranks: tuple[Ranks, Ranks] | None
     transfer: tuple[Ranks, Ranks] | None
 
@@ -60,7 +61,9 @@ def make_entry(
     return msgspec.convert(entry, BenchmarkRun)
 
 
-def metrics_of(workload: Workload, run: TrainedRun, controls: dict[str, Any]) -> dict[str, Any]:
+def metrics_of(
+    workload: Workload, run: TrainedRun, controls: dict[str, dict[str, dict[str, float]]]
+) -> dict[str, Any]:
     """Test before and after, as many train tasks as test tasks, and the holdout: read here and never before."""
     parts = workload.parts
     return {
@@ -133,7 +136,7 @@ def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks] | None) -> 
 
 def task_set(cell: Cell, workload: Workload) -> str:
     """SHA-256 of what made the tasks: equal where two runs' tasks have the same numbers and the same vectors."""
-    made_from: dict[str, Any] = {
+    made_from: dict[str, object] = {
         "workload": workload.name,
         "model": cell.model.name,
         "seed": cell.plan.seed,

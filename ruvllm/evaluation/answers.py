@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ class Answers:
         """Share of tasks resolved, in [0, 1]."""
         return int(np.count_nonzero(self.resolved)) / len(self.resolved)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, float]:
         """resolveRate, confidence, ece and brier, all in [0, 1] (the last two of the chosen answer)."""
         confidence, resolved = self.confidence.tolist(), self.resolved.tolist()
         return {
@@ -42,7 +41,7 @@ class Answers:
             "brier": brier_score(confidence, resolved),
         }
 
-    def summary_with_interval(self) -> dict[str, Any]:
+    def summary_with_interval(self) -> dict[str, float | list[float]]:
         """The summary and the 95% Wilson interval of the resolve rate."""
         low, high = wilson_interval(int(np.count_nonzero(self.resolved)), len(self.resolved))
         return {**self.summary(), "resolveRateCI95": [low, high]}

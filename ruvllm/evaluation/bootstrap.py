@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ METHOD = (
 )
 
 
-def describe(seed: int) -> dict[str, Any]:
+def describe(seed: int) -> dict[str, str | float]:
     """How intervals with this seed and the defaults are made, for a results file: method, resamples, seed, level."""
     return {"method": METHOD, "resamples": RESAMPLES, "seed": seed, "level": LEVEL}
 

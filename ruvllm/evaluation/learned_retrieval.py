@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +86,8 @@ def _type_of(question: Retrieval, block: RetrievalBlock) -> int:
     return int(question.types[block.members[0]])
 
 
-def figures(ranks: tuple[Ranks, Ranks]) -> dict[str, Any]:
-    """Of frozen and learned ranks, as results files have them."""
+def figures(ranks: tuple[Ranks, Ranks]) -> dict[str, object]:
+    """Metrics of frozen and learned ranks, as results files have them."""
     frozen, learned = ranks
     return {
         "queries": len(frozen),

@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -93,7 +92,7 @@ def paired_tests(comparisons: Sequence[Sequence[tuple[TaskAnswers, TaskAnswers]]
     ]
 
 
-def describe_tests() -> dict[str, Any]:
+def describe_tests() -> dict[str, object]:
     """How the numbers are made, for a report in JSON."""
     return {
         "resolveRate": "exact two-sided McNemar test, tasks pooled over seeds",
