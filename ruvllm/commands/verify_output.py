@@ -1,4 +1,4 @@
-"""Checkpoints in words, and as JSON: a summary, a list, two side by side, what came of a replay."""
+"""Checkpoints in words and as JSON: a summary, a list, two of them side by side, the outcome of a replay."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ruvllm.checkpoints.verifying import RESUME_MISSING, RESUME_NONE, RESUME_OK,
 from ruvllm.files.json_reading import shown
 
 _RESUME_WORDS = {
-    RESUME_OK: "OK, is what resumeHash says; from it learning goes on",
-    RESUME_MISSING: "is not beside the checkpoint: learning cannot go on from it",
+    RESUME_OK: "OK, matches resumeHash; learning can go on from it",
+    RESUME_MISSING: "is not beside the checkpoint, so that learning cannot go on",
 }
 
 WHAT_A_HASH_SHOWS = (
-    "A hash that matches shows that what it covers is as it was when the hash was taken. It does not show that the "
+    "A hash that matches shows that what it covers has not changed since the hash was taken. It does not show that the "
     "numbers are true, nor who wrote them: anyone can change a file and take its hashes anew."
 )
 
 
 def summary_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
-    """(label, text) pairs, safe for a terminal, in reading order."""
+    """Returns the lines of a summary as (label, text), safe for a terminal."""
     rows = [
         ("model", shown(checkpoint.model_name)),
         ("version", f"{checkpoint.version} (protocol {PROTOCOL_OF_VERSION[checkpoint.version]})"),
@@ -31,11 +31,7 @@ def summary_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
         ("created", checkpoint.timestamp),
         ("adapter", _adapter(checkpoint)),
         ("patterns", f"{checkpoint.shape.patterns}"),
-        (
-            "trajectories",
-            f"{checkpoint.trajectories}, {checkpoint.successes} successful, "
-            f"average quality {checkpoint.average_quality:.3f}",
-        ),
+        ("trajectories", _trajectories(checkpoint)),
         ("epochs", _epochs(checkpoint)),
     ]
     if checkpoint.frozen_resolve_rate is not None:
@@ -44,7 +40,7 @@ def summary_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
 
 
 def summary_json(checkpoint: VerifiedCheckpoint) -> dict[str, object]:
-    """The same as a JSON object; rates are fractions."""
+    """Returns the summary as a JSON object. Rates are fractions."""
     covered_by_run = None if checkpoint.run_hash is None else "all but uncovered; checkpointId is its first 16 digits"
     return {
         "version": checkpoint.version,
@@ -79,13 +75,15 @@ def _adapter(checkpoint: VerifiedCheckpoint) -> str:
     return f"{size}, {len(checkpoint.shape.heads)} heads: {names}{', …' if len(checkpoint.shape.heads) > 8 else ''}"
 
 
+def _trajectories(checkpoint: VerifiedCheckpoint) -> str:
+    quality = f"average quality {checkpoint.average_quality:.3f}"
+    return f"{checkpoint.trajectories}, {checkpoint.successes} successful, {quality}"
+
+
 def _epochs(checkpoint: VerifiedCheckpoint) -> str:
-    claims = [
-        f"{label} {value:.1%}"
-        for label, value in (("resolve rate", checkpoint.resolve_rate), ("confidence", checkpoint.confidence))
-        if value is not None
-    ]
-    return f"{checkpoint.epochs}" + (f"; the last: {', '.join(claims)}" if claims else "")
+    claims = {"resolve rate": checkpoint.resolve_rate, "confidence": checkpoint.confidence}
+    last = ", ".join(f"{label} {value:.1%}" for label, value in claims.items() if value is not None)
+    return f"{checkpoint.epochs}; the last: {last}" if last else f"{checkpoint.epochs}"
 
 
 def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
@@ -93,7 +91,7 @@ def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
     if checkpoint.run_hash is None:
         rows.append(("runHash", "none, as in the files of the original system"))
     else:
-        rows.append(("runHash", "OK, covers everything else but what follows; checkpointId is its first 16 digits"))
+        rows.append(("runHash", "OK, covers everything else except what follows; checkpointId is its first 16 digits"))
     if checkpoint.resume != RESUME_NONE:
         rows.append(("resume file", _RESUME_WORDS[checkpoint.resume]))
     names = ", ".join(shown(name, 40) for name in checkpoint.uncovered[:32])
@@ -103,20 +101,18 @@ def _hash_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
 
 
 def list_rows(listed: Sequence[Listed], headless: bool) -> list[tuple[str, ...]]:
-    """Columns of the list, a line for each file."""
+    """Returns the columns of a list, a row per file, below a row of headings unless `headless`."""
     rows: list[tuple[str, ...]] = [] if headless else [("file", "model", "protocol", "id", "rate", "state")]
     for item in listed:
-        c = item.checkpoint
-        if c is None:
-            rows.append((item.name, "-", "-", "-", "-", item.state))
-        else:
-            model, protocol = shown(c.model_name, 40), PROTOCOL_OF_VERSION[c.version]
-            rows.append((item.name, model, protocol, c.checkpoint_id, _rate(c.resolve_rate), item.state))
+        values = ("-", "-", "-", "-")
+        if (c := item.checkpoint) is not None:
+            values = shown(c.model_name, 40), PROTOCOL_OF_VERSION[c.version], c.checkpoint_id, _rate(c.resolve_rate)
+        rows.append((item.name, *values, item.state))
     return rows
 
 
 def compared_rows(compared: Compared) -> list[tuple[str, ...]]:
-    """Columns of two checkpoints side by side."""
+    """Returns the columns of two checkpoints side by side."""
     rates = ("frozen start", "resolve rate", "confidence")
     rows: list[tuple[str, ...]] = [("", "A", "B")]
     for name, *values in compared.rows:
@@ -131,7 +127,7 @@ def compared_rows(compared: Compared) -> list[tuple[str, ...]]:
 
 
 def replay_line(result: Replay) -> str:
-    """What came of a replay, in one line."""
+    """Says in one line what came of a replay."""
     where = f"{result.field} is {result.stored} in the file and {result.computed} here"
     if result.outcome == SAME:
         return f"same: every hashed number came out again, over {result.epochs} epochs"
