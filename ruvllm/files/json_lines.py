@@ -23,6 +23,8 @@ LIST_LIMITS = JsonLimits(size_bytes=MAX_LIST_BYTES, nodes=100_000_000)
 SHOWN = 5
 """Number of bad records that a message names."""
 
+Record = dict[str, Any]
+"""A JSON object from a file, with any content."""
 Progress = Callable[[int, int], None]
 """Called with (bytes read, bytes in the file)."""
 
@@ -60,7 +62,7 @@ class BadLines:
             raise ValueError(f"{str(path)!r}: more than 1% of it cannot be used: {self.summary()}")
 
 
-def read_records(path: Path, bad: BadLines, progress: Progress | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_records(path: Path, bad: BadLines, progress: Progress | None = None) -> Iterator[tuple[int, Record]]:
     """Yields the number of each line, or of each place in the list, from 1, and its object. Bad ones go to `bad`.
 
     Skips blank lines. Raises ValueError (one line) if the file cannot be read or is not regular, or if the list in it
@@ -112,19 +114,19 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _object(line: bytes) -> Record:
     if len(line) > MAX_LINE_BYTES:
         raise BadRecordError(f"has more than {MAX_LINE_BYTES} bytes")
     return _checked(parse_json(line, keep_integers=True))
 
 
-def _checked(value: Any) -> dict[str, Any]:
+def _checked(value: Any) -> Record:
     if not isinstance(value, dict):
         raise BadRecordError(f"must be an object, not {json_type(value)}")
     return value
 
 
-def _of_list(file: BinaryIO, size: int, path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
+def _of_list(file: BinaryIO, size: int, path: Path, bad: BadLines) -> Iterator[tuple[int, Record]]:
     if size > MAX_LIST_BYTES:
         raise ValueError(f"{str(path)!r}: a list of more than {MAX_LIST_BYTES} bytes; write it as JSON Lines")
     bad.unit = "record"

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ruvllm._core import Control, LearningEngine
 from ruvllm.benchmark.cell import Cell
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.evaluation import answers as metrics
 from ruvllm.evaluation.answers import Scores, score
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS, Size
@@ -122,7 +121,7 @@ def test_the_holdout_is_read_once_and_after_everything_else(
         return score(engine, workload, tasks)
 
     monkeypatch.setattr(training, "score", recording)
-    monkeypatch.setattr(metrics, "score", recording)
+    monkeypatch.setattr("ruvllm.evaluation.answers.score", recording)
     cell = small_cell()
     run_cell(cell, tmp_path)
     holdout = cell.build().parts.holdout.tolist()

@@ -15,8 +15,7 @@ from checkpoint_samples import ORIGINALS, TIMESTAMP, VERIFY_COMMAND, needs_origi
 
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.checkpoints.writing import run_hash, state_hash
-from ruvllm.files import json_reading as json_file
-from ruvllm.files.json_reading import InvalidFileError, JsonLimits
+from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits
 
 Document = dict[str, Any]
 
@@ -26,7 +25,7 @@ def good(tmp_path: Path) -> Path:
     return write_sample(tmp_path, unhashed={"host": "h"}).path
 
 
-def reason(path: Path, limits: JsonLimits = json_file.DEFAULT_LIMITS) -> str:
+def reason(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> str:
     """Why a file does not verify: one line."""
     with pytest.raises(InvalidFileError) as caught:
         verify_checkpoint(path, limits)
@@ -180,9 +179,9 @@ def test_a_fifo_does_not_block(tmp_path: Path) -> None:
 def test_a_fifo_that_takes_the_place_of_a_file_does_not_block(good: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     script = (
-        "import os, sys; from pathlib import Path; from ruvllm.files import json_reading as json_file\n"
+        "import os, sys; from pathlib import Path; from ruvllm.files import json_reading\n"
         "os.stat = lambda path, real=os.stat: real(sys.argv[1])\n"
-        "json_file.load_json_object(Path(sys.argv[2]))"
+        "json_reading.load_json_object(Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", script, str(good), str(tmp_path / "fifo")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

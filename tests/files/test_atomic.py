@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ruvllm.files import atomic as files
+from ruvllm.files import atomic
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, write_atomically
 
 
@@ -99,7 +99,7 @@ def test_a_full_disk_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         path.write_bytes(b"")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_write_and_sync", full)
+    monkeypatch.setattr(atomic, "_write_and_sync", full)
     with pytest.raises(UnwritableFolderError, match="No space left on device"):
         ensure_writable_folder(tmp_path)
     assert os.listdir(tmp_path) == []

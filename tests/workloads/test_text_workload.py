@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ruvllm.workloads import rows as large_rows
 from ruvllm.workloads.inputs import InputOptions
-from ruvllm.workloads.rows import empty_rows
+from ruvllm.workloads.rows import empty_rows, map_rows, take_rows
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Retrieval, Workload
@@ -83,7 +82,7 @@ def test_a_question_by_type_pairs_query_and_solution() -> None:
 
 def test_large_matrices_lie_in_a_file_and_give_the_same_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     before = loaded(build())
-    monkeypatch.setattr(large_rows, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("ruvllm.workloads.rows.IN_MEMORY_BYTES", 1000)
     assert isinstance(empty_rows(10, 100), np.memmap)
     assert loaded(build()) == before
 
@@ -131,15 +130,15 @@ def test_an_encoder_whose_vectors_do_not_fit_is_refused() -> None:
 def test_rows_are_taken_and_mapped_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
     for at_once in (1, 7, 50, 100):
-        monkeypatch.setattr(large_rows, "AT_ONCE", at_once)
+        monkeypatch.setattr("ruvllm.workloads.rows.AT_ONCE", at_once)
         indices = np.array([3, 3, 49, *range(20)])
-        assert np.array_equal(large_rows.take_rows(rows, indices), rows[indices])
-        assert large_rows.take_rows(rows, indices[:0]).shape == (0, 7)
+        assert np.array_equal(take_rows(rows, indices), rows[indices])
+        assert take_rows(rows, indices[:0]).shape == (0, 7)
         sizes: list[int] = []
 
         def doubled(some: Any, sizes: list[int] = sizes) -> Any:
             sizes.append(len(some))
             return 2 * some
 
-        assert np.array_equal(large_rows.map_rows(doubled, rows), 2 * rows)
+        assert np.array_equal(map_rows(doubled, rows), 2 * rows)
         assert max(sizes) <= at_once and sum(sizes) == 50
