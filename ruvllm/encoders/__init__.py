@@ -13,15 +13,9 @@ from ruvllm.lazy import lazy_names
 if TYPE_CHECKING:
     from ruvllm.encoders.base import Encoder
     from ruvllm.encoders.checks import check_encoder
-    from ruvllm.encoders.registry import make_encoder
 
-__all__ = ["Encoder", "check_encoder", "make_encoder"]
+__all__ = ["Encoder", "check_encoder"]
 
 __getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "Encoder": "ruvllm.encoders.base",
-        "check_encoder": "ruvllm.encoders.checks",
-        "make_encoder": "ruvllm.encoders.registry",
-    },
+    __name__, {"Encoder": "ruvllm.encoders.base", "check_encoder": "ruvllm.encoders.checks"}
 )

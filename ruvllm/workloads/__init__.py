@@ -13,18 +13,13 @@ from ruvllm.lazy import lazy_names
 if TYPE_CHECKING:
     from ruvllm.workloads.checks import check_workload
     from ruvllm.workloads.code.functions import read_corpus
-    from ruvllm.workloads.inputs import RealInput, read_input
-    from ruvllm.workloads.tasks import TextTask
-    from ruvllm.workloads.text import TextInput
+    from ruvllm.workloads.inputs import read_input
 
-__all__ = ["RealInput", "TextInput", "TextTask", "check_workload", "read_corpus", "read_input"]
+__all__ = ["check_workload", "read_corpus", "read_input"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "RealInput": "ruvllm.workloads.inputs",
-        "TextInput": "ruvllm.workloads.text",
-        "TextTask": "ruvllm.workloads.tasks",
         "check_workload": "ruvllm.workloads.checks",
         "read_corpus": "ruvllm.workloads.code.functions",
         "read_input": "ruvllm.workloads.inputs",

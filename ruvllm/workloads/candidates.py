@@ -109,11 +109,8 @@ class CandidateTable:
             low, high = max(0, at - size), min(at, len(different) - size - 1)
             begin = low + stream.below(high - low + 1)
             window = np.delete(different[begin : begin + size + 1], at - begin)
-            if fill:
-                others_drawn = self._fillers((*window.tolist(), i), rest, fill, stream)
-                pools[row] = [*window[stream.permutation(size)], *others_drawn]
-            else:
-                pools[row] = window[stream.permutation(size)]
+            fillers = self._fillers((*window.tolist(), i), rest, fill, stream) if fill else []
+            pools[row] = [*window[stream.permutation(size)], *fillers]
         ordered = np.empty_like(pools)
         for begin in range(0, len(wanted), BLOCK):
             block = slice(begin, begin + BLOCK)

@@ -5,7 +5,7 @@ One group is the test part, one the validation part, and all others are the trai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,9 @@ from numpy.typing import NDArray
 from ruvllm._core import Purpose, RandomStream
 
 __all__ = [
-    "LARGEST",
-    "ORDINARY",
-    "PARTS",
-    "SMALLEST",
-    "Fold",
-    "Numbers",
-    "Parts",
-    "split_by_date",
-    "split_by_file",
-    "split_by_function",
-    "stratified_split",
-]
+    "BLOCK", "LARGEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
+    "split_by_date", "split_by_file", "split_by_function", "stratified_split",
+]  # fmt: skip
 
 PARTS = ("train", "valid", "test", "holdout")
 
@@ -167,6 +158,14 @@ def split_by_date(repositories: Sequence[str], seed: int, fold: Fold = ORDINARY)
     if any(len(parts.part(name)) == 0 for name in PARTS):
         raise ValueError(f"{len(repositories)} issues are too few for a holdout and {fold.of} stretches of time")
     return parts
+
+
+SPLITTERS: dict[str, Callable[[Sequence[str], int, Fold], Parts]] = {
+    "function": lambda sources, seed, fold: split_by_function(len(sources), seed, fold),
+    "file": split_by_file,
+    "date": split_by_date,
+}
+"""Ways to split tasks by name, from the source of each task: its file or its repository."""
 
 
 def _parts(holdout: NDArray[np.int64], groups: Sequence[NDArray[np.int64]], fold: Fold) -> Parts:

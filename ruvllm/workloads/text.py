@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,29 +20,13 @@ from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.rows import take_rows
-from ruvllm.workloads.splits import (
-    ORDINARY,
-    PARTS,
-    Fold,
-    Numbers,
-    Parts,
-    split_by_date,
-    split_by_file,
-    split_by_function,
-)
+from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.workload import Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["CANDIDATES", "TextInput", "transfer_question"]
 
 CANDIDATES = 8
-
-SPLITTERS: dict[str, Callable[[Sequence[TextTask], int, Fold], Parts]] = {
-    "function": lambda tasks, seed, fold: split_by_function(len(tasks), seed, fold),
-    "file": lambda tasks, seed, fold: split_by_file([task.source for task in tasks], seed, fold),
-    "date": lambda tasks, seed, fold: split_by_date([task.source for task in tasks], seed, fold),
-}
-"""Ways to split tasks by a seed into the parts of a fold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +99,7 @@ class TextInput:
         return split
 
     def _parts(self, split: str, seed: int, fold: Fold) -> Parts:
-        return SPLITTERS[self._way_to_split(split)](self.tasks, seed, fold)
+        return SPLITTERS[self._way_to_split(split)]([task.source for task in self.tasks], seed, fold)
 
     def _candidates(
         self, encoded: EncodedTasks, difficulty: NDArray[np.float64], parts: Parts, seed: int

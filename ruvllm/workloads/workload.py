@@ -14,15 +14,8 @@ from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
 
 __all__ = [
-    "CATEGORIES",
-    "TASK_TYPES",
-    "Question",
-    "Retrieval",
-    "RetrievalBlock",
-    "Vectors",
-    "Workload",
-    "validation_sample",
-]
+    "CATEGORIES", "TASK_TYPES", "Question", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "validation_sample",
+]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")

@@ -15,14 +15,16 @@ from bench_samples import write_corpus
 
 from ruvllm import CorpusSource
 from ruvllm.encoders.base import Encoder
-from ruvllm.workloads import RealInput, TextInput, TextTask, check_workload, read_corpus, read_input
+from ruvllm.workloads import check_workload, read_corpus, read_input
 from ruvllm.workloads.candidates import CandidateTable
 from ruvllm.workloads.checks import WorkloadError
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.encoding import default_encoder
-from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.inputs import InputOptions, RealInput
 from ruvllm.workloads.registry import CODE_TASKS
 from ruvllm.workloads.splits import Parts
+from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Question, Retrieval, Workload
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
