@@ -141,7 +141,7 @@ def _prepare(
     reporter = make_reporter(arguments.quiet)
     unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
     if not arguments.resume and any(unfinished.folder.iterdir()):
-        reporter.note(f"unfinished work in {unfinished.folder}; with its arguments, --resume goes on")
+        reporter.note(f"unfinished work in {unfinished.folder}; --resume with the same arguments goes on from it")
     return _Run(arguments, options, _read_input(arguments, encoder, reporter), reporter, unfinished)
 
 

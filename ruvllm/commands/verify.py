@@ -71,7 +71,7 @@ def command(
     if subjects == 0:
         raise click.UsageError("Missing argument 'FILE...', --list or --compare")
     if subjects > 1 or (replayed and not files):
-        raise click.UsageError("FILE..., --list and --compare are for one at a time; --replay needs a FILE")
+        raise click.UsageError("use one of FILE..., --list and --compare; --replay needs a FILE")
     if not replayed and any((isa, corpus, encoder, transfer)):
         raise click.UsageError("--isa, --corpus, --encoder and --transfer are for --replay")
     if replayed:

@@ -94,21 +94,18 @@ def _replay(file: Path, isa: str, inputs: ReplayInputs, reporter: QuietReporter)
     name = shown_path(file)
     try:
         result = _run_again(file, name, isa, inputs, reporter)
-    except (ValueError, MemoryError) as error:
-        reason, code = _why_not(error)
-        return _End(f"{name}: {reason}", code, {"file": name, "outcome": "not replayed", "error": reason})
-    code = {SAME: 0, DIFFERENT: FAILED}.get(result.outcome, NOT_MEASURED)
-    return _End(f"{name}: {replay_line(result)}", code, {"file": name, **asdict(result)})
-
-
-def _why_not(error: Exception) -> tuple[str, int]:
-    """The reason why a file was not replayed, and the exit code for it."""
-    if isinstance(error, MemoryError):
-        return TOO_LARGE, FAILED
-    if isinstance(error, InvalidFileError):
-        return str(error), FAILED
-    reason = str(error) if isinstance(error, CannotReplayError) else f"cannot be replayed: {error}"  # of the input
-    return reason, NOT_MEASURED
+    except MemoryError:
+        reason, code = TOO_LARGE, FAILED
+    except InvalidFileError as error:
+        reason, code = str(error), FAILED
+    except CannotReplayError as error:
+        reason, code = str(error), NOT_MEASURED
+    except ValueError as error:  # from reading the input
+        reason, code = f"cannot be replayed: {error}", NOT_MEASURED
+    else:
+        code = {SAME: 0, DIFFERENT: FAILED}.get(result.outcome, NOT_MEASURED)
+        return _End(f"{name}: {replay_line(result)}", code, {"file": name, **asdict(result)})
+    return _End(f"{name}: {reason}", code, {"file": name, "outcome": "not replayed", "error": reason})
 
 
 def _run_again(file: Path, name: str, isa: str, inputs: ReplayInputs, reporter: QuietReporter) -> Replay:

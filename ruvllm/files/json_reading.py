@@ -165,7 +165,7 @@ def _check_extent(data: bytes, limits: JsonLimits) -> bool:
     if depth > limits.depth:
         raise InvalidFileError(f"is nested deeper than the limit of {limits.depth} levels")
     if nodes > limits.nodes:
-        raise InvalidFileError(f"has more than {limits.nodes} values and keys, the limit")
+        raise InvalidFileError(f"has more values and keys than the limit of {limits.nodes}")
     return huge_numbers
 
 

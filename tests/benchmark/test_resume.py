@@ -298,7 +298,7 @@ def test_unfinished_work_is_pointed_out(tmp_path: Path) -> None:
     folders(tmp_path / "results")
     (tmp_path / "results" / "unfinished" / "x.json").write_text("{}")
     done = bench("--profile", "quick", "--models", SMALL_MODEL.name, "--no-controls", folder=tmp_path)
-    assert "unfinished work in results/unfinished; with its arguments, --resume goes on" in done.stderr
+    assert "unfinished work in results/unfinished; --resume with the same arguments goes on from it" in done.stderr
 
 
 def test_the_resume_file_is_what_its_hash_says(tmp_path: Path) -> None:
