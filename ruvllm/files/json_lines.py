@@ -69,20 +69,11 @@ def read_records(path: Path, bad: BadLines, progress: Progress | None = None) ->
     is broken.
     """
     with _open(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if _first_character(file) == b"[":
-            yield from _of_list(file, size, path, bad)
-            return
-        done = 0
-        for number, line in enumerate(_lines(file), start=1):
-            done += len(line)
-            if progress is not None and number % 1000 == 0:
-                progress(done, size)
-            if not line.strip():
-                continue
+        entries = _values(file, path, bad) if _first_character(file) == b"[" else _lines(file, progress)
+        for number, entry in entries:
             bad.records += 1
             try:
-                record = _object(line)
+                record = _object(entry)
             except InvalidFileError as error:
                 bad.add(number, error)
             else:
@@ -105,40 +96,37 @@ def _first_character(file: BinaryIO) -> bytes:
     return character
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the lines. Of a longer line only the first MAX_LINE_BYTES + 1 bytes are kept."""
+def _lines(file: BinaryIO, progress: Progress | None) -> Iterator[tuple[int, bytes]]:
+    """Yields the lines that are not blank. Of a longer line only the first MAX_LINE_BYTES + 1 bytes are kept."""
+    size, done, number = os.fstat(file.fileno()).st_size, 0, 0
     while line := file.readline(MAX_LINE_BYTES + 1):
-        rest = line
+        number, done, rest = number + 1, done + len(line), line
         while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
             rest = file.readline(MAX_LINE_BYTES + 1)
-        yield line
+        if progress is not None and number % 1000 == 0:
+            progress(done, size)
+        if line.strip():
+            yield number, line
 
 
-def _object(line: bytes) -> Record:
-    if len(line) > MAX_LINE_BYTES:
-        raise BadRecordError(f"has more than {MAX_LINE_BYTES} bytes")
-    return _checked(parse_json(line, keep_integers=True))
-
-
-def _checked(value: Any) -> Record:
-    if not isinstance(value, dict):
-        raise BadRecordError(f"must be an object, not {json_type(value)}")
-    return value
-
-
-def _of_list(file: BinaryIO, size: int, path: Path, bad: BadLines) -> Iterator[tuple[int, Record]]:
-    if size > MAX_LIST_BYTES:
+def _values(file: BinaryIO, path: Path, bad: BadLines) -> Iterator[tuple[int, object]]:
+    """Yields the values of a list."""
+    if os.fstat(file.fileno()).st_size > MAX_LIST_BYTES:
         raise ValueError(f"{str(path)!r}: a list of more than {MAX_LIST_BYTES} bytes; write it as JSON Lines")
     bad.unit = "record"
     try:
-        records = parse_json(file.read(MAX_LIST_BYTES + 1), LIST_LIMITS, keep_integers=True)
+        values = parse_json(file.read(MAX_LIST_BYTES + 1), LIST_LIMITS, keep_integers=True)
     except InvalidFileError as error:
         raise ValueError(f"{str(path)!r} {error}") from None
-    for number, record in enumerate(records, start=1):
-        bad.records += 1
-        try:
-            _checked(record)
-        except BadRecordError as error:
-            bad.add(number, error)
-        else:
-            yield number, record
+    yield from enumerate(values, start=1)
+
+
+def _object(entry: object) -> Record:
+    """Returns the object that an entry is or, if it is a line, holds. Raises InvalidFileError."""
+    if isinstance(entry, bytes):
+        if len(entry) > MAX_LINE_BYTES:
+            raise BadRecordError(f"has more than {MAX_LINE_BYTES} bytes")
+        entry = parse_json(entry, keep_integers=True)
+    if not isinstance(entry, dict):
+        raise BadRecordError(f"must be an object, not {json_type(entry)}")
+    return entry
