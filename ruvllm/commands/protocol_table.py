@@ -10,7 +10,7 @@ __all__ = ["protocol_rows"]
 
 
 def protocol_rows() -> tuple[list[str], list[list[str]]]:
-    """The headings, and the cells of each row."""
+    """Returns the headings, and for each constant its name and its value in each protocol."""
     constants = [field.name for field in fields(Protocol) if field.name != "name"]
     rows = [[name.replace("_", " "), *(_shown(p, name) for p in PROTOCOLS.values())] for name in constants]
     return ["Constant", *PROTOCOLS], rows
@@ -27,4 +27,4 @@ def _shown(protocol: Protocol, name: str) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if value < 1000 else f"{value:g}"
     named = getattr(value, "name", value)  # an enumeration of the core, or plain text
-    return str(named).lower().replace("_", " ").replace(" and ", " and\n")  # or v3 has no room in 80 columns
+    return str(named).lower().replace("_", " ").replace(" and ", " and\n")  # v3 would not fit into 80 columns
