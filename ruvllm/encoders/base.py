@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import squared_norm
 
-__all__ = ["Encoder", "is_computed_here", "unit_rows"]
+__all__ = ["Encoder", "finite_rows", "is_computed_here", "unit_rows"]
 
 
 @runtime_checkable
@@ -40,10 +40,10 @@ def is_computed_here(encoder: Encoder) -> bool:
     return bool(getattr(encoder, "computed_here", False))
 
 
-def unit_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> NDArray[np.float32]:
-    """Returns the encoder's vectors (n, dim), each scaled to length 1. A vector of zeros stays as it is.
+def finite_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> NDArray[np.float32]:
+    """Returns the encoder's vectors (n, dim) as they are.
 
-    Raises ValueError if the vectors are not float32 (n, dim), or one of them is not finite.
+    Raises ValueError if they are not float32 (n, dim), or one of them is not finite.
     """
     rows = encoder.encode(texts)
     if rows.shape != (len(texts), dim) or rows.dtype != np.float32:
@@ -52,6 +52,15 @@ def unit_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> NDArray[np.fl
         )
     if not np.isfinite(rows).all():
         raise ValueError(f"encoder {encoder.name!r} gave a vector that is not finite")
+    return rows
+
+
+def unit_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> NDArray[np.float32]:
+    """Returns the encoder's vectors (n, dim), each scaled to length 1. A vector of zeros stays as it is.
+
+    Raises ValueError as finite_rows() does.
+    """
+    rows = finite_rows(encoder, texts, dim)
     if is_computed_here(encoder):
         return rows
     largest = np.abs(rows).max(axis=1, keepdims=True)  # first, so that no square overflows or vanishes

@@ -12,12 +12,11 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.base import Encoder, finite_rows
 from ruvllm.files.atomic import write_atomically
 
 __all__ = ["CACHE_VARIABLE", "CachedEncoder", "cache_folder", "cached"]
@@ -28,14 +27,6 @@ FORM = 1
 """Raised whenever the same encoder and text begin to give other rows."""
 
 
-class DigestedEncoder(Encoder, Protocol):
-    """An encoder that may know what its vectors follow from."""
-
-    @property
-    def digest(self) -> str | None:
-        """Digest of everything that decides a vector; None if that cannot be known."""
-
-
 def cache_folder() -> Path:
     """Returns $RUVLLM_CACHE, or else the folder `ruvllm` among the user's caches."""
     named = os.environ.get(CACHE_VARIABLE)
@@ -44,9 +35,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ruvllm"
 
 
-def cached(encoder: DigestedEncoder) -> Encoder:
+def cached(encoder: Encoder) -> Encoder:
     """Returns the encoder with a cache, or as it is if it has no digest."""
-    if encoder.digest is None:
+    if getattr(encoder, "digest", None) is None:
         return encoder
     return CachedEncoder(encoder, cache_folder() / "embeddings")
 
@@ -54,11 +45,11 @@ def cached(encoder: DigestedEncoder) -> Encoder:
 class CachedEncoder:
     """Encodes only texts that it has not seen before. Several threads and programs may use it at once."""
 
-    def __init__(self, encoder: DigestedEncoder, folder: Path) -> None:
+    def __init__(self, encoder: Encoder, folder: Path) -> None:
         self._encoder = encoder
         self.name, self.dim = encoder.name, encoder.dim
         self.parameters: int = getattr(encoder, "parameters", 0)
-        identity = f"{FORM} {encoder.dim} {encoder.digest}"
+        identity = f"{FORM} {encoder.dim} {getattr(encoder, 'digest', None)}"
         self.folder = folder / hashlib.sha256(identity.encode()).hexdigest()[:32]
         self._rows: dict[bytes, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
@@ -71,17 +62,13 @@ class CachedEncoder:
         with self._lock:
             new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
             if new:
-                self._keep(list(new), self._encoder.encode(list(new.values())))
+                self._keep(list(new), finite_rows(self._encoder, list(new.values()), self.dim))
             rows = np.empty((len(texts), self.dim), dtype=np.float32)
             for i, key in enumerate(keys):
                 rows[i] = self._rows[key]
         return rows
 
     def _keep(self, keys: list[bytes], rows: NDArray[np.float32]) -> None:
-        if rows.shape != (len(keys), self.dim) or rows.dtype != np.float32:
-            raise ValueError(
-                f"encoder {self.name!r} must give float32 ({len(keys)}, {self.dim}), not {rows.dtype} {rows.shape}"
-            )
         self._rows.update(zip(keys, rows, strict=True))
         joined = b"".join(keys)
         name = hashlib.sha256(joined).hexdigest()[:32]

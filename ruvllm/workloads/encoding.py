@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedTasks:
-    """n tasks and their vectors."""
+    """n tasks and their vectors, which are read-only."""
 
     tasks: Sequence[TextTask]
     queries: FloatRows
@@ -47,66 +48,47 @@ def default_encoder(train: Sequence[TextTask], dim: int) -> HashedNgramEncoder:
 
 
 def encode_tasks(
-    tasks: Sequence[TextTask], encoder: Encoder, dim: int, progress: Progress | None = None
+    tasks: Sequence[TextTask], encoder: Encoder, dim: int, progress: Progress = lambda done, total: None
 ) -> EncodedTasks:
     """Encodes all texts of the tasks, some at a time, so that only the finished rows take memory.
 
     Raises ValueError for an encoder whose vectors are not float32 (n, dim) and finite.
     """
-    own_rows = _own_rows(tasks)
-    n_rows = own_rows[-1].stop if tasks else 0
-    writer = _RowWriter(encoder, dim, len(tasks) + n_rows, progress)
-    queries, solutions = empty_rows(len(tasks), dim), empty_rows(n_rows, dim)
-    writer.write(queries, [task.prompt for task in tasks])
-    writer.write(solutions, [task.solution for task in tasks])
-    writer.write_wrong_answers(solutions, tasks)
-    bodies = _numbers_of([task.solution for task in tasks])
-    return EncodedTasks(tasks, queries, solutions, own_rows, bodies, writer.vectors.hexdigest())
+    n = len(tasks)
+    ends = list(accumulate((len(task.wrong) for task in tasks), initial=n))
+    rows, done = empty_rows(n + ends[-1], dim), 0
+    vectors = hashlib.sha256()
+    for texts in _batches(tasks):
+        encoded = unit_rows(encoder, texts, dim)
+        if not is_computed_here(encoder):  # else vectors follow from the texts: if they differ, the run must differ too
+            vectors.update(encoded.astype("<f4").tobytes())
+        rows[done : done + len(texts)] = encoded
+        done += len(texts)
+        progress(done, len(rows))
+    rows.setflags(write=False)
+    own_rows = [range(begin, end) for begin, end in pairwise(ends)]
+    return EncodedTasks(tasks, rows[:n], rows[n:], own_rows, _bodies(tasks), vectors.hexdigest())
 
 
-class _RowWriter:
-    """Encodes texts into rows of larger matrices."""
-
-    def __init__(self, encoder: Encoder, dim: int, total: int, progress: Progress | None) -> None:
-        self._encoder, self._dim, self._total, self._progress = encoder, dim, total, progress
-        self._done = 0
-        self.vectors = hashlib.sha256()
-        """Digest of vectors that are an input of their own. Those computed here follow from the texts: if they differ,
-        the run must differ too."""
-
-    def write(self, rows: FloatRows, texts: Sequence[str], begin: int = 0) -> None:
-        """Encodes the texts into the rows from number `begin` on."""
-        for first in range(0, len(texts), ENCODED_AT_ONCE):
-            some = texts[first : first + ENCODED_AT_ONCE]
-            encoded = unit_rows(self._encoder, some, self._dim)
-            rows[begin + first : begin + first + len(some)] = encoded
-            if not is_computed_here(self._encoder):
-                self.vectors.update(encoded.astype("<f4").tobytes())
-            self._done += len(some)
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-
-    def write_wrong_answers(self, rows: FloatRows, tasks: Sequence[TextTask]) -> None:
-        """Encodes the own wrong answers of all tasks, one after another, into the rows after those of the tasks."""
-        begin, waiting = len(tasks), list[str]()
-        for task in tasks:
-            waiting += task.wrong
-            if len(waiting) >= ENCODED_AT_ONCE:
-                self.write(rows, waiting, begin)
-                begin += len(waiting)
-                waiting = []
-        self.write(rows, waiting, begin)
-
-
-def _own_rows(tasks: Sequence[TextTask]) -> list[range]:
-    rows, begin = [], len(tasks)
+def _batches(tasks: Sequence[TextTask]) -> Iterator[list[str]]:
+    """Yields the prompts, the solutions, then the own wrong answers of all tasks, ENCODED_AT_ONCE at most."""
+    yield from _cut([task.prompt for task in tasks])
+    yield from _cut([task.solution for task in tasks])
+    waiting: list[str] = []
     for task in tasks:
-        rows.append(range(begin, begin + len(task.wrong)))
-        begin += len(task.wrong)
-    return rows
+        waiting += task.wrong
+        if len(waiting) >= ENCODED_AT_ONCE:
+            yield from _cut(waiting)
+            waiting = []
+    yield from _cut(waiting)
 
 
-def _numbers_of(texts: Sequence[str]) -> NDArray[np.int64]:
+def _cut(texts: list[str]) -> Iterator[list[str]]:
+    return (texts[first : first + ENCODED_AT_ONCE] for first in range(0, len(texts), ENCODED_AT_ONCE))
+
+
+def _bodies(tasks: Sequence[TextTask]) -> NDArray[np.int64]:
     numbers: dict[bytes, int] = {}
-    keys = (hashlib.sha256(" ".join(text.lower().split()).encode("utf-8", "surrogatepass")).digest() for text in texts)
+    plain = (" ".join(task.solution.lower().split()).encode("utf-8", "surrogatepass") for task in tasks)
+    keys = (hashlib.sha256(text).digest() for text in plain)
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
