@@ -13,7 +13,7 @@ from ruvllm.report.parts import Table
 from ruvllm.report.sections.ablation import ablation_table
 from ruvllm.report.sections.benchmark import benchmark_section
 from ruvllm.report.sections.provenance import command_of
-from ruvllm.report.sections.retrieval import measures_of, retrieval_blocks
+from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.sections.stream import forgetting_table
 from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.wording import listed, percent, words
@@ -187,7 +187,7 @@ def _code_in_words(kept: Kept) -> str:
     for name, where in (("code-function", "in files that it knows"), ("code-file", "in files it has never seen")):
         said = []
         for summary in kept[name].document["summaries"]:
-            found = next(values for path, values in measures_of(summary["retrieval"]) if path[-1] == "recall@1")
+            found = summary["retrieval"]["recallAt1"]
             low, high = (100 * end for end in found["gainCI95"])
             best = max(_free(summary), key=lambda row: row["recallAt1"])
             said.append(

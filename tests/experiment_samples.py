@@ -11,6 +11,9 @@ from rich.console import Console
 from simulated_samples import SMALL_MODEL
 
 from ruvllm.benchmark.plan import Options
+from ruvllm.report.contents import make_report
+from ruvllm.report.screen import print_details
+from ruvllm.results.reading import in_memory, parse_document
 
 Run = dict[str, Any]
 
@@ -87,6 +90,14 @@ def printed(
     show(Console(file=file, width=width), document)
     file.flush()
     return raw.getvalue().decode(encoding)
+
+
+HEADER = {"schema": 1, "version": "0.0.1", "created": "2026-01-01T00:00:00Z", "command": ["ruvllm-bench"], "method": {}}
+
+
+def show_details(console: Console, document: dict[str, Any]) -> None:
+    """What ruvllm-bench prints of a results file; a header is added where there is none."""
+    print_details(console, make_report(in_memory(parse_document({**HEADER, **document}))))
 
 
 def row(text: str, name: str) -> list[str]:

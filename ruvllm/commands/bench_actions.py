@@ -6,12 +6,10 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-from msgspec import to_builtins
 from rich.console import Console
 
 from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
@@ -30,13 +28,11 @@ from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
 from ruvllm.learning.snapshots import Unfinished
-from ruvllm.report.ablation_table import print_ablation
-from ruvllm.report.forgetting_table import print_forgetting
-from ruvllm.report.screen import print_table
-from ruvllm.report.simd_table import print_simd
-from ruvllm.report.tables import print_results
+from ruvllm.report.contents import make_report
+from ruvllm.report.parts import Table
+from ruvllm.report.screen import print_details, print_table
 from ruvllm.results.document import document_text, make_document
-from ruvllm.results.reading import Document
+from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.records import RunOptions
 from ruvllm.workloads.inputs import RealInput, read_input
 
@@ -50,7 +46,6 @@ LEAST_SEEDS = 2
 
 D = TypeVar("D", bound=Document)
 Results = TypeVar("Results")
-Show = Callable[[Console, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,6 @@ def benchmark(arguments: BenchArguments) -> int:
             make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished
         ),
         make_document,
-        print_results,
     )
     worse = [f"{s.model} {s.protocol}" for s in document.summaries if s.gain_ci95[1] < 0]
     if worse:
@@ -89,7 +83,6 @@ def measure_forgetting(arguments: BenchArguments) -> int:
         run,
         lambda: run_blocked(run.options, arguments.jobs, run.reporter, run.unfinished),
         make_forgetting_document,
-        print_forgetting,
     )
     return 0
 
@@ -101,7 +94,6 @@ def ablate(arguments: BenchArguments) -> int:
         run,
         lambda: run_ablation(run.options, run.task_input, arguments.jobs, run.reporter, run.unfinished),
         make_ablation_document,
-        print_ablation,
     )
     return 0
 
@@ -113,16 +105,14 @@ def measure_simd(names: Sequence[str], repetitions: int, arguments: OutputArgume
     reporter = make_reporter(arguments.quiet)
     with failures(RuntimeError), reporter:
         measurements = measure_all(isas, repetitions, reporter)
-    _give_out(arguments, make_simd_document(measurements, isas, repetitions, _command_line()), print_simd)
+    _give_out(arguments, make_simd_document(measurements, isas, repetitions, _command_line()))
     return 0
 
 
 def show_protocols() -> int:
     """Prints a row per constant, with a column per protocol."""
-    headings, table = protocol_rows()
-    key, *others = [(heading, itemgetter(heading)) for heading in headings]
-    rows = [dict(zip(headings, row, strict=True)) for row in table]
-    print_table(Console(), "Protocols", key, [[column] for column in others], rows)
+    headings, rows = protocol_rows()
+    print_table(Console(), Table("Protocols", tuple(headings), tuple(map(tuple, rows))))
     return 0
 
 
@@ -207,19 +197,18 @@ def _carry_out(
     run: _Run,
     work: Callable[[], Results],
     make: Callable[[Results, RunOptions, Sequence[str], str], D],
-    show: Show,
 ) -> D:
     """Does the work, saves and shows the document that is made of its results, and forgets the unfinished work."""
     with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
         results = work()
     document = make(results, recorded_options(run.options, run.task_input), _command_line(), run.options.isa)
-    _give_out(run.arguments, document, show)
+    _give_out(run.arguments, document)
     run.unfinished.forget_results()
     return document
 
 
-def _give_out(arguments: OutputArguments, document: Document, show: Show) -> None:
-    """Saves the document, then prints it: as JSON, as tables, or not at all."""
+def _give_out(arguments: OutputArguments, document: Document) -> None:
+    """Saves the document, then prints it: as JSON, as the tables of its report, or not at all."""
     text = document_text(document)
     path = _save(text, document, arguments.out)
     with printing():
@@ -227,7 +216,7 @@ def _give_out(arguments: OutputArguments, document: Document, show: Show) -> Non
             click.echo(text, nl=False)
         elif not arguments.quiet:
             console = Console()
-            show(console, to_builtins(document))
+            print_details(console, make_report(in_memory(document)))
             saved = f"Results: {path}"
             if document.kind == "benchmark":
                 saved += f"; checkpoints: {path.parent / CHECKPOINTS}{os.sep}"

@@ -16,8 +16,9 @@ from ruvllm.files.json_reading import InvalidFileError, shown_path
 from ruvllm.files.json_writing import to_json
 from ruvllm.report.comparison_table import print_comparison
 from ruvllm.report.contents import make_report
-from ruvllm.report.output import Targets, missing_packages, print_report, write_report
+from ruvllm.report.output import Targets, missing_packages, write_report
 from ruvllm.report.parts import Report
+from ruvllm.report.screen import print_report
 from ruvllm.results.compare import compare, judge, make_comparison_document
 from ruvllm.results.pairing import AnsweredRuns, CannotCompareError, OtherKindError, read_answers
 from ruvllm.results.reading import Collection, read_sources

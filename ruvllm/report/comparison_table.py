@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from ruvllm.files.json_reading import shown
-from ruvllm.report.screen import Columns, in_points, print_table
+from ruvllm.report.parts import Table
+from ruvllm.report.screen import print_table
+from ruvllm.report.wording import points_with
 
 __all__ = ["print_comparison"]
 
@@ -21,25 +22,7 @@ EXPLAINED = (
 )
 
 
-def _means(heading: str, key: str, sign: str) -> Columns:
-    return (
-        (f"{heading}\nA", lambda row: f"{100 * row[key]['a']:.1f}{sign}"),
-        ("\nB", lambda row: f"{100 * row[key]['b']:.1f}{sign}"),
-        ("\nB - A [95%]", lambda row: in_points(row[key]["difference"], row[key]["differenceCI95"])),
-    )
-
-
-RATES: Columns = (
-    ("\nPairs", lambda row: str(row["pairs"])),
-    *_means("Resolve", "resolveRate", "%"),
-    ("only\nA", lambda row: str(row["onlyA"])),
-    ("only\nB", lambda row: str(row["onlyB"])),
-)
-TESTS: Columns = (
-    ("McNemar\np", lambda row: _p_value(row["mcnemarP"])),
-    ("Holm\np", lambda row: _p_value(row["holmP"])),
-    ("Smallest\ndetectable", lambda row: _smallest(row["smallestDetectable"])),
-)
+Row = dict[str, Any]
 
 
 def print_comparison(console: Console, record: dict[str, Any]) -> None:
@@ -47,7 +30,6 @@ def print_comparison(console: Console, record: dict[str, Any]) -> None:
 
     Names come from files of strangers: they are printed without mark-up and control characters.
     """
-    model = ("\nModel", lambda row: escape(shown(row["model"], 30)))
     for side in "ab":
         console.print(f"{side.upper()}: {record[side]}", markup=False, highlight=False, soft_wrap=True)
     console.print()
@@ -55,14 +37,43 @@ def print_comparison(console: Console, record: dict[str, Any]) -> None:
         rows = [row for row in record["rows"] if (row["protocolA"], row["protocolB"]) == (a, b)]
         versions = shown(a) if a == b else f"{shown(b)} against {shown(a)}"
         title = f"{versions}, {shown(record['workload'])} workload, {_seeds(rows)}"
-        print_table(console, f"{title}: resolve rate", model, (RATES, TESTS), rows)
-        others = [_means("Confidence", "confidence", "%")]
-        if "mrr" in rows[0]:
-            others.append(_means("100 MRR", "mrr", ""))
-        print_table(console, f"{title}: confidence{' and MRR' if len(others) > 1 else ''}", model, others, rows)
+        print_table(console, _rates(f"{title}: resolve rate", rows))
+        print_table(console, _others(title, rows))
     for note in (EXPLAINED, *(f"Note: {note}." for note in record["notes"])):
         console.print(note, style="dim", markup=False, highlight=False)
     console.print(f"Verdict: {record['verdict']['text']}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rates(title: str, rows: Sequence[Row]) -> Table:
+    columns = ("Model", "Pairs", "Resolve A", "B", "B - A [95%]", "only A", "only B", "McNemar p", "Holm p",
+               "Smallest detectable")  # fmt: skip
+    cells = tuple(
+        (
+            _model(row), str(row["pairs"]), *_means(row["resolveRate"], "%"), str(row["onlyA"]), str(row["onlyB"]),
+            _p_value(row["mcnemarP"]), _p_value(row["holmP"]), _smallest(row["smallestDetectable"]),
+        )
+        for row in rows
+    )  # fmt: skip
+    return Table(title, columns, cells, groups=(6, 3))
+
+
+def _others(title: str, rows: Sequence[Row]) -> Table:
+    has_mrr = "mrr" in rows[0]
+    columns = ("Model", "Confidence A", "B", "B - A [95%]", *(("100 MRR A", "B", "B - A [95%]") if has_mrr else ()))
+    cells = tuple(
+        (_model(row), *_means(row["confidence"], "%"), *(_means(row["mrr"], "") if has_mrr else ())) for row in rows
+    )
+    title = f"{title}: confidence{' and MRR' if has_mrr else ''}"
+    return Table(title, columns, cells, groups=(3, 3) if has_mrr else (3,))
+
+
+def _model(row: Row) -> str:
+    return shown(row["model"], 30)
+
+
+def _means(found: Row, sign: str) -> tuple[str, str, str]:
+    difference = points_with(found["difference"], found["differenceCI95"])
+    return f"{100 * found['a']:.1f}{sign}", f"{100 * found['b']:.1f}{sign}", difference
 
 
 def _p_value(p: float) -> str:

@@ -27,7 +27,7 @@ def make_report(collection: Collection) -> Report:
         sections += [(source.version, make(source)) for source in _newest(collection.of_kind(kind))]
     if len({version for version, _ in sections}) > 1:
         sections = [(version, replace(each, title=f"{each.title}, version {version}")) for version, each in sections]
-    lead = tuple(lead_of(setting) for setting in settings) or (_kinds(collection),)
+    lead = tuple(lead_of(setting) for setting in settings) or tuple(_kinds(collection))
     parts = _distinct([*(section for _, section in sections), provenance_section(collection.sources)])
     return Report(TITLE, lead, parts, (*_cautions(collection), *collection.broken, *collection.others))
 
@@ -75,6 +75,8 @@ def _cautions(collection: Collection) -> list[str]:
     return [f"files of several versions, never put into one table: {counted}"]
 
 
-def _kinds(collection: Collection) -> str:
+def _kinds(collection: Collection) -> list[str]:
+    """How many files of which kind, if there are several."""
     counts = Counter(source.kind for source in collection.sources)
-    return f"Results of {', '.join(f'{n} x {kind}' for kind, n in counts.items())}."
+    said = f"Results of {', '.join(f'{n} x {kind}' for kind, n in counts.items())}."
+    return [said] if len(collection.sources) > 1 else []

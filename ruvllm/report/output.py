@@ -5,17 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
-from rich.console import Console
-
 from ruvllm.files.atomic import write_atomically
-from ruvllm.report.parts import Report, Table
-from ruvllm.report.screen import print_notes, print_table
+from ruvllm.report.parts import Report
 from ruvllm.results.reading import Collection
 
-__all__ = ["Targets", "missing_packages", "print_report", "write_report"]
+__all__ = ["Targets", "missing_packages", "write_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +108,3 @@ def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path)
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.encode())
-
-
-def print_report(console: Console, report: Report) -> None:
-    """The main tables of each section, on the screen."""
-    for text in report.lead:
-        console.print(text, markup=False, highlight=False)
-        console.print()
-    notes: dict[str, None] = {}
-    for section in report.sections[:-1]:  # the last one is where it comes from
-        tables = [block for block in section.blocks if isinstance(block, Table)]
-        for table in [table for table in tables if table.headline] or tables:
-            rows = [dict(zip(map(str, range(len(row))), row, strict=True)) for row in table.rows]
-            key, *others = [(name, itemgetter(str(i))) for i, name in enumerate(table.columns)]
-            print_table(console, f"{section.title}: {table.title}", key, [[column] for column in others], rows)
-            notes.update(dict.fromkeys([table.note] if table.note else []))
-    print_notes(console, list(notes))

@@ -25,6 +25,8 @@ class Table:
     """Long: closed at first, on the page."""
     headline: bool = False
     """Belongs on the leaderboard."""
+    groups: tuple[int, ...] = ()
+    """Numbers of columns after the first that a screen keeps together; each stands for itself if there are none."""
 
 
 @dataclass(frozen=True, slots=True)

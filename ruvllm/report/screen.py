@@ -1,71 +1,114 @@
-"""How tables are laid out on a screen: columns side by side where they fit, in groups one below the other where not."""
+"""Parts of a report on a terminal: columns of a table stand side by side if they fit, else below one another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Table as RichTable
+from rich.text import Text
 
-__all__ = ["Columns", "in_points", "print_notes", "print_table"]
+from ruvllm.report.parts import Report, Table
 
-Row = Mapping[str, Any]
-Column = tuple[str, Callable[[Row], str]]
-"""Its heading, and what it says of a row."""
-Columns = Sequence[Column]
+__all__ = ["print_details", "print_notes", "print_report", "print_table"]
+
+Places = Sequence[int]
+"""Columns of a table by their number."""
 
 
-def print_table(console: Console, title: str, key: Column, groups: Sequence[Columns], rows: Sequence[Row]) -> None:
-    """Groups of columns side by side as far as they fit, the others below them; `key` is each table's first column."""
-    console.print(title, style="italic", highlight=False, markup=False)
-    left = list(groups)
+def print_report(console: Console, report: Report) -> None:
+    """Print what the results say, then the main tables of each section, then the notes to these tables."""
+    _print_lead(console, report)
+    notes: dict[str, None] = {}
+    for section in report.sections[:-1]:  # the last one is where it comes from
+        tables = [block for block in section.blocks if isinstance(block, Table)]
+        for table in [table for table in tables if table.headline] or tables:
+            print_table(console, table, f"{section.title}: {table.title}")
+            notes.update(dict.fromkeys([table.note] if table.note else []))
+    print_notes(console, list(notes))
+
+
+def print_details(console: Console, report: Report) -> None:
+    """Print what the results say, then every paragraph and table of the sections; a note comes once, below a table."""
+    _print_lead(console, report)
+    noted: set[str] = set()
+    for section in report.sections[:-1]:
+        console.print(section.title, style="bold", highlight=False, markup=False)
+        console.print()
+        for block in section.blocks:
+            if isinstance(block, Table):
+                print_table(console, block)
+            text = block if isinstance(block, str) else block.note if isinstance(block, Table) else ""
+            if text and text not in noted:
+                print_notes(console, [text, ""])
+                noted.add(text)
+
+
+def _print_lead(console: Console, report: Report) -> None:
+    for text in report.lead:
+        console.print(text, markup=False, highlight=False)
+        console.print()
+
+
+def print_table(console: Console, table: Table, title: str | None = None) -> None:
+    """Print groups of columns side by side as far as they fit, the others below; the first column names each row."""
+    console.print(table.title if title is None else title, style="italic", highlight=False, markup=False)
+    left = _groups(table)
     while left:
-        fitting = (n for n in range(len(left), 1, -1) if _fits(console, _table(key, left[:n], rows)))
+        fitting = (n for n in range(len(left), 1, -1) if _fits(console, _laid_out(table, left[:n])))
         n = next(fitting, 1)
-        table = _table(key, left[:n], rows)
-        if not _fits(console, table):
-            table.padding = 0  # a single space between the columns is left
-        if not _fits(console, table) and len(left[0]) > 1:
-            left[:1] = _split(console, key, left[0], rows)
+        shown = _laid_out(table, left[:n])
+        if not _fits(console, shown):
+            shown.padding = 0  # a single space between the columns is left
+        if not _fits(console, shown) and len(left[0]) > 1:
+            left[:1] = _split(console, table, left[0])
             continue
-        if not _fits(console, table):
-            for column in table.columns[1:]:  # words go on in the next line rather than being cut off
+        if not _fits(console, shown):
+            for column in shown.columns[1:]:  # words go on in the next line rather than being cut off
                 column.no_wrap, column.overflow = False, "fold"
-        console.print(table)
+        console.print(shown)
         console.print()
         left = left[n:]
 
 
 def print_notes(console: Console, notes: Sequence[str]) -> None:
+    """Print notes one below the other, as they are."""
     for note in notes:
-        console.print(note, style="dim", highlight=False)
+        console.print(note, style="dim", highlight=False, markup=False)
 
 
-def in_points(value: float, interval: Sequence[float]) -> str:
-    """A difference of rates in percentage points with its interval."""
-    return f"{100 * value:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
+def _groups(table: Table) -> list[Places]:
+    sizes = table.groups or (1,) * (len(table.columns) - 1)
+    return [range(begin, end) for begin, end in pairwise(accumulate(sizes, initial=1))]
 
 
-def _fits(console: Console, table: Table) -> bool:
+def _fits(console: Console, table: RichTable) -> bool:
     return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
 
 
-def _split(console: Console, key: Column, group: Columns, rows: Sequence[Row]) -> list[Columns]:
-    """A group that is too wide, in two: as many of its columns as fit, at least one, and the others."""
-    fitting = (n for n in range(len(group) - 1, 1, -1) if _fits(console, _table(key, [group[:n]], rows)))
+def _split(console: Console, table: Table, group: Places) -> list[Places]:
+    """Part a group that is too wide in two: as many of its columns as fit, at least one, and the others."""
+    fitting = (n for n in range(len(group) - 1, 1, -1) if _fits(console, _laid_out(table, [group[:n]])))
     n = next(fitting, 1)
     return [group[:n], group[n:]]
 
 
-def _table(key: Column, groups: Sequence[Columns], rows: Sequence[Row]) -> Table:
-    columns = [column for group in groups for column in group]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column(key[0], no_wrap=True)
-    for name, _ in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(key[1](row), *(cell(row) for _, cell in columns))
-    return table
+def _laid_out(table: Table, groups: Sequence[Places]) -> RichTable:
+    places = [0, *(place for group in groups for place in group)]
+    laid_out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for place in places:
+        heading = _narrow(table.columns[place], [row[place] for row in table.rows])
+        laid_out.add_column(Text(heading), justify="right" if place else "left", vertical="bottom", no_wrap=True)
+    for row in table.rows:
+        laid_out.add_row(*(Text(row[place]) for place in places))
+    return laid_out
+
+
+def _narrow(heading: str, cells: Sequence[str]) -> str:
+    """The heading in lines that are not longer than the widest cell, if its words allow that."""
+    width = max((len(line) for cell in cells for line in cell.splitlines()), default=0)
+    return "\n".join(textwrap.wrap(heading, max(width, *map(len, heading.split())), break_on_hyphens=False))

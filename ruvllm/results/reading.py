@@ -24,8 +24,8 @@ from ruvllm.results.experiment_records import AblationDocument, SimdDocument, St
 from ruvllm.results.records import SCHEMA
 from ruvllm.results.summary_records import BenchmarkDocument
 
-__all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "parse_document", "read_document",
-           "read_sources"]  # fmt: skip
+__all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "in_memory", "parse_document",
+           "read_document", "read_sources"]  # fmt: skip
 
 Document = BenchmarkDocument | AblationDocument | StreamDocument | SimdDocument
 KINDS = ("benchmark", "ablation", "stream", "simd")
@@ -145,6 +145,11 @@ def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _:
             if known is not source:
                 others.append(f"{name}: the same as {known.name}: left out")
     return Collection(tuple(sources.values()), tuple(broken), tuple(others))
+
+
+def in_memory(document: Document) -> Collection:
+    """Returns a document that was made just now as `read_sources` would return its file."""
+    return Collection((Source("", document.kind, msgspec.to_builtins(document), document, ""),), (), ())
 
 
 def _expand(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:

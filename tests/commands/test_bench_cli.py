@@ -30,8 +30,9 @@ def test_the_table_is_on_standard_output_and_progress_on_standard_error(
 ) -> None:
     done, _ = run
     assert done.returncode == 0
-    assert "v3, simulated workload, seed 0" in done.stdout
-    assert done.stdout.count(f"\n{SMALL_MODEL.name} ") == 5  # one table in three parts, and calibration in two
+    assert "Final results of v3 beside the published ones, seed 0" in done.stdout
+    # final results in three parts, controls in two, calibration, seen and unseen tasks
+    assert done.stdout.count(f"\n{SMALL_MODEL.name} ") == 7
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"[1/1] {SMALL_MODEL.name} v3 seed 0: ")

@@ -102,7 +102,7 @@ def test_the_published_speeds_are_those_that_were_published() -> None:
 def test_the_tables_and_the_path_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path) == 0
     out, _ = capsys.readouterr()
-    assert out.startswith("Dot products per second, ")
+    assert out.startswith("Instruction sets\n") and "\nDot products per second, and times the plain loop\n" in out
     assert out.splitlines()[-1] == f"Results: {results_file(tmp_path / 'results', 'simd')}"
 
 

@@ -63,7 +63,7 @@ def test_bars_tables_controls_and_ranking_fit_the_terminal(columns: int, tmp_pat
     bars = [line for line in lines if re.match(r"Qwen2\.5-Coder-1\.5B +[━╸╺]", line)]
     assert any(re.search(r" (\d/6|controls|done) +\d+\.\d% +\d+\.\d%( +\d+:\d\d)?$", line) for line in bars)
     assert any(line.startswith("all ") for line in lines)
-    table = "\n".join(lines[max(i for i, line in enumerate(lines) if line.startswith("v3, simulated workload")) - 1 :])
+    table = "\n".join(lines[max(i for i, line in enumerate(lines) if line.startswith("Final results of v3")) - 1 :])
     for name in ("Qwen2.5-Coder-1.5B", "DeepSeek-Coder-1.3B"):
         assert name in table
     text = "\n".join(lines)

@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from experiment_samples import ablated, printed, row
+from experiment_samples import ablated, printed, row, show_details
 from json_samples import make_ablation_document
 
 from ruvllm.benchmark.ablation import COMPONENTS
 from ruvllm.benchmark.plan import Options
-from ruvllm.report.ablation_table import print_ablation
 
 EFFECTS = (["resolveRate", "tasksTo90", "ece"], ["resolveRate"], ["tasksTo90"], ["ece"], [], ["resolveRate", "ece"])
 SHOWN = ("resolve rate, tasks to 90%, ECE", "resolve rate", "tasks to 90%", "ECE", "none", "resolve rate, ECE")
@@ -36,6 +35,8 @@ def document(names: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
         if not names or component.name in names
     ]
     return {
+        "kind": "ablation",
+        "profile": "full",
         "protocol": "v3",
         "workload": "simulated",
         "models": ["A", "B"],
@@ -48,7 +49,7 @@ def document(names: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("width", [80, 100, 150, 250])
 def test_every_component_and_number_is_there_and_nothing_is_cut_off(width: int) -> None:
-    text = printed(print_ablation, document(), width)
+    text = printed(show_details, document(), width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     for i, component in enumerate(COMPONENTS):
@@ -61,7 +62,7 @@ def test_every_component_and_number_is_there_and_nothing_is_cut_off(width: int) 
 
 def test_a_wide_screen_has_one_table_and_a_narrower_one_two() -> None:
     headings = [
-        sum(line.startswith("Without ") for line in printed(print_ablation, document(), width).splitlines())
+        sum(line.startswith("Without  ") for line in printed(show_details, document(), width).splitlines())
         for width in (250, 150)
     ]
     assert headings == [1, 2]
@@ -70,36 +71,41 @@ def test_a_wide_screen_has_one_table_and_a_narrower_one_two() -> None:
 def test_a_component_without_an_effect_says_none() -> None:
     only = document(("ewc",))
     only["components"][0]["effectOn"] = []
-    assert row(printed(print_ablation, only, 80), "ewc")[-3:] == ["none", "no", "penalty"]
+    assert row(printed(show_details, only, 80), "ewc")[-3:] == ["none", "no", "penalty"]
 
 
 def test_the_title_says_what_was_run() -> None:
     def title(**changes: Any) -> str:
-        return printed(print_ablation, document(("ewc",), **changes), 100).splitlines()[0]
+        return " ".join(printed(show_details, document(("ewc",), **changes), 100).split())
 
-    assert title() == "v3, simulated workload, without one component; seeds 3 to 5, 2 models"
-    assert title(models=["A"], protocol="v1").startswith("v1, ")
-    assert title(models=["A"]).endswith("seeds 3 to 5, 1 model")
+    said = "Ablation of v3, simulated workload Each component off in turn, over 2 models and seeds 3 to 5. The full"
+    assert title().startswith(said)
+    assert title(models=["A"], protocol="v1").startswith("Ablation of v1, ")
+    assert "over 1 model and seeds 3 to 5" in title(models=["A"])
     assert "code workload" in title(workload="code")
 
 
 @pytest.mark.parametrize("width", [60, 80, 150])
 def test_the_notes_give_the_full_systems_numbers_and_explain_the_others(width: int) -> None:
-    words = " ".join(printed(print_ablation, document(), width).split())
-    assert "Full system: resolve rate 98.8%, tasks to 90% 305, ECE 0.317." in words
-    for phrase in ("without the component minus the full system", "Student's t", "none: shown as having none"):
+    words = " ".join(printed(show_details, document(), width).split())
+    assert "The full system: resolve rate 98.8%, tasks to 90% 305, ECE 0.317." in words
+    for phrase in (
+        "Without the component minus the full system",
+        "Student's t",
+        "none: the component is shown as having none",
+    ):
         assert phrase in words
 
 
 def test_a_terminal_that_has_only_ascii_gets_only_ascii() -> None:
-    text = printed(print_ablation, document(), 150, encoding="ascii")
+    text = printed(show_details, document(), 150, encoding="ascii")
     for component in COMPONENTS:
         words = row(text.replace("|", " "), component.name)
-        assert words == row(printed(print_ablation, document(), 150), component.name)
+        assert words == row(printed(show_details, document(), 150), component.name)
 
 
 def test_no_colours_where_there_is_no_terminal() -> None:
-    assert "\x1b" not in printed(print_ablation, document(), 150)
+    assert "\x1b" not in printed(show_details, document(), 150)
 
 
 def test_the_results_of_runs_can_be_shown() -> None:
@@ -108,7 +114,7 @@ def test_the_results_of_runs_can_be_shown() -> None:
         for seed in (0, 1)
         for without in (None, *(component.name for component in COMPONENTS))
     ]
-    text = printed(print_ablation, make_ablation_document(runs, Options(seeds=(0, 1)), []), 150)
+    text = printed(show_details, make_ablation_document(runs, Options(seeds=(0, 1)), []), 150)
     shown = {component.name: " ".join(row(text, component.name)) for component in COMPONENTS}
     assert shown["lora"].startswith("-25.0 [-25.0, -25.0] +0 [+0, +0] +0.0 [+0.0, +0.0] 2/2 resolve rate ")
     assert shown["ewc"].startswith("+0.0 [+0.0, +0.0] +0 [+0, +0] +0.0 [+0.0, +0.0] 2/2 none ")

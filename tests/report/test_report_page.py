@@ -123,7 +123,7 @@ def test_tables_are_those_of_the_report(report: Report, outline: Outline) -> Non
 def test_the_headline_has_the_numbers_of_the_results_file_beside_the_reports(report: Report) -> None:
     document = benchmark_document()
     table = report.tables[0]
-    assert table.title == "Final results of v3 beside the report, seeds 0 to 1"
+    assert table.title == "Final results of v3 beside the published ones, seeds 0 to 1"
     rows = {row[0]: row for row in table.rows}
     summaries = {s["model"]: s for s in document["summaries"] if s["protocol"] == "v3"}
     assert rows.keys() == summaries.keys()

@@ -1,6 +1,7 @@
 """Tables on a screen: groups of columns side by side as far as they fit, the others below, nothing lost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,26 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ruvllm.report.screen import Columns, in_points, print_notes, print_table
+from ruvllm.report.parts import Report, Section, Table
+from ruvllm.report.screen import print_details, print_notes, print_table
 
-ROWS = [{"name": "rowA"}, {"name": "rowB"}]
-KEY = ("Key", lambda row: str(row["name"]))
-
-
-def group(name: str, *widths: int) -> Columns:
-    """Columns whose cells are so wide; the name of column 1 of group g is g1."""
-
-    def column(number: int, width: int) -> tuple[str, Any]:
-        return f"{name}{number}", lambda row: f"{name}{number}{row['name']}".ljust(width, ".")
-
-    return [column(i + 1, width) for i, width in enumerate(widths)]
+ROWS = ("rowA", "rowB")
+Group = tuple[tuple[str, int], ...]
+"""Headings of columns, and how wide their cells are."""
 
 
-def screen(groups: Sequence[Columns], width: int, title: str = "A title", rows: Sequence[dict[str, Any]] = ROWS) -> str:
-    def show(console: Console, _: dict[str, Any]) -> None:
-        print_table(console, title, KEY, groups, rows)
+def group(name: str, *widths: int) -> Group:
+    """The heading of column 1 of group g is g1."""
+    return tuple((f"{name}{i + 1}", width) for i, width in enumerate(widths))
 
-    return printed(show, {}, width)
+
+def cells(row: str, groups: Sequence[Group]) -> list[str]:
+    return [f"{heading}{row}".ljust(width, ".") for columns in groups for heading, width in columns]
+
+
+def table_of(groups: Sequence[Group], title: str = "A title", rows: Sequence[str] = ROWS) -> Table:
+    headings = ("Key", *(heading for columns in groups for heading, _ in columns))
+    return Table(title, headings, tuple((row, *cells(row, groups)) for row in rows), groups=tuple(map(len, groups)))
+
+
+def shown(table: Table, width: int) -> str:
+    return printed(lambda console, _: print_table(console, table), {}, width)
+
+
+def screen(groups: Sequence[Group], width: int, title: str = "A title", rows: Sequence[str] = ROWS) -> str:
+    return shown(table_of(groups, title, rows), width)
 
 
 def tables(text: str) -> list[list[str]]:
@@ -77,8 +86,8 @@ def test_a_wide_group_stands_alone_and_the_ones_after_it_begin_anew() -> None:
 def test_what_cannot_fit_at_all_goes_on_in_the_next_line() -> None:
     text = screen([group("g", 30)], 20)
     assert "…" not in text and max(map(len, text.splitlines())) <= 20
-    cells = [line.removeprefix("rowA").split() for line in text.splitlines()[3:5]]
-    assert "".join(word for words in cells for word in words) == "g1rowA".ljust(30, ".")
+    words = [line.removeprefix("rowA").split() for line in text.splitlines()[3:5]]
+    assert "".join(word for line in words for word in line) == "g1rowA".ljust(30, ".")
 
 
 def expected_tables(widths: Sequence[Sequence[int]], width: int) -> list[list[str]]:
@@ -107,9 +116,9 @@ def test_every_cell_is_shown_once_in_its_order_in_as_few_tables_as_greed_allows(
     groups = [group("abcdef"[number], *columns) for number, columns in enumerate(widths)]
     text = screen(groups, width)
     assert tables(text) == expected_tables(widths, width)
-    for name in ("rowA", "rowB"):
-        cells = [word for line in text.splitlines() if line.startswith(f"{name} ") for word in line.split()[1:]]
-        assert cells == [cell({"name": name}) for columns in groups for _, cell in columns]
+    for name in ROWS:
+        found = [word for line in text.splitlines() if line.startswith(f"{name} ") for word in line.split()[1:]]
+        assert found == cells(name, groups)
     assert max(map(len, text.splitlines())) <= width
 
 
@@ -119,19 +128,33 @@ def test_the_title_comes_first_and_once_and_is_taken_as_it_is() -> None:
     assert text.count("v3") == 1
 
 
-def test_a_heading_of_two_lines_and_brackets_are_kept() -> None:
-    columns: Columns = [("Rate\n[95%]", lambda row: "+1.0 [+0.5, +1.5]")]
-    lines = screen([columns], 80).splitlines()
-    assert [line.split() for line in lines[1:3]] == [["Rate"], ["Key", "[95%]"]]
+def test_a_heading_is_not_wider_than_its_cells_and_brackets_are_kept() -> None:
+    table = Table("A title", ("Key", "A rate of some kind [95%]"), (("rowA", "+1.0 [+0.5, +1.5]"),))
+    lines = shown(table, 80).splitlines()
+    assert [line.split() for line in lines[1:3]] == [["A", "rate", "of", "some"], ["Key", "kind", "[95%]"]]
     assert lines[4].split() == ["rowA", "+1.0", "[+0.5,", "+1.5]"]
+
+
+def test_columns_of_no_group_stand_for_themselves() -> None:
+    table = replace(table_of(THREE), groups=())
+    assert tables(shown(table, 39)) == [["f1", "g1"], ["h1"]]
 
 
 def test_a_table_without_rows_has_its_headings() -> None:
     assert tables(screen(THREE, 80, rows=[])) == [["f1", "g1", "h1"]]
 
 
-def test_no_groups_leave_the_title_alone() -> None:
+def test_no_columns_leave_the_title_alone() -> None:
     assert screen([], 80) == "A title\n"
+
+
+def test_details_are_every_paragraph_and_table_and_each_note_once() -> None:
+    noted = [replace(table_of(THREE, title), note="A note.") for title in ("A title", "More")]
+    blocks = ("A paragraph.", *noted)
+    report = Report("Title", ("What came out.",), (Section("[b]One", blocks), Section("Provenance", ("no",))))
+    text = printed(lambda console, _: print_details(console, report), {}, 80)
+    lines = [line for line in text.splitlines() if line and not line.startswith(("Key", "row", "─"))]
+    assert lines == ["What came out.", "[b]One", "A paragraph.", "A title", "A note.", "More"]
 
 
 def test_notes_follow_one_another_and_are_wrapped_between_words() -> None:
@@ -144,17 +167,3 @@ def test_notes_follow_one_another_and_are_wrapped_between_words() -> None:
     narrow = printed(show, {}, 20)
     assert narrow.split() == " ".join(notes).split()
     assert max(map(len, narrow.splitlines())) <= 20
-
-
-@pytest.mark.parametrize(
-    ("value", "interval", "text"),
-    [
-        (0.0349, (-0.0121, 0.05), "+3.5 [-1.2, +5.0]"),
-        (-0.5, (-1.0, -0.0004), "-50.0 [-100.0, -0.0]"),
-        (0.0, (0.0, 0.0), "+0.0 [+0.0, +0.0]"),
-    ],
-)
-def test_a_difference_in_points_has_its_sign_and_its_interval(
-    value: float, interval: tuple[float, float], text: str
-) -> None:
-    assert in_points(value, interval) == text

@@ -193,8 +193,8 @@ def test_files_of_one_protocol_each_stand_beside_the_report_together(tmp_path: P
         write_document(tmp_path / f"{protocol}.json", document)
     report = make_report(read_sources([tmp_path]))
     (table,) = [table for table in report.tables if table.title.startswith("Self-improvement")]
-    assert table.columns == ("Model", "v1 initial", "report", "v1 final", "report", "v2 final", "report", "v3 final",
-                             "report")  # fmt: skip
+    assert table.columns == ("Model", "v1 initial", "published", "v1 final", "published", "v2 final", "published",
+                             "v3 final", "published", "v3 confidence", "published")  # fmt: skip
 
 
 def test_two_splits_are_two_settings(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "t
 EXPLAINED = (
     "Without the component minus the full system: same tasks and seeds, mean over models, 95% interval by Student's t "
     "over seeds, not adjusted for their number. Tasks to 90%: training tasks until 90% of the test tasks are resolved; "
-    "a run that never gets there counts with all its tasks."
+    "a run that never gets there counts with all its tasks. Effect on: measures whose interval leaves out 0; none: the "
+    "component is shown as having none."
 )
 
 
@@ -30,13 +31,14 @@ def ablation_section(source: Source) -> Section:
     document = source.document
     seeds = [int(seed) for seed in document["seeds"]]
     full = document["full"]
+    recall = f"recall@1 {percent(full['recallAt1'])}, " if "recallAt1" in full else ""
     title = f"Ablation of {document['protocol']}, {document['workload']} workload"
     return Section(
         title,
         (
             f"Each component off in turn, over {_count(len(document['models']), 'model')} and seeds {seeds[0]} to "
-            f"{seeds[-1]}. The full system: resolve rate {percent(full['resolveRate'])}, {full['tasksTo90']:.0f} tasks "
-            f"to 90%, ECE {full['ece']:.3f}.",
+            f"{seeds[-1]}. The full system: resolve rate {percent(full['resolveRate'])}, {recall}tasks to 90% "
+            f"{full['tasksTo90']:.0f}, ECE {full['ece']:.3f}.",
             _figure(document, title),
             ablation_table(document),
         ),
@@ -46,20 +48,20 @@ def ablation_section(source: Source) -> Section:
 def ablation_table(document: dict[str, Any]) -> Table:
     retrieval = ("Recall@1, points",) if "recallAt1" in document["full"] else ()
     columns = (
-        *("Without", "Instead", "Resolve rate, points"),
+        *("Without", "Resolve rate, points"),
         *retrieval,
-        *("Tasks to 90%", "ECE, points", "Reached 90%", "Effect on"),
+        *("Tasks to 90%", "ECE, points", "Reached 90%", "Effect on", "Instead"),
     )
     rows = tuple(
         (
             component["name"],
-            component["without"],
             _difference(component, "resolveRate"),
             *([_difference(component, "recallAt1")] if retrieval else []),
             _difference(component, "tasksTo90", 0, 1),
             _difference(component, "ece"),
             f"{component['reached90']['runs']:.0f}/{component['reached90']['of']:.0f}",
             ", ".join(NAMES.get(name, name) for name in component["effectOn"]) or "none",
+            component["without"],
         )
         for component in document["components"]
     )

@@ -9,7 +9,7 @@ from typing import Any
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.drawing import draw_matrix
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
-from ruvllm.report.wording import points_with, short, words
+from ruvllm.report.wording import percent, points_with, short, words
 from ruvllm.results.reading import Source
 
 __all__ = ["forgetting_table", "stream_section"]
@@ -31,7 +31,7 @@ def stream_section(source: Source) -> Section:
     blocks: list[Any] = [INTRODUCTION]
     for summary in document["summaries"]:
         blocks.append(_figure(document, summary))
-        blocks.append(forgetting_table(summary))
+        blocks += [forgetting_table(summary), _types(summary)]
     return Section("Forgetting in a blocked stream", tuple(blocks))
 
 
@@ -45,7 +45,14 @@ def forgetting_table(summary: dict[str, Any]) -> Table:
         columns += [f"{name}, EWC on", "off", "EWC's effect"]
     rows = [(model, *_cells(measures)) for model, measures in summary["models"].items()]
     rows.append(("all models", *_cells(summary["overall"])))
-    return Table(f"Forgetting: {_called(summary)}", tuple(columns), tuple(rows), EXPLAINED)
+    return Table(f"Forgetting: {_called(summary)}", tuple(columns), tuple(rows), EXPLAINED, groups=(3, 3, 3))
+
+
+def _types(summary: dict[str, Any]) -> str:
+    found = summary["finalAccuracyOfTypes"]
+    on, off = (", ".join(f"{words(kind)} {percent(rates[when])}" for kind, rates in found.items())
+               for when in ("ewcOn", "ewcOff"))  # fmt: skip
+    return f"Final accuracy with EWC: {on}; without: {off}."
 
 
 def _cells(measures: dict[str, Any]) -> list[str]:
