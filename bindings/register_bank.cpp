@@ -116,7 +116,11 @@ void register_bank(py::module_& m)
         "Vectors that many queries are compared with: a copy of rows (m, dim) on cache lines, and their norms.\n\n"
         "Results have the bits of dot() and of cosine_similarity() on every instruction set. With out=, a float32 "
         "array (size,), they are written there and it is returned: no array is made. Raises TypeError for another "
-        "type or layout and ValueError for another shape. No thread may add rows while another computes.");
+        "type or layout and ValueError for another shape. No thread may add rows while another computes.\n\n"
+        ">>> import numpy as np\n"
+        ">>> rows = np.eye(3, dtype=np.float32)\n"
+        ">>> ruvllm.VectorBank(rows).cosine(rows[2]).tolist()\n"
+        "[0.0, 0.0, 1.0]\n");
     type.def(py::init([](const FloatArray& rows, const std::string& isa) {
                  auto bank = std::make_unique<VectorBank>(kernels_by_name(isa), matrix_view(rows, "rows").columns);
                  add(*bank, rows);

@@ -88,7 +88,13 @@ void register_pattern_bank(py::module_& m)
         "type.\n\n"
         "A query is matched with the `top` patterns of highest cosine above `threshold`, each with weight cosine "
         "(times same_type_factor for the same type); a candidate's evidence is strength times the weighted mean of "
-        "its cosines to their solutions. All vectors are unit vectors (dim,); types are 0 ... 255.")
+        "its cosines to their solutions. All vectors are unit vectors (dim,); types are 0 ... 255.\n\n"
+        ">>> import numpy as np\n"
+        ">>> vectors = np.eye(4, dtype=np.float32)\n"
+        ">>> bank = ruvllm.PatternBank(4)\n"
+        ">>> bank.add(vectors[0], vectors[2], quality=1.0, type=0)\n"
+        ">>> bank.evidence(vectors[0], vectors, 0).round(2).tolist()\n"
+        "[0.0, 0.0, 2.86, 0.0]\n")
         .def(py::init([](std::size_t dim, std::size_t capacity, std::size_t top, float threshold,
                          float same_type_factor, double strength, const std::string& isa) {
                  return std::make_unique<PatternBank>(
@@ -129,6 +135,11 @@ void register_clusters(py::module_& m)
           "center is drawn with probability proportional to weight (1 - s) (1 - diversity s), s being the cosine to "
           "the nearest center so far. weights (n,) float64 >= 0, or None for equal ones, count in that start alone. "
           "Inertia, sum of 1 - cosine to the own center, is given after the start and after each iteration; it never "
-          "grows. k is n_clusters, or n if that is less. Raises ValueError for no rows and for no clusters.");
+          "grows. k is n_clusters, or n if that is less. Raises ValueError for no rows and for no clusters.\n\n"
+        ">>> import numpy as np\n"
+        ">>> rows = np.repeat(np.eye(2, 4, dtype=np.float32), 3, axis=0)\n"
+        ">>> centers, labels, inertia = ruvllm.spherical_kmeans(rows, None, 2)\n"
+        ">>> len(set(labels[:3].tolist())), len(set(labels.tolist())), float(inertia[-1])\n"
+        "(1, 2, 0.0)\n");
     register_pattern_bank(m);
 }

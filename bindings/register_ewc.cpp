@@ -52,7 +52,14 @@ void register_ewc(py::module_& m)
         "F is the mean of squared per-example gradients, folded in batch by batch: F = decay F + (1 - decay) mean "
         "(Schwarz et al. 2018, \"Progress & Compress\"; Chaudhry et al. 2018), or F = F + mean for fisher_decay 0 "
         "(Kirkpatrick et al. 2017, \"Overcoming catastrophic forgetting\").\n\n"
-        "Raises ValueError unless ewc_lambda >= 0 and 0 <= fisher_decay < 1.");
+        "Raises ValueError unless ewc_lambda >= 0 and 0 <= fisher_decay < 1.\n\n"
+        ">>> import numpy as np\n"
+        ">>> ewc = ruvllm.ElasticWeightConsolidation(2)\n"
+        ">>> ewc.add_example(np.array([1, 0], dtype=np.float32))  # only the first parameter mattered\n"
+        ">>> ewc.update_fisher()\n"
+        ">>> ewc.consolidate(np.zeros(2, dtype=np.float32))\n"
+        ">>> ewc.penalty(np.array([0, 5], dtype=np.float32))\n"
+        "0.0\n");
     ewc.def(py::init(&make), py::arg("parameters"), py::kw_only(), py::arg("ewc_lambda") = 400.0,
             py::arg("fisher_decay") = 0.92)
         .def("add_example", &add_example, py::arg("gradient").noconvert(),

@@ -199,7 +199,13 @@ void register_micro_lora(py::module_& m)
         m, "MicroLoRA",
         "Low-rank adapter of a vector: z = h + scaling * sum_r (A_r . h) B_r, with A and B (rank, d).\n\n"
         "A is random normal with variance 1 / d, B is zero, so that it starts as the identity (Hu et al. 2021, "
-        "\"LoRA\"). Raises ValueError unless 1 <= rank <= dim.");
+        "\"LoRA\"). Raises ValueError unless 1 <= rank <= dim.\n\n"
+        ">>> import numpy as np\n"
+        ">>> vectors = np.eye(4, dtype=np.float32)\n"
+        ">>> adapter = ruvllm.MicroLoRA(dim=4, rank=1)\n"
+        ">>> losses = [adapter.learn(vectors[0], vectors, 2, learning_rate=0.1) for _ in range(20)]\n"
+        ">>> losses[-1] < losses[0]\n"
+        "True\n");
     lora.def(py::init([](std::size_t dim, std::size_t rank, float scaling, std::uint64_t seed, const std::string& isa) {
                  return std::make_unique<SingleLora>(SingleLora{make({dim, rank, 0, 0.5f, scaling}, seed, isa)});
              }),

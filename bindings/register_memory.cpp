@@ -87,7 +87,13 @@ void register_contrastive_memory(py::module_& m)
         "boost = strength * max cosine where that exceeds `threshold`, else 0. The maximum is sought among those whose "
         "sketch is near (SimHash, Charikar 2002), which misses about 1 in 1,000 dense vectors at cosine 0.7. "
         "`positives` and `negatives` are divided evenly among the types; a full share drops its oldest. Raises "
-        "ValueError where a type would get no room, and for a type that there is not.")
+        "ValueError where a type would get no room, and for a type that there is not.\n\n"
+        ">>> import numpy as np\n"
+        ">>> vectors = np.eye(4, dtype=np.float32)\n"
+        ">>> memory = ruvllm.ContrastiveMemory(4)\n"
+        ">>> memory.add_positive(vectors[1], 0)\n"
+        ">>> memory.boost(vectors, 0).round(2).tolist()\n"
+        "[0.0, 1.43, 0.0, 0.0]\n")
         .def(py::init([](std::size_t dim, std::size_t positives, std::size_t negatives, std::size_t types,
                          std::size_t sampled_negatives, float threshold, double strength, const std::string& isa) {
                  checked_size("sampled_negatives", sampled_negatives, 1 << 24);

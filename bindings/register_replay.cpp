@@ -137,7 +137,11 @@ void register_prioritized_replay(py::module_& m)
         "w. beta grows by beta_increment with each draw, up to 1. The items themselves are the caller's; replay knows "
         "their numbers 0 ... N - 1.\n\n"
         "Raises ValueError unless 1 <= capacity <= 2^32, alpha and beta lie in [0, 1], beta_increment >= 0 and epsilon "
-        "in [1e-100, 1e100], and for TD errors beyond 1e100.");
+        "in [1e-100, 1e100], and for TD errors beyond 1e100.\n\n"
+        ">>> replay = ruvllm.PrioritizedReplay(capacity=10)\n"
+        ">>> dull, surprising = replay.add(0.1), replay.add(0.9)\n"
+        ">>> replay.probability(surprising) > replay.probability(dull)\n"
+        "True\n");
     type.def(py::init([](std::size_t capacity, double alpha, double beta, double beta_increment, double epsilon) {
                  require(alpha >= 0.0 && alpha <= 1.0, "alpha must lie in [0, 1]", alpha);
                  require(beta_increment >= 0.0, "beta_increment must be >= 0", beta_increment);

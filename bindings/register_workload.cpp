@@ -56,8 +56,8 @@ void register_workload(py::module_& m)
              "Task `index` as (query (d,), candidates (M, d), index of the right one, type).");
 
     py::class_<SimulatedWorld, TaskSource>(m, "SimulatedWorld",
-                                           "The simulated workload: each task is generated from its key (design, "
-                                           "section 4).")
+                                           "The simulated workload: each task is generated from its key (see "
+                                           "docs/equations.md).")
         .def(py::init([](std::size_t dim, std::uint64_t model, double habit, double visibility, std::uint64_t seed,
                          Array<std::uint64_t> keys, FloatArray difficulty, Array<std::uint8_t> types,
                          Array<std::uint8_t> families, std::size_t n_candidates, std::size_t families_per_type,

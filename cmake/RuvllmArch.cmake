@@ -5,8 +5,8 @@ add_library(ruvllm_options INTERFACE)
 if(MSVC)
   target_compile_options(ruvllm_options INTERFACE /W4 /fp:precise)
 else()
-  # No fused multiply-add behind our back: equal bits on every instruction set (design, section 8). The order counts:
-  # in Clang -fno-fast-math brings contraction back.
+  # No fused multiply-add behind our back: equal bits on every instruction set (docs/reproducibility.md). The
+  # order counts: in Clang -fno-fast-math brings contraction back.
   target_compile_options(ruvllm_options INTERFACE
     -fno-fast-math -ffp-contract=off -Wall -Wextra -Wconversion -Wshadow)
   if(RUVLLM_WARNINGS_AS_ERRORS)

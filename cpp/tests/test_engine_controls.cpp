@@ -1,4 +1,4 @@
-// The runs beside which the result stands: frozen, random gradient, shuffled (design, section 2).
+// The runs beside which the result stands: frozen, random gradient, shuffled (docs/protocols.md).
 #include "ruvllm/engine/learning_engine.hpp"
 
 #include <cmath>

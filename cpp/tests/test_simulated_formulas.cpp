@@ -1,4 +1,4 @@
-// Each formula of the simulated workload (design, section 4) leaves its mark on the mean over many tasks.
+// Each formula of the simulated workload (docs/equations.md) leaves its mark on the mean over many tasks.
 #include <algorithm>
 #include <cmath>
 #include <vector>

@@ -1,4 +1,4 @@
-"""Protocols v1, v2 and v3: which parts of SONA are on, and all their constants (design, section 3)."""
+"""Protocols v1, v2 and v3: which parts of SONA are on, and all their constants (docs/protocols.md)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Protocol:
     """Cosine above which a remembered solution speaks for a candidate."""
     memory_strength: float = 0.1 / 0.07
 
-    # Off but on real input: see code_tasks.py.
+    # Off except on real input: see presets.py.
     block_size: int = 0
     """Of the block-diagonal adapter that is learned in batches beside the low-rank one; 0: none."""
     block_rate: float = 0.01

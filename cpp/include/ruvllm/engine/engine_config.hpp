@@ -23,7 +23,7 @@ enum class ReplayPolicy {
     prioritized,
 };
 
-// The run beside which the result stands (design, section 2).
+// The run beside which the result stands (docs/protocols.md, "What is measured").
 enum class Control {
     none,
     frozen,          // nothing is learned

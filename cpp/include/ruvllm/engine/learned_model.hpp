@@ -1,5 +1,5 @@
 // What is learned - the adapter, the patterns, the memory of past solutions - and how it scores a task's candidates:
-//   logit_j = cos(z, s_j) / tau + evidence_j + boost_j      (design, section 6)
+//   logit_j = cos(z, s_j) / tau + evidence_j + boost_j      (docs/equations.md)
 // with z the adapted query. Each of the three may be switched off in EngineConfig.
 #pragma once
 

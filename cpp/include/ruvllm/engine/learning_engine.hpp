@@ -1,4 +1,4 @@
-// The engine: one task through SONA (design, section 6), and what happens after each epoch.
+// The engine: one task through SONA (docs/equations.md), and what happens after each epoch.
 //
 // The caller decides the order of tasks, the learning rate and the temperature; what touches vectors is here.
 #pragma once

@@ -1,4 +1,4 @@
-// The simulated workload: tasks for one frozen model, each generated from its 64-bit key (design, section 4).
+// The simulated workload: tasks for one frozen model, each generated from its 64-bit key (docs/equations.md).
 //
 // With random sign vectors, each divided by sqrt(dim) so that its length is 1:
 //   n_j = sqrt(share) f_(family of j) + sqrt(1 - share) own_j
