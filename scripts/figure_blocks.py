@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import convert, to_builtins
-
 from ruvllm.commands.protocol_table import protocol_rows
 from ruvllm.report.markdown import markdown_table
 from ruvllm.report.parts import Table
@@ -17,18 +15,18 @@ from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.sections.stream import forgetting_table
 from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.wording import listed, percent, words
+from ruvllm.results.experiment_records import AblationDocument, StreamDocument
 from ruvllm.results.reading import Source
 from ruvllm.results.summaries import beside_published
-from ruvllm.results.summary_records import Summary
+from ruvllm.results.summary_records import BenchmarkDocument, MethodRow, Summary
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
 
 PICTURE = "simulated-full-resolve-rate"
 """The figure of README."""
-BESIDE = {"v1Initial": "start", "v1Final": "v1", "v2Final": "v2", "v3Final": "v3", "v3Confidence": "v3 confidence"}
+BESIDE = {"v1_initial": "start", "v1_final": "v1", "v2_final": "v2", "v3_final": "v3", "v3_confidence": "v3 confidence"}
 
-Kept = Mapping[str, Source]
-Document = dict[str, Any]
+Kept = Mapping[str, Source[Any]]
 
 
 def make_blocks(kept: Kept) -> dict[str, str]:
@@ -57,7 +55,7 @@ def make_blocks(kept: Kept) -> dict[str, str]:
     return {name: make() for name, make in blocks.items()}
 
 
-def drawn_from(source: Source) -> str:
+def drawn_from(source: Source[Any]) -> str:
     """What a picture says of its origin."""
     return f"{source.name}, SHA-256 {source.digest}"
 
@@ -74,15 +72,14 @@ def _tables(setting: Setting, title: str) -> str:
 
 
 def _beside_the_report(setting: Setting) -> str:
-    summaries = [convert(m.summary, Summary) for m in setting.measured.values()]
-    found = {row["model"]: row for row in to_builtins(beside_published(summaries))}
+    found = {row.model: row for row in beside_published([m.summary for m in setting.measured.values()])}
     rows = []
     for model in setting.models:
         cells = [model]
         for key in BESIDE:
-            cell = found[model][key]
-            low, high = (100 * end for end in cell["ci95"])
-            cells.append(f"**{100 * cell['ours']:.1f}** [{low:.1f}, {high:.1f}] / {100 * cell['report']:.1f}")
+            cell = getattr(found[model], key)
+            low, high = (100 * end for end in cell.ci95)
+            cells.append(f"**{100 * cell.ours:.1f}** [{low:.1f}, {high:.1f}] / {100 * cell.published:.1f}")
         rows.append(cells)
     return markdown_table(["Model", *BESIDE.values()], rows) + (
         f"\n\nPercent of the test tasks resolved, and confidence: **ours** [95% interval] / published. "
@@ -97,27 +94,25 @@ def _span(values: Sequence[float]) -> str:
 
 def _controls_in_words(setting: Setting) -> str:
     rows = [row.summary for row in setting.rows("v3")]
-    start = [s["initialResolveRate"] for s in rows]
-    changes = {
-        name: [100 * (s["controls"][name] - s["initialResolveRate"]) for s in rows] for name in rows[0]["controls"]
-    }
+    start = [s.initial_resolve_rate for s in rows]
+    changes = {name: [100 * (s.controls[name] - s.initial_resolve_rate) for s in rows] for name in rows[0].controls}
     exact = all(change == 0 for change in changes["frozen"])
-    highest = max(rows, key=lambda s: s["controls"]["shuffled"])
+    highest = max(rows, key=lambda s: s.controls["shuffled"])
     return (
-        f"After v3 the six models resolve {_span([s['resolveRate'] for s in rows])} of the test tasks, from "
+        f"After v3 the six models resolve {_span([s.resolve_rate for s in rows])} of the test tasks, from "
         f"{_span(start)} before. Beside each run stand three controls on the same tasks and seeds. *Frozen*, learning "
         f"off: the change is {'exactly 0' if exact else 'NOT 0'}. *Random gradient*, each gradient replaced by a "
         f"random one of the same norm: at most {max(map(abs, changes['randomGradient'])):.1f} points of change. "
         f"*Shuffled answers*, a random candidate passed off as the right one: from {min(changes['shuffled']):+.1f} "
-        f"to {max(changes['shuffled']):+.1f} points, up to {percent(highest['controls']['shuffled'])} "
-        f"({highest['model']}), because flattening a harmful habit helps a little even without true feedback."
+        f"to {max(changes['shuffled']):+.1f} points, up to {percent(highest.controls['shuffled'])} "
+        f"({highest.model}), because flattening a harmful habit helps a little even without true feedback."
     )
 
 
 def _calibration_in_words(setting: Setting) -> str:
     rows = [row.summary for row in setting.rows("v3")]
-    raw = [s["calibration"]["final"]["ece"] for s in rows]
-    scaled = [s["calibration"]["final"]["scaledEce"] for s in rows]
+    raw = [s.calibration.final.ece for s in rows]
+    scaled = [s.calibration.final.scaled_ece for s in rows]
     return (
         f"The published confidence is far below the resolve rate, so raw confidence is too low by design: its "
         f"calibration error (ECE) after v3 is {min(raw):.3f} to {max(raw):.3f}. After temperature scaling fitted "
@@ -125,15 +120,15 @@ def _calibration_in_words(setting: Setting) -> str:
     )
 
 
-def _ablation(source: Source) -> str:
+def _ablation(source: Source[AblationDocument]) -> str:
     table = ablation_table(source.document)
     return f"{_table(table)}\n\n{table.note} `{command_of(source)}`"
 
 
-def _ablation_in_words(document: Document) -> str:
-    effects = {c["name"]: c["overall"]["resolveRate"] for c in document["components"]}
-    carry = sorted((name for name, e in effects.items() if e["ci95"][1] < 0), key=lambda n: effects[n]["difference"])
-    said = [f"{name} ({100 * effects[name]['difference']:+.1f} points)" for name in carry]
+def _ablation_in_words(document: AblationDocument) -> str:
+    effects = {c.name: c.overall.resolve_rate for c in document.components}
+    carry = sorted((name for name, e in effects.items() if e.ci95[1] < 0), key=lambda n: effects[n].difference)
+    said = [f"{name} ({100 * effects[name].difference:+.1f} points)" for name in carry]
     rest = [name for name in effects if name not in carry]
     return (
         f"Taken off one at a time, these cost resolve rate: {listed(said) if said else 'none'}. For the other "
@@ -142,32 +137,32 @@ def _ablation_in_words(document: Document) -> str:
     )
 
 
-def _temperature_in_v2(document: Document) -> str:
-    (found,) = [c for c in document["components"] if c["name"] == "temperature"]
-    effect = found["overall"]["resolveRate"]
-    low, high = (100 * end for end in effect["ci95"])
+def _temperature_in_v2(document: AblationDocument) -> str:
+    (found,) = [c for c in document.components if c.name == "temperature"]
+    effect = found.overall.resolve_rate
+    low, high = (100 * end for end in effect.ci95)
     return (
         f"In v2, where what is learned depends on what was tried, a temperature that stays at 1 changes the resolve "
-        f"rate by {100 * effect['difference']:+.1f} points [{low:+.1f}, {high:+.1f}]."
+        f"rate by {100 * effect.difference:+.1f} points [{low:+.1f}, {high:+.1f}]."
     )
 
 
-def _forgetting(source: Source) -> str:
+def _forgetting(source: Source[StreamDocument]) -> str:
     parts = []
-    for summary in source.document["summaries"]:
+    for summary in source.document.summaries:
         table = forgetting_table(summary)
         parts.append(f"{table.title}:\n\n{_table(table)}\n\n{table.note}")
     return "\n\n".join([*parts, f"`{command_of(source)}`"])
 
 
-def _forgetting_in_words(document: Document) -> str:
-    heads = next(s for s in document["summaries"] if s["adapter"] == "heads")
+def _forgetting_in_words(document: StreamDocument) -> str:
+    heads = next(s for s in document.summaries if s.adapter == "heads")
     parts = []
-    for model, measures in heads["models"].items():
-        found = measures["forgetting"]
-        if found["difference"]["ci95"][1] < 0:
-            on, off = (100 * found[when]["mean"] for when in ("ewcOn", "ewcOff"))
-            parts.append((found["difference"]["mean"], f"{model} {off:+.1f} without, {on:+.1f} with"))
+    for model, measures in heads.models.items():
+        found = measures.forgetting
+        if found.difference.ci95[1] < 0:
+            on, off = 100 * found.ewc_on.mean, 100 * found.ewc_off.mean
+            parts.append((found.difference.mean, f"{model} {off:+.1f} without, {on:+.1f} with"))
     parts.sort()
     said = listed([text for _, text in parts[:2]]) if parts else "no model beyond chance"
     return (
@@ -176,7 +171,7 @@ def _forgetting_in_words(document: Document) -> str:
     )
 
 
-def _code(source: Source) -> str:
+def _code(source: Source[BenchmarkDocument]) -> str:
     (setting,) = find_settings([source])
     tables = [_table(block) for block in retrieval_blocks(setting) if isinstance(block, Table)]
     return "\n\n".join([f"`{command_of(source)}`, {setting.seeds('v3')}:", *tables])
@@ -186,13 +181,13 @@ def _code_in_words(kept: Kept) -> str:
     parts = []
     for name, where in (("code-function", "in files that it knows"), ("code-file", "in files it has never seen")):
         said = []
-        for summary in kept[name].document["summaries"]:
-            found = summary["retrieval"]["recallAt1"]
-            low, high = (100 * end for end in found["gainCI95"])
-            best = max(_free(summary), key=lambda row: row["recallAt1"])
+        for summary in kept[name].document.summaries:
+            found = summary.retrieval.recall_at_1
+            low, high = (100 * end for end in found.gain_ci95)
+            best = max(_free(summary), key=lambda row: row.recall_at_1)
             said.append(
-                f"{100 * found['gain']:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary['model'])} (the best "
-                f"closed form, {words(best['method'])}, {100 * best['gain']['recallAt1']['mean']:+.1f})"
+                f"{100 * found.gain:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary.model)} (the best "
+                f"closed form, {words(best.method)}, {100 * best.gain['recallAt1'].mean:+.1f})"
             )
         parts.append(f"{where} {listed(said)}")
     return (
@@ -201,9 +196,9 @@ def _code_in_words(kept: Kept) -> str:
     )
 
 
-def _free(summary: Document) -> list[Document]:
+def _free(summary: Summary) -> list[MethodRow]:
     """Rows of what needs no learning loop."""
-    return [row for row in summary["comparison"] if row["method"] not in ("frozen", "learned")]
+    return [row for row in summary.comparison or () if row.method not in ("frozen", "learned")]
 
 
 def _dimension(model: str) -> int:
@@ -219,8 +214,8 @@ def _constants() -> str:
 
 def _where_from(kept: Kept) -> str:
     rows = [
-        [f"[{name}.json](results/{name}.json)", source.version, source.created[:10],
-         str(source.document["host"]["isa"]), f"`{command_of(source)}`"]
+        [f"[{name}.json](results/{name}.json)", source.document.version, source.document.created[:10],
+         source.document.host.isa, f"`{command_of(source)}`"]
         for name, source in kept.items()
     ]  # fmt: skip
     return markdown_table(["File", "Version", "Date", "ISA", "Command"], rows)

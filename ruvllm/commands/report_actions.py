@@ -89,12 +89,12 @@ def compare_files(paths: tuple[Path, Path], margin: float | None, as_json: bool)
     except MemoryError as error:
         raise Failure("the two files do not fit into memory") from error
     verdict = judge(comparison, margin)
-    record = to_builtins(make_comparison_document((a, b), comparison, margin, verdict))
+    document = make_comparison_document((a, b), comparison, margin, verdict)
     with printing():
         if as_json:
-            click.echo(to_json(record), nl=False)
+            click.echo(to_json(to_builtins(document)), nl=False)
         else:
-            print_comparison(Console(), record)
+            print_comparison(Console(), document)
     return verdict.exit_code
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from ruvllm.report.parts import Block, Figure, Report, Section
 from ruvllm.report.sections.ablation import ablation_section
@@ -12,19 +14,28 @@ from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
 from ruvllm.report.settings import find_settings
-from ruvllm.results.reading import Collection, Source
+from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
+from ruvllm.results.reading import Collection, Document, Source
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["make_report"]
 
+D = TypeVar("D", bound=Document)
 TITLE = "Does it get better from use?"
 
 
 def make_report(collection: Collection) -> Report:
     """All sections. Needs at least one source."""
-    settings = find_settings(collection.of_kind("benchmark"))
-    sections = [(setting.version, benchmark_section(setting)) for setting in settings]
-    for kind, make in (("ablation", ablation_section), ("stream", stream_section), ("simd", simd_section)):
-        sections += [(source.version, make(source)) for source in _newest(collection.of_kind(kind))]
+    settings = find_settings(collection.of(BenchmarkDocument))
+    ablations = _newest(collection.of(AblationDocument), lambda d: (d.protocol, d.profile, d.workload, tuple(d.models)))
+    streams = _newest(collection.of(StreamDocument), lambda d: tuple(sorted({run.protocol for run in d.runs})))
+    sections = [
+        *((setting.version, benchmark_section(setting)) for setting in settings),
+        *((source.document.version, ablation_section(source.document)) for source in ablations),
+        *((source.document.version, stream_section(source.document)) for source in streams),
+        *((source.document.version, simd_section(source.document))
+          for source in _newest(collection.of(SimdDocument), lambda d: d.host.machine)),
+    ]  # fmt: skip
     if len({version for version, _ in sections}) > 1:
         sections = [(version, replace(each, title=f"{each.title}, version {version}")) for version, each in sections]
     lead = tuple(lead_of(setting) for setting in settings) or tuple(_kinds(collection))
@@ -32,19 +43,14 @@ def make_report(collection: Collection) -> Report:
     return Report(TITLE, lead, parts, (*_cautions(collection), *collection.broken, *collection.others))
 
 
-def _newest(sources: list[Source]) -> list[Source]:
-    """Of files that answer the same question, the newest; the first question first."""
-    found: dict[object, Source] = {}
+def _newest(sources: list[Source[D]], question: Callable[[D], object]) -> list[Source[D]]:
+    """Of files of one version that answer the same question, the newest; the first question first."""
+    found: dict[object, Source[D]] = {}
     for source in sources:
         document = source.document
-        question = (
-            source.version,
-            *(str(document.get(key)) for key in ("protocol", "profile", "workload", "models")),
-            str(sorted({run["protocol"] for run in document["runs"]})) if source.kind == "stream" else "",
-            str(document.get("host", {}).get("machine")) if source.kind == "simd" else "",
-        )
-        if question not in found or source.created >= found[question].created:
-            found[question] = source
+        asked = (document.version, question(document))
+        if asked not in found or document.created >= found[asked].document.created:
+            found[asked] = source
     return list(found.values())
 
 
@@ -68,7 +74,7 @@ def _distinct(sections: list[Section]) -> tuple[Section, ...]:
 
 
 def _cautions(collection: Collection) -> list[str]:
-    versions = Counter(source.version for source in collection.sources)
+    versions = Counter(source.document.version for source in collection.sources)
     if len(versions) < 2:
         return []
     counted = ", ".join(f"{version} ({n} file{'' if n == 1 else 's'})" for version, n in sorted(versions.items()))
@@ -77,6 +83,6 @@ def _cautions(collection: Collection) -> list[str]:
 
 def _kinds(collection: Collection) -> list[str]:
     """How many files of which kind, if there are several."""
-    counts = Counter(source.kind for source in collection.sources)
+    counts = Counter(source.document.kind for source in collection.sources)
     said = f"Results of {', '.join(f'{n} x {kind}' for kind, n in counts.items())}."
     return [said] if len(collection.sources) > 1 else []

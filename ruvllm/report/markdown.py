@@ -10,7 +10,7 @@ from pathlib import Path
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.parts import Figure, Report, Section, Table
 from ruvllm.report.sections.provenance import command_of
-from ruvllm.results.reading import Source
+from ruvllm.results.reading import Document, Source
 from ruvllm.version import __version__
 
 __all__ = ["COMPARISON", "make_comparison", "make_leaderboard", "markdown_table"]
@@ -26,7 +26,7 @@ STAND_INS = (
 )
 
 
-def make_leaderboard(report: Report, sources: Sequence[Source], pictures: Path | None, target: Path) -> str:
+def make_leaderboard(report: Report, sources: Sequence[Source[Document]], pictures: Path | None, target: Path) -> str:
     """`pictures` is the folder of the plots, where there are some; links are relative to the file `target`."""
     parts = [GENERATED, "# Leaderboard", *report.lead]
     if _is_simulated(report):
@@ -43,7 +43,7 @@ def make_leaderboard(report: Report, sources: Sequence[Source], pictures: Path |
     return "\n\n".join(parts) + "\n"
 
 
-def make_comparison(report: Report, sources: Sequence[Source], pictures: Path | None, target: Path) -> str:
+def make_comparison(report: Report, sources: Sequence[Source[Document]], pictures: Path | None, target: Path) -> str:
     """Everything that a report has, and the models' facts."""
     parts = [GENERATED, "# Small models compared", *report.lead]
     if _is_simulated(report):
@@ -100,10 +100,12 @@ def _picture(figure: Figure, pictures: Path, target: Path) -> str:
     return f"![{figure.title}. {alt.replace('[', '(').replace(']', ')')}](<{link}>)"
 
 
-def _origin(sources: Sequence[Source]) -> list[str]:
-    rows = [(Path(source.name).name, source.version, source.created,
-             str(source.document.get("host", {}).get("isa", "")), f"`{command_of(source)}`")
-            for source in sources]  # fmt: skip
+def _origin(sources: Sequence[Source[Document]]) -> list[str]:
+    rows = [
+        (Path(source.name).name, found.version, found.created, found.host.isa, f"`{command_of(source)}`")
+        for source in sources
+        for found in [source.document]
+    ]
     return [
         "## Where it comes from",
         markdown_table(("File", "Version", "Created", "ISA", "Command"), rows),

@@ -101,7 +101,7 @@ def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path)
     if len(set(names)) != len(names):
         raise OSError("two results files have the same name: trim them one by one")
     for source, name in zip(collection.sources, names, strict=True):
-        _write(target / name, document_text(trimmed(source.records)))
+        _write(target / name, document_text(trimmed(source.document)))
     return [f"Trimmed: {len(names)} file{'' if len(names) == 1 else 's'} in {target}"]
 
 

@@ -6,28 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ruvllm.results.reading import Source
-from ruvllm.results.summary_records import BenchmarkDocument
+from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.summary_records import BenchmarkDocument, Summary
 
 __all__ = ["Measured", "Setting", "find_settings", "option_of"]
-
-Entry = dict[str, Any]
-Summary = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """One protocol and model: its summary and its runs."""
 
-    source: Source
+    source: Source[BenchmarkDocument]
     summary: Summary
-    entries: list[Entry]
-
-    @property
-    def runs(self) -> int:
-        return len(self.entries)
+    runs: list[BenchmarkRun]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +52,7 @@ class Setting:
     @property
     def models(self) -> list[str]:
         """The most confident first, after the last protocol that ran it."""
-        confidence = {model: self.measured[protocol, model].summary["confidence"]
+        confidence = {model: self.measured[protocol, model].summary.confidence
                       for protocol in self.protocols for model in self._of(protocol)}  # fmt: skip
         return sorted(confidence, key=lambda model: -confidence[model])
 
@@ -72,8 +65,7 @@ class Setting:
 
     def seeds(self, protocol: str) -> str:
         """In words; of the first model."""
-        rows = self.rows(protocol)
-        seeds = [int(seed) for seed in rows[0].summary["seeds"]]
+        seeds = self.rows(protocol)[0].summary.seeds
         if len(seeds) == 1:
             return f"seed {seeds[0]}"
         if seeds == list(range(seeds[0], seeds[0] + len(seeds))):
@@ -81,23 +73,23 @@ class Setting:
         return f"seeds {', '.join(map(str, seeds[:6]))}{' and more' if len(seeds) > 6 else ''}"
 
 
-def find_settings(sources: Sequence[Source]) -> list[Setting]:
+def find_settings(sources: Sequence[Source[BenchmarkDocument]]) -> list[Setting]:
     """The settings in the order in which they come; of each protocol and model the file with the most runs counts, the
     newest where several have as many.
     """
     settings: dict[tuple[object, ...], Setting] = {}
     for source in sources:
-        entries: dict[tuple[str, str], list[Entry]] = {}
-        for entry in source.document["results"]:
-            entries.setdefault((entry["protocol"], entry["model"]), []).append(entry)
-        tasks, split, size = _asked_for(source)
-        for summary in source.document["summaries"]:
-            key = (summary["protocol"], summary["model"])
-            found = Measured(source, summary, entries.get(key, []))
-            if not found.entries:
+        document = source.document
+        runs: dict[tuple[str, str], list[BenchmarkRun]] = {}
+        for run in document.results:
+            runs.setdefault((run.protocol, run.model), []).append(run)
+        tasks, split, size = _asked_for(document)
+        for summary in document.summaries:
+            key = (summary.protocol, summary.model)
+            found = Measured(source, summary, runs.get(key, []))
+            if not found.runs:
                 continue
-            folds = None if summary.get("folds") is None else int(summary["folds"])
-            setting = Setting(summary["workload"], tasks, split, size, folds, source.version)
+            setting = Setting(summary.workload, tasks, split, size, summary.folds, document.version)
             place = (setting.workload, setting.tasks, setting.split, setting.size, setting.folds, setting.version)
             known = settings.setdefault(place, setting).measured
             if key not in known or _rank(found) > _rank(known[key]):
@@ -106,16 +98,14 @@ def find_settings(sources: Sequence[Source]) -> list[Setting]:
 
 
 def _rank(measured: Measured) -> tuple[int, str]:
-    return measured.runs, measured.source.created
+    return len(measured.runs), measured.source.document.created
 
 
-def _asked_for(source: Source) -> tuple[str, str, str]:
+def _asked_for(document: BenchmarkDocument) -> tuple[str, str, str]:
     """Kind of tasks and split, both empty if there was no choice of splits, and the size.
 
     Files of version 0.1.0 have no options: they are read from the command line.
     """
-    document = source.records
-    assert isinstance(document, BenchmarkDocument)
     options, command, first = document.options, document.command, document.results[0]
     if options is not None:
         tasks, split, profile = options.tasks or "", options.split or "", options.profile

@@ -24,7 +24,7 @@ Row = dict[str, str | int | float]
 """Cells by column."""
 
 
-def make_csv(sources: Sequence[Source]) -> str:
+def make_csv(sources: Sequence[Source[Document]]) -> str:
     """Tidy data: `variant` is the component left out, the kind of adapter or the instruction set; `epoch` is empty for
     what is known at the end; `measure` is a path in the results file.
     """
@@ -32,8 +32,8 @@ def make_csv(sources: Sequence[Source]) -> str:
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for source in sources:
-        common: Row = {"file": source.name, "kind": source.kind, "version": source.version}
-        writer.writerows(common | row for row in _rows(source.records))
+        common: Row = {"file": source.name, "kind": source.document.kind, "version": source.document.version}
+        writer.writerows(common | row for row in _rows(source.document))
     return out.getvalue()
 
 

@@ -8,14 +8,6 @@ from collections.abc import Sequence
 __all__ = ["efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
 
 NAMES = {
-    "recallAt1": "recall@1",
-    "recallAt3": "recall@3",
-    "recallAt5": "recall@5",
-    "recallAt10": "recall@10",
-    "mrr": "MRR",
-    "ece": "ECE",
-    "frozen": "frozen",
-    "learned": "learned",
     "meanRemoval": "mean removal",
     "allButTheTop": "All-but-the-Top",
     "ridge": "ridge regression",

@@ -11,8 +11,8 @@ from ruvllm.results.pairing import AnsweredRuns, listed, pair_runs
 from ruvllm.results.records import SCHEMA, Interval, Record
 from ruvllm.version import __version__
 
-__all__ = ["Comparison", "ComparisonDocument", "ComparisonRow", "Row", "Verdict", "compare", "judge",
-           "make_comparison_document"]  # fmt: skip
+__all__ = ["Comparison", "ComparisonDocument", "ComparisonRow", "DifferenceRecord", "Row", "Verdict", "compare",
+           "judge", "make_comparison_document"]  # fmt: skip
 
 WORSE, CANNOT_TELL = 3, 4
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -28,6 +28,7 @@ __all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "in_m
            "read_document", "read_sources"]  # fmt: skip
 
 Document = BenchmarkDocument | AblationDocument | StreamDocument | SimdDocument
+D = TypeVar("D", bound=Document)
 KINDS = ("benchmark", "ablation", "stream", "simd")
 TYPES = {"int": "an integer", "float": "a number", "str": "a string", "bool": "a boolean", "array": "a list",
          "object": "an object", "null": "null"}  # fmt: skip
@@ -38,38 +39,29 @@ class NotResultsError(InvalidFileError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Source(Generic[D]):
     """One results file."""
 
     name: str
     """Of the file, fit for a terminal."""
-    kind: str
-    document: dict[str, Any]
-    records: Document
+    document: D
     digest: str
     """SHA-256 of the file."""
-
-    @property
-    def version(self) -> str:
-        return self.records.version
-
-    @property
-    def created(self) -> str:
-        return self.records.created
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """The results files among those that were asked for."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[Source[Document], ...]
     broken: tuple[str, ...]
     """A line for each file that cannot be read or is not what it should be."""
     others: tuple[str, ...]
     """A line for each sound file that holds no results."""
 
-    def of_kind(self, kind: str) -> list[Source]:
-        return [source for source in self.sources if source.kind == kind]
+    def of(self, kind: type[D]) -> list[Source[D]]:
+        """The files that hold such a document."""
+        return [cast("Source[D]", source) for source in self.sources if isinstance(source.document, kind)]
 
 
 def read_document(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> Document:
@@ -121,7 +113,7 @@ def _in_words(message: str) -> str:
 
 def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _: None) -> Collection:
     """Reads files, and of folders every *.json directly in them; the same file once. `watch` gets each name."""
-    sources: dict[str, Source] = {}
+    sources: dict[str, Source[Document]] = {}
     others: list[str] = []
     files, broken = _expand(paths)
     for path in files:
@@ -129,8 +121,7 @@ def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _:
         watch(name)
         try:
             data = read_regular_file(path, DEFAULT_LIMITS.size_bytes)
-            values = parse_json_object(data, keep_integers=True)
-            records = parse_document(values)
+            document = parse_document(parse_json_object(data, keep_integers=True))
         except NotResultsError as error:
             others.append(f"{name}: {error}: left out")
         except InvalidFileError as error:
@@ -140,7 +131,7 @@ def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _:
         except MemoryError:
             broken.append(f"{name}: does not fit into memory")
         else:
-            source = Source(name, records.kind, values, records, hashlib.sha256(data).hexdigest())
+            source = Source(name, document, hashlib.sha256(data).hexdigest())
             known = sources.setdefault(source.digest, source)
             if known is not source:
                 others.append(f"{name}: the same as {known.name}: left out")
@@ -149,7 +140,7 @@ def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _:
 
 def in_memory(document: Document) -> Collection:
     """Returns a document that was made just now as `read_sources` would return its file."""
-    return Collection((Source("", document.kind, msgspec.to_builtins(document), document, ""),), (), ())
+    return Collection((Source("", document, ""),), (), ())
 
 
 def _expand(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:

@@ -9,10 +9,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench_samples import SMALL_MODEL, write_corpus
+from msgspec import structs
 
 from ruvllm.commands import bench, report, verify
 from ruvllm.encoders.models import MODELS
@@ -172,8 +174,11 @@ def test_a_changed_figure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     readme = honest[Path("README.md")]
     assert readme == (ROOT / "README.md").read_text(encoding="utf-8")
     (source,) = [source for source in kept.sources if Path(source.name).stem == "protocols"]
-    source.document["summaries"][0]["resolveRate"] = 0.123
-    changed = refresh_figures.rendered(kept)
+    first, *others = source.document.summaries
+    changed_summaries = [structs.replace(first, resolve_rate=0.123), *others]
+    document = structs.replace(source.document, summaries=changed_summaries)
+    sources = [replace(each, document=document) if each is source else each for each in kept.sources]
+    changed = refresh_figures.rendered(replace(kept, sources=tuple(sources)))
     assert "12.3" in changed[Path("README.md")] and changed[Path("README.md")] != readme
     assert changed[Path("docs/swebench") / COMPARISON] != honest[Path("docs/swebench") / COMPARISON]
 

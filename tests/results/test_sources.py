@@ -21,6 +21,7 @@ from report_samples import (
 from ruvllm.report.contents import make_report
 from ruvllm.report.settings import find_settings
 from ruvllm.results.reading import read_sources
+from ruvllm.results.summary_records import BenchmarkDocument
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_folder_stands_for_the_json_files_in_it(folder: Path) -> None:
     found = read_sources([folder])
-    assert {Path(source.name).stem: source.kind for source in found.sources} == {
+    assert {Path(source.name).stem: source.document.kind for source in found.sources} == {
         "ablation": "ablation", "benchmark": "benchmark", "code": "benchmark", "simd": "simd", "stream": "stream",
     }  # fmt: skip
     assert (found.broken, found.others) == ((), ())
@@ -182,7 +183,7 @@ def test_of_a_model_the_file_with_the_most_runs_counts_then_the_newest(tmp_path:
     write_document(tmp_path / "a.json", benchmark_document(models=(3,), seeds=(0, 1), **early))
     write_document(tmp_path / "b.json", benchmark_document(models=(3, 4), seeds=(2,), **late))
     write_document(tmp_path / "c.json", benchmark_document(models=(4,), seeds=(1,), **early))
-    (setting,) = find_settings(read_sources([tmp_path]).of_kind("benchmark"))
+    (setting,) = find_settings(read_sources([tmp_path]).of(BenchmarkDocument))
     chosen = {model: Path(m.source.name).stem for (protocol, model), m in setting.measured.items() if protocol == "v3"}
     assert chosen == {"Phi-3-mini-4k": "a", "Qwen2.5-Coder-7B": "b"}
 
@@ -202,7 +203,7 @@ def test_two_splits_are_two_settings(tmp_path: Path) -> None:
     other = {**document, "options": {**document["options"], "split": "file"}}
     write_document(tmp_path / "a.json", document)
     write_document(tmp_path / "b.json", other)
-    titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of_kind("benchmark"))]
+    titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of(BenchmarkDocument))]
     assert titles == [f"Code workload, tasks all, split by {split}, profile full" for split in ("function", "file")]
 
 

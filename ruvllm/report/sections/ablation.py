@@ -9,13 +9,14 @@ from typing import Any
 from ruvllm.report.drawing import Bar, draw_bars
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
 from ruvllm.report.wording import listed, percent, points_with
-from ruvllm.results.reading import Source
+from ruvllm.results.experiment_records import AblationComponent, AblationDocument
+from ruvllm.results.records import Difference
 
 __all__ = ["ablation_section", "ablation_table"]
 
 MEASURES: tuple[tuple[str, str, float], ...] = (
-    ("resolveRate", "Resolve rate, points", 100.0),
-    ("tasksTo90", "Training tasks to 90%", 1.0),
+    ("resolve_rate", "Resolve rate, points", 100.0),
+    ("tasks_to_90", "Training tasks to 90%", 1.0),
     ("ece", "ECE, points", 100.0),
 )
 NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "tasks to 90%", "ece": "ECE"}
@@ -27,26 +28,24 @@ EXPLAINED = (
 )
 
 
-def ablation_section(source: Source) -> Section:
-    document = source.document
-    seeds = [int(seed) for seed in document["seeds"]]
-    full = document["full"]
-    recall = f"recall@1 {percent(full['recallAt1'])}, " if "recallAt1" in full else ""
-    title = f"Ablation of {document['protocol']}, {document['workload']} workload"
+def ablation_section(document: AblationDocument) -> Section:
+    seeds, full = document.seeds, document.full
+    recall = "" if full.recall_at_1 is None else f"recall@1 {percent(full.recall_at_1)}, "
+    title = f"Ablation of {document.protocol}, {document.workload} workload"
     return Section(
         title,
         (
-            f"Each component off in turn, over {_count(len(document['models']), 'model')} and seeds {seeds[0]} to "
-            f"{seeds[-1]}. The full system: resolve rate {percent(full['resolveRate'])}, {recall}tasks to 90% "
-            f"{full['tasksTo90']:.0f}, ECE {full['ece']:.3f}.",
+            f"Each component off in turn, over {_count(len(document.models), 'model')} and seeds {seeds[0]} to "
+            f"{seeds[-1]}. The full system: resolve rate {percent(full.resolve_rate)}, {recall}tasks to 90% "
+            f"{full.tasks_to_90:.0f}, ECE {full.ece:.3f}.",
             _figure(document, title),
             ablation_table(document),
         ),
     )
 
 
-def ablation_table(document: dict[str, Any]) -> Table:
-    retrieval = ("Recall@1, points",) if "recallAt1" in document["full"] else ()
+def ablation_table(document: AblationDocument) -> Table:
+    retrieval = () if document.full.recall_at_1 is None else ("Recall@1, points",)
     columns = (
         *("Without", "Resolve rate, points"),
         *retrieval,
@@ -54,41 +53,40 @@ def ablation_table(document: dict[str, Any]) -> Table:
     )
     rows = tuple(
         (
-            component["name"],
-            _difference(component, "resolveRate"),
-            *([_difference(component, "recallAt1")] if retrieval else []),
-            _difference(component, "tasksTo90", 0, 1),
-            _difference(component, "ece"),
-            f"{component['reached90']['runs']:.0f}/{component['reached90']['of']:.0f}",
-            ", ".join(NAMES.get(name, name) for name in component["effectOn"]) or "none",
-            component["without"],
+            component.name,
+            _difference(component.overall.resolve_rate),
+            *([_difference(component.overall.recall_at_1)] if retrieval else []),
+            _difference(component.overall.tasks_to_90, 0, 1),
+            _difference(component.overall.ece),
+            f"{component.reached_90.runs}/{component.reached_90.of}",
+            ", ".join(NAMES.get(name, name) for name in component.effect_on) or "none",
+            component.without,
         )
-        for component in document["components"]
+        for component in document.components
     )
     return Table("Differences to the full system", columns, rows, EXPLAINED)
 
 
-def _difference(component: dict[str, Any], measure: str, digits: int = 1, factor: float = 100) -> str:
-    found = component["overall"][measure]
-    return points_with(found["difference"], found["ci95"], digits, factor)
+def _difference(found: Difference | None, digits: int = 1, factor: float = 100) -> str:
+    return "" if found is None else points_with(found.difference, found.ci95, digits, factor)
 
 
-def _figure(document: dict[str, Any], title: str) -> Figure:
+def _figure(document: AblationDocument, title: str) -> Figure:
     panels = []
     for measure, label, factor in MEASURES:
-        bars = [_bar(component, measure, factor) for component in document["components"]]
+        bars = [_bar(component, measure, factor) for component in document.components]
         most = sorted((bar for bar in bars if bar.marked), key=lambda bar: -abs(bar.value))[:3]
         said = listed([f"{bar.name} {bar.value:+.1f}" for bar in most]) if most else "none"
         panels.append(Panel(label, f"Largest effects: {said}.", partial(_draw, bars=bars)))
-    height = 0.7 + 0.2 * len(document["components"])
+    height = 0.7 + 0.2 * len(document.components)
     note = "Full bars: the interval leaves out 0. Hollow bars: no effect shown."
     return Figure(slug(title), "What is lost without each component", tuple(panels), (), note, height)
 
 
-def _bar(component: dict[str, Any], measure: str, factor: float) -> Bar:
-    found = component["overall"][measure]
-    low, high = found["ci95"]
-    return Bar(component["name"], factor * found["difference"], (factor * low, factor * high), low > 0 or high < 0)
+def _bar(component: AblationComponent, measure: str, factor: float) -> Bar:
+    found: Difference = getattr(component.overall, measure)
+    low, high = found.ci95
+    return Bar(component.name, factor * found.difference, (factor * low, factor * high), found.excludes_zero)
 
 
 def _draw(axes: Any, *, bars: Sequence[Bar]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from msgspec import convert, to_builtins
 
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.parts import Block, Section, Table
@@ -20,16 +17,10 @@ from ruvllm.report.settings import Measured, Setting
 from ruvllm.report.wording import efficiency, listed, model_size, percent, percent_with, points_with, words
 from ruvllm.results.published import PUBLISHED, PublishedFigures
 from ruvllm.results.summaries import beside_published, rankings, recommendations
-from ruvllm.results.summary_records import Summary
+from ruvllm.results.summary_records import BesidePublished
 
-__all__ = ["USES", "benchmark_section", "headline_table"]
+__all__ = ["benchmark_section", "headline_table"]
 
-USES = {
-    "bestOverall": "best overall",
-    "bestEfficiency": "most per parameter",
-    "edge": "for the edge (below 2B)",
-    "midRange": "mid-range (2B to 5B)",
-}
 INTERVALS = "In brackets: 95% intervals by bootstrap over runs (seeds and folds) and test tasks, 10,000 resamples."
 PUBLISHED_EXPLAINED = "Columns headed published: the figures of the report that this project implements."
 SIMULATED = (
@@ -92,11 +83,10 @@ def headline_table(setting: Setting, protocol: str) -> Table:
         s, report = row.summary, _report(row)
         assert report is not None
         cells.append((
-            s["model"], percent_with(s["resolveRate"], s["resolveRateCI95"]), f"{100 * report.v3_final:.0f}%",
-            percent_with(s["confidence"], s["confidenceCI95"]), f"{100 * report.v3_confidence:.0f}%",
-            efficiency(s["efficiency"], s["paramsB"]), f"{percent(report.v3_final / s['paramsB'])}/B",
-            percent(s["initialResolveRate"]), points_with(s["gain"], s["gainCI95"]), f"{s['loraRank']:g}",
-            model_size(s["paramsB"]),
+            s.model, percent_with(s.resolve_rate, s.resolve_rate_ci95), f"{100 * report.v3_final:.0f}%",
+            percent_with(s.confidence, s.confidence_ci95), f"{100 * report.v3_confidence:.0f}%",
+            efficiency(s.efficiency, s.params_b), f"{percent(report.v3_final / s.params_b)}/B",
+            percent(s.initial_resolve_rate), points_with(s.gain, s.gain_ci95), str(s.lora_rank), model_size(s.params_b),
         ))  # fmt: skip
     title = f"Final results of {protocol} beside the published ones, {setting.seeds(protocol)}"
     return Table(title, columns, tuple(cells), f"{INTERVALS} {PUBLISHED_EXPLAINED}", headline=True,
@@ -104,7 +94,7 @@ def headline_table(setting: Setting, protocol: str) -> Table:
 
 
 def _report(row: Measured) -> PublishedFigures | None:
-    return PUBLISHED.get(row.summary["model"])
+    return PUBLISHED.get(row.summary.model)
 
 
 def _final_table(setting: Setting, protocol: str, headline: bool = False) -> Table:
@@ -112,10 +102,9 @@ def _final_table(setting: Setting, protocol: str, headline: bool = False) -> Tab
                "Patterns", "Params")  # fmt: skip
     rows = tuple(
         (
-            s["model"], percent_with(s["resolveRate"], s["resolveRateCI95"]),
-            percent_with(s["confidence"], s["confidenceCI95"]), efficiency(s["efficiency"], s["paramsB"]),
-            percent(s["initialResolveRate"]), points_with(s["gain"], s["gainCI95"]), f"{s['loraRank']:g}",
-            f"{s['patterns']:g}", model_size(s["paramsB"]),
+            s.model, percent_with(s.resolve_rate, s.resolve_rate_ci95), percent_with(s.confidence, s.confidence_ci95),
+            efficiency(s.efficiency, s.params_b), percent(s.initial_resolve_rate), points_with(s.gain, s.gain_ci95),
+            str(s.lora_rank), f"{s.patterns:g}", model_size(s.params_b),
         )
         for s in (row.summary for row in setting.rows(protocol))
     )  # fmt: skip
@@ -127,14 +116,12 @@ def _evolution(setting: Setting) -> list[Block]:
     """Self-improvement over training, where several protocols ran."""
     if len(setting.protocols) < 2:
         return []
-    rows = to_builtins(beside_published([convert(m.summary, Summary) for m in setting.measured.values()]))
-    found = {row["model"]: row for row in rows}
-    keys = {"v1Initial": "v1 initial", "v1Final": "v1 final", "v2Final": "v2 final", "v3Final": "v3 final",
-            "v3Confidence": "v3 confidence"}  # fmt: skip
-    keys = {key: name for key, name in keys.items() if any(key in row for row in rows)}
-    columns = ["Model", *(name for key in keys.values() for name in (key, "published"))]
+    found = {row.model: row for row in beside_published([m.summary for m in setting.measured.values()])}
+    every = ("v1_initial", "v1_final", "v2_final", "v3_final", "v3_confidence")
+    keys = [key for key in every if any(getattr(row, key) is not None for row in found.values())]
+    columns = ["Model", *(name for key in keys for name in (words(key), "published"))]
     cells = [
-        (model, *(text for key in keys for text in _beside(found[model].get(key))))
+        (model, *(text for key in keys for text in _beside(getattr(found[model], key))))
         for model in setting.models
         if model in found
     ]
@@ -142,28 +129,28 @@ def _evolution(setting: Setting) -> list[Block]:
                   f"{INTERVALS} {PUBLISHED_EXPLAINED}", headline=True, groups=(2,) * len(keys))]  # fmt: skip
 
 
-def _beside(cell: dict[str, Any] | None) -> tuple[str, str]:
+def _beside(cell: BesidePublished | None) -> tuple[str, str]:
     if cell is None:
         return "", ""
-    return percent_with(cell["ours"], cell["ci95"]), percent(cell["report"])
+    return percent_with(cell.ours, cell.ci95), percent(cell.published)
 
 
 def _controls(setting: Setting) -> list[Block]:
     tables: list[Block] = []
     for protocol in setting.protocols:
-        rows = [row for row in setting.rows(protocol) if row.summary.get("controls")]
+        rows = [row.summary for row in setting.rows(protocol) if row.summary.controls]
         if not rows:
             continue
-        names = list(rows[0].summary["controls"])
+        names = list(rows[0].controls)
         cells = tuple(
             (
-                row.summary["model"],
-                percent(row.summary["initialResolveRate"]),
-                percent(row.summary["resolveRate"]),
-                points_with(row.summary["gain"], row.summary["gainCI95"]),
-                *(percent(row.summary["controls"][name]) if name in row.summary["controls"] else "" for name in names),
+                s.model,
+                percent(s.initial_resolve_rate),
+                percent(s.resolve_rate),
+                points_with(s.gain, s.gain_ci95),
+                *(percent(s.controls[name]) if name in s.controls else "" for name in names),
             )
-            for row in rows
+            for s in rows
         )
         columns = ("Model", "Start", "Learned", "Gain, points", *(f"Control: {words(name)}" for name in names))
         title = "Controls" if len(setting.protocols) == 1 else f"Controls of {protocol}"
@@ -176,73 +163,76 @@ def _calibration(setting: Setting) -> list[Block]:
     for protocol in setting.protocols:
         cells = tuple(
             (
-                row.summary["model"],
-                *(f"{calibration[when][key]:.3f}" for when in ("initial", "final")
-                  for key in ("ece", "scaledEce", "brier")),
-                percent(calibration["final"]["scaledConfidence"]),
+                row.summary.model,
+                *(f"{value:.3f}" for found in (calibration.initial, calibration.final)
+                  for value in (found.ece, found.scaled_ece, found.brier)),
+                percent(calibration.final.scaled_confidence),
             )
             for row in setting.rows(protocol)
-            if (calibration := row.summary.get("calibration"))
+            for calibration in [row.summary.calibration]
         )  # fmt: skip
         columns = ("Model", "Start: ECE", "scaled", "Brier", "Final: ECE", "scaled", "Brier", "Confidence scaled")
-        if cells:
-            tables.append(Table(f"Calibration of {protocol}", columns, cells, CALIBRATION,
-                                folded=protocol != setting.protocols[-1], groups=(3, 4)))  # fmt: skip
+        tables.append(Table(f"Calibration of {protocol}", columns, cells, CALIBRATION,
+                            folded=protocol != setting.protocols[-1], groups=(3, 4)))  # fmt: skip
     return tables
 
 
 def _rankings(setting: Setting, protocol: str) -> Table:
-    summaries = [convert(row.summary, Summary) for row in setting.rows(protocol)]
-    ranked = to_builtins(rankings(summaries))
-    best = to_builtins(recommendations(summaries))
-    rows = tuple((str(place + 1), *names) for place, names in enumerate(zip(*ranked.values(), strict=True)))
-    chosen = "; ".join(f"{use}: {best[key]}" for key, use in USES.items() if best[key] is not None)
+    summaries = [row.summary for row in setting.rows(protocol)]
+    ranked, best = rankings(summaries), recommendations(summaries)
+    places = zip(ranked.by_resolve_rate, ranked.by_improvement, ranked.by_efficiency, strict=True)
+    rows = tuple((str(place + 1), *names) for place, names in enumerate(places))
+    uses = {
+        "best overall": best.best_overall,
+        "most per parameter": best.best_efficiency,
+        "for the edge (below 2B)": best.edge,
+        "mid-range (2B to 5B)": best.mid_range,
+    }
+    chosen = "; ".join(f"{use}: {model}" for use, model in uses.items() if model is not None)
     return Table(f"Ranking after {protocol}", ("Place", "By resolve rate", "By improvement", "By efficiency"), rows,
                  f"Confidence decides between equals. {chosen[0].upper()}{chosen[1:]}.", headline=True)  # fmt: skip
 
 
 def _transitions(setting: Setting, protocol: str) -> list[Block]:
     """What became of the test tasks of each type, all models and runs together."""
-    totals: dict[str, dict[str, float]] = {}
+    totals: dict[str, list[int]] = {}
     for row in setting.rows(protocol):
-        for entry in row.entries:
-            for kind, counts in entry.get("transitions", {}).items():
-                total = totals.setdefault(kind, dict.fromkeys(counts, 0.0))
-                for name, count in counts.items():
-                    total[name] = total.get(name, 0.0) + count
+        for run in row.runs:
+            for kind, found in run.transitions.items():
+                counts = (found.kept, found.gained, found.lost, found.never)
+                totals[kind] = [a + b for a, b in zip(totals.get(kind, [0] * 4), counts, strict=True)]
     if not totals:
         return []
-    rows = []
-    for kind, t in totals.items():
-        tasks = sum(t.values())
-        rows.append((words(kind), f"{tasks:.0f}", *(f"{t[name]:.0f} ({t[name] / tasks:.1%})"
-                                                    for name in ("kept", "gained", "lost", "never"))))  # fmt: skip
+    rows = tuple(
+        (words(kind), str(tasks), *(f"{n} ({n / tasks:.1%})" for n in counts))
+        for kind, counts in totals.items()
+        for tasks in [sum(counts)]
+    )
     columns = ("Task type", "Test tasks", "Right before and after", "Gained", "Lost", "Wrong before and after")
-    return [Table(f"What became of the test tasks in {protocol}", columns, tuple(rows),
-                  "All models and runs together.")]  # fmt: skip
+    return [Table(f"What became of the test tasks in {protocol}", columns, rows, "All models and runs together.")]
 
 
 def _held_out(setting: Setting, protocol: str) -> list[Block]:
-    rows = []
-    for row in setting.rows(protocol):
-        parts = [[entry[part]["resolveRate"] for entry in row.entries if part in entry]
-                 for part in ("train", "final", "holdout")]  # fmt: skip
-        if all(parts):
-            patterns = f"{row.summary['patterns']:g}"
-            rows.append((row.summary["model"], *(percent(mean(part)) for part in parts), patterns))
-    if not rows:
-        return []
+    rows = tuple(
+        (
+            row.summary.model,
+            *(percent(mean([scores.resolve_rate for scores in part]))
+              for part in zip(*((run.train, run.final, run.holdout) for run in row.runs), strict=True)),
+            f"{row.summary.patterns:g}",
+        )
+        for row in setting.rows(protocol)
+    )  # fmt: skip
     columns = ("Model", "Train", "Test", "Holdout", "Patterns")
-    return [Table(f"Seen and unseen tasks in {protocol}", columns, tuple(rows), HELD_OUT)]
+    return [Table(f"Seen and unseen tasks in {protocol}", columns, rows, HELD_OUT)]
 
 
 def lead_of(setting: Setting) -> str:
     """What a setting says, in one sentence."""
     protocol = setting.protocols[-1]
     rows: Sequence[Measured] = setting.rows(protocol)
-    start = sorted(row.summary["initialResolveRate"] for row in rows)
-    end = sorted(row.summary["resolveRate"] for row in rows)
-    sure = [row.summary["model"] for row in rows if row.summary["gainCI95"][0] > 0]
+    start = sorted(row.summary.initial_resolve_rate for row in rows)
+    end = sorted(row.summary.resolve_rate for row in rows)
+    sure = [row.summary.model for row in rows if row.summary.gain_ci95[0] > 0]
     split = f", tasks {setting.tasks}, split by {setting.split}" if setting.split else ""
     models = "1 model" if len(rows) == 1 else f"{len(rows)} models"
     if not sure:

@@ -9,9 +9,10 @@ from typing import Any
 from ruvllm.evaluation.statistics import mean, student_t_interval, wilson_interval
 from ruvllm.report.drawing import Line, draw_lines, draw_matrix, draw_reliability
 from ruvllm.report.parts import Block, Figure, Panel, Series, slug
-from ruvllm.report.settings import Entry, Measured, Setting
+from ruvllm.report.settings import Measured, Setting
 from ruvllm.report.wording import percent, short, words
 from ruvllm.results.published import PUBLISHED
+from ruvllm.results.run_records import BenchmarkRun, ReliabilityBin
 
 __all__ = ["confusion_figure", "learning_figures", "reliability_figure", "schedule_figure"]
 
@@ -24,7 +25,7 @@ Interval = tuple[float, float]
 def learning_figures(setting: Setting) -> list[Block]:
     """Test resolve rate and confidence over training: a panel per model, a line per protocol, with intervals."""
     return [
-        *_learning(setting, "resolveRate", "Improvement: test resolve rate over training"),
+        *_learning(setting, "resolve_rate", "Improvement: test resolve rate over training"),
         *_learning(setting, "confidence", "Confidence over training"),
     ]
 
@@ -47,7 +48,7 @@ def _learning(setting: Setting, measure: str, title: str) -> list[Block]:
                                 partial(_draw_learning, lines=lines, target=target)))  # fmt: skip
     if not panels:
         return []
-    several = any(line.runs > 1 for line in setting.measured.values())
+    several = any(len(line.runs) > 1 for line in setting.measured.values())
     band = "95% interval over runs (Student's t)" if several else "95% interval over test tasks (Wilson)"
     note = f"On the test split, engine frozen, temperature 1. Shaded: {band}."
     if measure == "confidence":
@@ -64,20 +65,20 @@ def _draw_learning(axes: Any, *, lines: Sequence[Line], target: float | None) ->
 
 def _line(measured: Measured, measure: str, style: int) -> Line | None:
     """Means over runs at the start and after each epoch; None where the file keeps no history."""
-    entries = [entry for entry in measured.entries if entry.get("history")]
-    if not entries:
+    runs = [run for run in measured.runs if run.history]
+    if not runs:
         return None
-    epochs = min(len(entry["history"]) for entry in entries)
-    curves = [
-        [entry["initial"][measure], *(epoch["test"][measure] for epoch in entry["history"][:epochs])]
-        for entry in entries
+    epochs = min(len(run.history) for run in runs)
+    curves: list[list[float]] = [
+        [getattr(scores, measure) for scores in (run.initial, *(epoch.test for epoch in run.history[:epochs]))]
+        for run in runs
     ]
     points = list(zip(*curves, strict=True))
-    tasks = int(entries[0]["tasksPerEpoch"])
+    tasks = runs[0].tasks_per_epoch
     band: list[Interval] | None = None
     if len(curves) > 1:
         band = [_clipped(student_t_interval(point)) for point in points]
-    elif measure == "resolveRate" and (n := _test_tasks(entries[0])):
+    elif measure == "resolve_rate" and (n := _test_tasks(runs[0])):
         band = [wilson_interval(round(point[0] * n), n) for point in points]
     return Line([tasks * i for i in range(epochs + 1)], [mean(point) for point in points], band, style)
 
@@ -86,9 +87,8 @@ def _clipped(interval: Interval) -> Interval:
     return max(0.0, interval[0]), min(1.0, interval[1])
 
 
-def _test_tasks(entry: Entry) -> int:
-    bins = entry.get("reliability")
-    return 0 if bins is None else round(sum(each["count"] for each in bins["final"]))
+def _test_tasks(run: BenchmarkRun) -> int:
+    return sum(each.count for each in run.reliability.final)
 
 
 def reliability_figure(setting: Setting) -> list[Block]:
@@ -96,9 +96,9 @@ def reliability_figure(setting: Setting) -> list[Block]:
     panels = []
     for model in setting.models:
         found = [setting.measured[p, model] for p in setting.protocols if (p, model) in setting.measured]
-        start = _bins(found[0].entries, "initial")
-        points = [(0, start)] + [(1 + setting.protocols.index(m.summary["protocol"]), _bins(m.entries, "final"))
-                                 for m in found]  # fmt: skip
+        start = _bins([run.reliability.initial for run in found[0].runs])
+        points = [(0, start)] + [(1 + setting.protocols.index(m.summary.protocol),
+                                  _bins([run.reliability.final for run in m.runs])) for m in found]  # fmt: skip
         if any(bins for _, bins in points):
             panels.append(Panel(model, _reliability_words(setting, points),
                                 partial(_draw_reliability, points=points)))  # fmt: skip
@@ -117,16 +117,16 @@ def _draw_reliability(axes: Any, *, points: Sequence[tuple[int, list[tuple[float
     draw_reliability(axes, points)
 
 
-def _bins(entries: Sequence[Entry], when: str) -> list[tuple[float, float, float]]:
+def _bins(runs: Sequence[Sequence[ReliabilityBin]]) -> list[tuple[float, float, float]]:
     """(confidence, share right, count) of the bins that have tasks, all runs together."""
     sums: dict[int, list[float]] = {}
-    for entry in entries:
-        for place, each in enumerate(entry["reliability"][when] if "reliability" in entry else []):
-            if each["count"] and each["confidence"] is not None and each["accuracy"] is not None:
+    for bins in runs:
+        for place, each in enumerate(bins):
+            if each.count and each.confidence is not None and each.accuracy is not None:
                 total = sums.setdefault(place, [0.0, 0.0, 0.0])
-                total[0] += each["confidence"] * each["count"]
-                total[1] += each["accuracy"] * each["count"]
-                total[2] += each["count"]
+                total[0] += each.confidence * each.count
+                total[1] += each.accuracy * each.count
+                total[2] += each.count
     return [(c / n, a / n, n) for _, (c, a, n) in sorted(sums.items()) if n >= FEWEST]
 
 
@@ -144,21 +144,21 @@ def _reliability_words(setting: Setting, points: Sequence[tuple[int, list[tuple[
 
 def confusion_figure(setting: Setting) -> list[Block]:
     """Resolve rate of each task type after each protocol: where are models still confused?"""
-    kinds = list(dict.fromkeys(kind for m in setting.measured.values() for entry in m.entries
-                               for kind in entry.get("taskTypeAccuracy", {})))  # fmt: skip
+    kinds = list(dict.fromkeys(kind for m in setting.measured.values() for run in m.runs
+                               for kind in run.task_type_accuracy))  # fmt: skip
     if len(kinds) < 2:
         return []
     panels = []
     for protocol in setting.protocols:
         rows = setting.rows(protocol)
         values = [[_type_rate(row, kind) for kind in kinds] for row in rows]
-        known = [(value, row.summary["model"], kind) for row, own in zip(rows, values, strict=True)
+        known = [(value, row.summary.model, kind) for row, own in zip(rows, values, strict=True)
                  for value, kind in zip(own, kinds, strict=True) if value is not None]  # fmt: skip
         if known:
             low = min(known)
             panels.append(Panel(f"After {protocol}", f"Resolve rate by model and task type; the lowest is "
                                 f"{percent(low[0])}, {low[1]} on {words(low[2])}.",
-                                partial(_draw_types, rows=[row.summary["model"] for row in rows],
+                                partial(_draw_types, rows=[row.summary.model for row in rows],
                                         columns=[short(kind) for kind in kinds],
                                         values=values)))  # fmt: skip
     note = "Test resolve rate in percent, mean over runs, at the end."
@@ -172,7 +172,7 @@ def _draw_types(axes: Any, *, rows: list[str], columns: list[str], values: list[
 
 
 def _type_rate(row: Measured, kind: str) -> float | None:
-    rates = [entry["taskTypeAccuracy"][kind] for entry in row.entries if kind in entry.get("taskTypeAccuracy", {})]
+    rates = [run.task_type_accuracy[kind] for run in row.runs if kind in run.task_type_accuracy]
     return mean(rates) if rates else None
 
 
@@ -180,14 +180,14 @@ def schedule_figure(setting: Setting) -> list[Block]:
     """What the schedulers did: difficulty (DDA) and learning rate, mean over models and runs with their range."""
     panels = []
     measures: tuple[tuple[str, str, float, Callable[[float], str]], ...] = (
-        ("dynamicDifficulty", "Difficulty that DDA asks for", 1.0, lambda value: f"{value:.2f}"),
-        ("learningRate", "Learning rate, thousandths", 1000.0, lambda value: f"{value:.2f}"),
+        ("dynamic_difficulty", "Difficulty that DDA asks for", 1.0, lambda value: f"{value:.2f}"),
+        ("learning_rate", "Learning rate, thousandths", 1000.0, lambda value: f"{value:.2f}"),
     )
     for key, title, factor, text in measures:
         lines, said = [], []
         for number, protocol in enumerate(setting.protocols):
             line = _range_line(setting.rows(protocol), key, factor, number)
-            if line is not None and not (key == "dynamicDifficulty" and protocol != "v3"):
+            if line is not None and not (key == "dynamic_difficulty" and protocol != "v3"):
                 lines.append(line)
                 said.append(f"{protocol} from {text(line.y[0])} to {text(line.y[-1])}")
         if lines:
@@ -208,13 +208,12 @@ def _draw_schedule(axes: Any, *, lines: Sequence[Line]) -> None:
 
 
 def _range_line(rows: Sequence[Measured], key: str, factor: float, style: int) -> Line | None:
-    entries = [entry for row in rows for entry in row.entries if entry.get("history")]
-    curves = [[factor * epoch[key] for epoch in entry["history"] if key in epoch] for entry in entries]
-    curves = [curve for curve in curves if curve]
+    runs = [run for row in rows for run in row.runs if run.history]
+    curves: list[list[float]] = [[factor * getattr(epoch, key) for epoch in run.history] for run in runs]
     if not curves:
         return None
     points = list(zip(*curves, strict=False))
-    tasks = int(entries[0]["tasksPerEpoch"])
+    tasks = runs[0].tasks_per_epoch
     return Line([tasks * (i + 1) for i in range(len(points))], [mean(point) for point in points],
                 [(min(point), max(point)) for point in points], style)  # fmt: skip
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruvllm.report.parts import Block, Section, Table
-from ruvllm.results.reading import Source
+from ruvllm.results.reading import Document, Source
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["command_of", "provenance_section"]
 
@@ -24,7 +26,7 @@ COVERED = (
 )
 
 
-def provenance_section(sources: Sequence[Source]) -> Section:
+def provenance_section(sources: Sequence[Source[Document]]) -> Section:
     names = _short_names(sources)
     blocks: list[Block] = [REPLAY, _files(sources, names)]
     hashes = _hashes(sources, names)
@@ -33,52 +35,49 @@ def provenance_section(sources: Sequence[Source]) -> Section:
     return Section("Provenance", tuple(blocks))
 
 
-def _short_names(sources: Sequence[Source]) -> dict[str, str]:
+def _short_names(sources: Sequence[Source[Document]]) -> dict[str, str]:
     """Of the files, without their folders where no two are alike: a page is read elsewhere."""
     short = {source.name: Path(source.name).name for source in sources}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
 
 
-def _files(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
+def _files(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Table:
     rows = tuple(
         (
             names[source.name],
-            source.kind,
-            source.version,
-            source.created,
-            str(host.get("isa", "")),
-            str(host.get("compiler", "")),
-            f"Python {host.get('python', '?')}, {host.get('system', '?')} {host.get('machine', '')}".strip(),
+            found.kind,
+            found.version,
+            found.created,
+            found.host.isa,
+            found.host.compiler,
+            f"Python {found.host.python or '?'}, {found.host.system or '?'} {found.host.machine}".strip(),
             command_of(source),
             source.digest[:16],
         )
         for source in sources
-        for host in [source.document.get("host", {})]
+        for found in [source.document]
     )
     columns = ("File", "Kind", "Version", "Created", "ISA", "Compiler", "Host", "Command", "SHA-256 of the file")
     return Table("Files", columns, rows, "The last column has the first 16 of 64 digits.")
 
 
-def _hashes(sources: Sequence[Source], names: Mapping[str, str]) -> Table:
-    rows = []
-    for source in sources:
-        if source.kind != "benchmark":
-            continue
-        for entry in source.document["results"]:
-            if "runHash" not in entry:
-                continue
-            fold = "" if entry.get("fold") is None else f", fold {entry['fold']:g}"
-            rows.append((
-                f"{entry['model']} {entry['protocol']}",
-                f"{entry['seed']:.0f}{fold}",
-                entry.get("stateHash", "")[:16],
-                entry["runHash"][:16],
-                names[source.name],
-            ))  # fmt: skip
-    return Table("Hashes of the runs", ("Run", "Seed", "stateHash", "runHash", "File"), tuple(rows), COVERED,
-                 folded=True)  # fmt: skip
+def _hashes(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Table:
+    rows = tuple(
+        (
+            f"{run.model} {run.protocol}",
+            f"{run.seed}" if run.fold is None else f"{run.seed}, fold {run.fold}",
+            run.state_hash[:16],
+            run.run_hash[:16],
+            names[source.name],
+        )
+        for source in sources
+        if isinstance(source.document, BenchmarkDocument)
+        for run in source.document.results
+    )
+    columns = ("Run", "Seed", "stateHash", "runHash", "File")
+    return Table("Hashes of the runs", columns, rows, COVERED, folded=True)
 
 
-def command_of(source: Source) -> str:
+def command_of(source: Source[Any]) -> str:
     """The exact command, as a shell takes it."""
-    return shlex.join(source.document["command"])
+    return shlex.join(source.document.command)

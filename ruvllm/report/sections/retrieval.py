@@ -10,11 +10,19 @@ from ruvllm.report.drawing import draw_grouped_bars
 from ruvllm.report.parts import Block, Figure, Panel, Series, Table, slug
 from ruvllm.report.settings import Setting
 from ruvllm.report.wording import percent, points_with, words
+from ruvllm.results.gains import METRICS
+from ruvllm.results.records import MeanWithInterval, camel_case
+from ruvllm.results.summary_records import Gain, Gains, MethodRow, Summary
 
 __all__ = ["retrieval_blocks"]
 
-MEASURES = ("recallAt1", "recallAt3", "recallAt5", "mrr", "resolveRate")
-METRICS = ("recallAt1", "recallAt5", "mrr")
+MEASURES = {
+    "recall_at_1": "recall@1",
+    "recall_at_3": "recall@3",
+    "recall_at_5": "recall@5",
+    "mrr": "MRR",
+    "resolve_rate": "resolve rate",
+}
 EXPLAINED = (
     "Each test query among all test solutions of its type (for issues: all files of its repository); wrong answers of "
     "the tasks' own are among them. Frozen: the encoder as it is; learned: after learning. Gains in points over "
@@ -26,7 +34,7 @@ COMPARED = (
     "part, with constants chosen on the validation part; they pass through LAPACK and are not hashed."
 )
 
-Gains = dict[str, dict[str, Any]]
+NamedGains = dict[str, Gain]
 """What learning brought, by the measure and task type in words."""
 
 
@@ -34,7 +42,7 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
     """A table per protocol, bars, and the comparison with methods that need no learning loop."""
     blocks: list[Block] = []
     for protocol in setting.protocols:
-        found = {row.summary["model"]: _gains(row.summary) for row in setting.rows(protocol)}
+        found = {row.summary.model: _gains(row.summary) for row in setting.rows(protocol)}
         found = {model: gains for model, gains in found.items() if gains}
         if found:
             blocks.append(_table(setting, protocol, found))
@@ -43,29 +51,34 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
     return blocks
 
 
-def _gains(summary: dict[str, Any]) -> Gains:
+def _gains(summary: Summary) -> NamedGains:
     """All of a summary. A single task type goes without its name: its retrieval is that of all."""
-    types = summary.get("byType") or {}
-    parts = {"": summary.get("retrieval") or {}, **{words(kind): found for kind, found in types.items()}}
-    if len(types) == 1:
-        parts = {"": {**parts[""], **next(iter(types.values()))}}
-    parts["transfer"] = summary.get("transfer") or {}
+    types = summary.by_type or {}
+    single = list(types.values()) if len(types) == 1 else []
+    parts = {"": [*single, summary.retrieval], "transfer": [summary.transfer]}
+    if not single:
+        parts = {"": parts[""], **{words(kind): [found] for kind, found in types.items()}, **parts}
     return {
-        ", ".join(filter(None, (part, words(measure)))): found[measure]
-        for part, found in parts.items()
-        for measure in MEASURES
-        if found.get(measure)
+        ", ".join(filter(None, (part, name))): gain
+        for part, groups in parts.items()
+        for measure, name in MEASURES.items()
+        for gain in [_first(groups, measure)]
+        if gain is not None
     }
 
 
-def _table(setting: Setting, protocol: str, found: dict[str, Gains]) -> Table:
+def _first(groups: Sequence[Gains | None], measure: str) -> Gain | None:
+    return next((gain for group in groups if (gain := getattr(group, measure, None)) is not None), None)
+
+
+def _table(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> Table:
     rows = tuple(
         (
             model,
             measure,
-            percent(gains[measure]["frozen"]),
-            percent(gains[measure]["learned"]),
-            points_with(gains[measure]["gain"], gains[measure]["gainCI95"]),
+            percent(gains[measure].frozen),
+            percent(gains[measure].learned),
+            points_with(gains[measure].gain, gains[measure].gain_ci95),
         )
         for measure in dict.fromkeys(measure for gains in found.values() for measure in gains)
         for model, gains in found.items()
@@ -75,15 +88,16 @@ def _table(setting: Setting, protocol: str, found: dict[str, Gains]) -> Table:
     return Table(f"Retrieval of {protocol}, {setting.seeds(protocol)}", columns, rows, EXPLAINED, headline=True)
 
 
-def _bars(setting: Setting, protocol: str, found: dict[str, Gains]) -> list[Block]:
-    models, keys = list(found), ("frozen", "learned")
+def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list[Block]:
+    models = list(found)
     panels = []
     measures = list(dict.fromkeys(measure for gains in found.values() for measure in gains))
     for measure in [measure for measure in measures if "," not in measure]:  # all of them would be too many to look at
-        groups = [[100 * gains[measure][key] if measure in gains else None for key in keys] for gains in found.values()]
-        said = [f"{model}: frozen {100 * gains[measure]['frozen']:.1f}, learned {100 * gains[measure]['learned']:.1f}"
-                for model, gains in found.items() if measure in gains]  # fmt: skip
-        panels.append(Panel(measure, f"{'; '.join(said)}.", partial(_draw, names=keys, groups=groups)))
+        known = {model: gains.get(measure) for model, gains in found.items()}
+        groups = [[None, None] if gain is None else [100 * gain.frozen, 100 * gain.learned] for gain in known.values()]
+        said = [f"{model}: frozen {100 * gain.frozen:.1f}, learned {100 * gain.learned:.1f}"
+                for model, gain in known.items() if gain is not None]  # fmt: skip
+        panels.append(Panel(measure, f"{'; '.join(said)}.", partial(_draw, names=("frozen", "learned"), groups=groups)))
     name = slug(f"{setting.workload} {setting.tasks} {setting.split} {setting.size.removeprefix('profile ')} "
                 f"{protocol} retrieval")  # fmt: skip
     series = tuple(Series(model, number, bar=True) for number, model in enumerate(models))
@@ -97,27 +111,25 @@ def _draw(axes: Any, *, names: Sequence[str], groups: Sequence[Sequence[float | 
 
 def _comparison(setting: Setting, protocol: str) -> list[Block]:
     """A table per model and task type: what was learned beside methods that need no learning loop."""
-    summaries = [row.summary for row in setting.rows(protocol) if row.summary.get("comparison")]
-    if not summaries:
-        return []
+    summaries = [row.summary for row in setting.rows(protocol) if row.summary.comparison]
     tables = [
-        _methods(f"{protocol} beside what needs no learning loop: {words(kind)}, {summary['model']}",
-                 [row for row in summary["comparison"] if row["type"] == kind])
+        _methods(f"{protocol} beside what needs no learning loop: {words(kind)}, {summary.model}",
+                 [row for row in summary.comparison or () if row.type == kind])
         for summary in summaries
-        for kind in dict.fromkeys(row["type"] for row in summary["comparison"])
+        for kind in dict.fromkeys(row.type for row in summary.comparison or ())
     ]  # fmt: skip
-    times = "; ".join(f"{summary['model']} {summary['microsecondsPerTask']:.0f} µs" for summary in summaries
-                      if summary.get("microsecondsPerTask") is not None)  # fmt: skip
+    times = "; ".join(f"{summary.model} {summary.microseconds_per_task:.0f} µs" for summary in summaries
+                      if summary.microseconds_per_task is not None)  # fmt: skip
     return [*tables, *([f"Learning takes per task (processor time, without encoding): {times}."] if times else [])]
 
 
-def _methods(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    columns = [name for metric in METRICS for name in (words(metric), "over frozen", "learned ahead")]
+def _methods(title: str, rows: Sequence[MethodRow]) -> Table:
+    columns = [name for metric in METRICS for name in (MEASURES[metric], "over frozen", "learned ahead")]
     cells = tuple(
         (
-            words(row["method"]),
-            *(text for metric in METRICS for text in (
-                percent(row[metric]), _paired(row["gain"].get(metric)), _paired(row["learnedAhead"].get(metric))
+            words(row.method),
+            *(text for metric in METRICS for key in [camel_case(metric)] for text in (
+                percent(getattr(row, metric)), _paired(row.gain.get(key)), _paired(row.learned_ahead.get(key))
             )),
         )
         for row in rows
@@ -125,5 +137,5 @@ def _methods(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     return Table(title, ("Method", *columns), cells, COMPARED, headline=True, groups=(3, 3, 3))
 
 
-def _paired(difference: dict[str, Any] | None) -> str:
-    return "" if difference is None else points_with(difference["mean"], difference["ci95"])
+def _paired(difference: MeanWithInterval | None) -> str:
+    return "" if difference is None else points_with(difference.mean, difference.ci95)

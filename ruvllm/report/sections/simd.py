@@ -8,7 +8,7 @@ from typing import Any
 
 from ruvllm.report.drawing import draw_grouped_bars
 from ruvllm.report.parts import Block, Figure, Panel, Section, Table
-from ruvllm.results.reading import Source
+from ruvllm.results.experiment_records import PublishedSpeedRow, SimdDocument, SimdMeasurement, Speed
 
 __all__ = ["simd_section"]
 
@@ -28,45 +28,41 @@ WORKS = (
 BESIDE = "The report says neither on how many elements nor on which machine it measured."
 
 
-def simd_section(source: Source) -> Section:
-    document = source.document
-    measurements: list[dict[str, Any]] = document["measurements"]
+def simd_section(document: SimdDocument) -> Section:
+    measurements = document.measurements
     blocks: list[Block] = [_host(document), _figure(measurements)]
-    beside = document.get("besideTheReport") or []
-    if beside:
-        blocks.append(_beside(beside))
+    if document.beside_published:
+        blocks.append(_beside(document.beside_published))
     blocks += _tables(measurements)
-    n = document["method"].get("repetitions")
-    blocks.append(HOW.format(n="several" if n is None else str(n).removesuffix(".0")))
+    blocks.append(HOW.format(n=str(document.method.get("repetitions", "several")).removesuffix(".0")))
     return Section("Instruction sets", tuple(blocks))
 
 
-def _host(document: dict[str, Any]) -> str:
-    host = document.get("host", {})
+def _host(document: SimdDocument) -> str:
+    host = document.host
     return (
-        f"Measured on {host.get('system', 'an unknown system')} {host.get('machine', '')}, one thread, compiler "
-        f"{host.get('compiler', 'unknown')}. Speed is this machine's; the results of all other commands are the same "
-        "bits on each instruction set."
+        f"Measured on {host.system or 'an unknown system'} {host.machine}, one thread, compiler "
+        f"{host.compiler or 'unknown'}. Speed is this machine's; the results of all other commands are the same bits "
+        "on each instruction set."
     )
 
 
-def _work(measurement: dict[str, Any]) -> str:
+def _work(measurement: SimdMeasurement) -> str:
     sizes = ", ".join(f"{name} = {value:g}" if value < 1e6 else f"{name} = {value:.0f}"
-                      for name, value in measurement["sizes"].items())  # fmt: skip
-    return f"{measurement['work']} ({sizes})"
+                      for name, value in measurement.sizes.items())  # fmt: skip
+    return f"{measurement.work} ({sizes})"
 
 
-def _figure(measurements: Sequence[dict[str, Any]]) -> Figure:
+def _figure(measurements: Sequence[SimdMeasurement]) -> Figure:
     panels = []
     for work in dict.fromkeys(map(_work, measurements)):
         own = [m for m in measurements if _work(m) == work]
-        names = [m["isa"] for m in own]
-        speedups = [m["speedup"] for m in own]
+        names, speedups, over = [m.isa for m in own], [m.speedup for m in own], own[0].speedup_over
         said = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, speedups, strict=True))
-        short = work if own[0]["work"] == "dot" else own[0]["work"]
-        panels.append(Panel(short, f"{work}, times {own[0]['speedupOver']}: {said}.",
-                            partial(_draw, names=names, values=speedups, over=own[0]["speedupOver"])))  # fmt: skip
-    height = 0.75 + 0.24 * max(len({m["isa"] for m in measurements}), 1)
+        short = work if own[0].work == "dot" else own[0].work
+        panels.append(Panel(short, f"{work}, times {over}: {said}.",
+                            partial(_draw, names=names, values=speedups, over=over)))  # fmt: skip
+    height = 0.75 + 0.24 * max(len({m.isa for m in measurements}), 1)
     return Figure("simd", "Speed-up by instruction set", tuple(panels), (),
                   "Longer is faster; the table has the sizes.", height=height)  # fmt: skip
 
@@ -75,45 +71,44 @@ def _draw(axes: Any, *, names: Sequence[str], values: Sequence[float], over: str
     draw_grouped_bars(axes, names, [values], x_label=f"times {over}", shown="{:.1f}x")
 
 
-def _beside(rows: Sequence[dict[str, Any]]) -> Table:
-    sizes = list(dict.fromkeys(n for row in rows for n in row["ours"]))
-    cells = tuple(
-        (
-            row["isa"],
-            *(f"{row['ours'][n]['speedup']:.1f}x ({1e-6 * row['ours'][n]['perSecond']:.0f} M/s)" if n in row["ours"]
-              else "" for n in sizes),
-            f"{row['report']['speedup']:.1f}x ({1e-6 * row['report']['perSecond']:.0f} M/s)",
-        )
-        for row in rows
-    )  # fmt: skip
+def _beside(rows: Sequence[PublishedSpeedRow]) -> Table:
+    sizes = list(dict.fromkeys(n for row in rows for n in row.ours))
+    cells = tuple((row.isa, *(_speed(row.ours.get(n)) for n in sizes), _speed(row.published)) for row in rows)
     columns = ("Instruction set", *(f"n = {n}" for n in sizes), "published")
-    return Table("Dot products beside the published ones", columns, cells, BESIDE, headline=True)  # fmt: skip
+    return Table("Dot products beside the published ones", columns, cells, BESIDE, headline=True)
 
 
-def _tables(measurements: Sequence[dict[str, Any]]) -> list[Block]:
+def _speed(found: Speed | None) -> str:
+    return "" if found is None else f"{found.speedup:.1f}x ({1e-6 * found.per_second:.0f} M/s)"
+
+
+def _tables(measurements: Sequence[SimdMeasurement]) -> list[Block]:
     """Dot products by dimension, then the other works; a row per instruction set."""
-    dots = [m for m in measurements if m["work"] == "dot"]
-    others = [m for m in measurements if m["work"] != "dot"]
+    dots = [m for m in measurements if m.work == "dot"]
+    others = [m for m in measurements if m.work != "dot"]
     tables = [
         _table("Dot products per second, and times the plain loop", dots, PLAIN,
-               lambda m: (f"n = {m['sizes'].get('n', 0):g}, M/s", 1e-6 * m["perSecond"])),
+               lambda m: (f"n = {m.sizes.get('n', 0)}, M/s", 1e-6 * m.per_second)),
         _table("Retrieval and learning, and times scalar", others, WORKS, _in_its_unit),
     ]  # fmt: skip
     return [table for table in tables if table.rows]
 
 
-def _in_its_unit(measurement: dict[str, Any]) -> tuple[str, float]:
-    name, seconds = measurement["work"], measurement["seconds"]["median"]
-    if measurement["bytesPerSecond"] is not None:
-        return f"{name}, GB/s", 1e-9 * measurement["bytesPerSecond"]
+def _in_its_unit(measurement: SimdMeasurement) -> tuple[str, float]:
+    name, seconds = measurement.work, measurement.seconds.median
+    if measurement.bytes_per_second is not None:
+        return f"{name}, GB/s", 1e-9 * measurement.bytes_per_second
     return (f"{name}, ms", 1e3 * seconds) if name == "k-means" else (f"{name}, µs", 1e6 * seconds)
 
 
 def _table(
-    title: str, measurements: Sequence[dict[str, Any]], note: str, value: Callable[[dict[str, Any]], tuple[str, float]]
+    title: str,
+    measurements: Sequence[SimdMeasurement],
+    note: str,
+    value: Callable[[SimdMeasurement], tuple[str, float]],
 ) -> Table:
     """A row per instruction set; for each heading that `value` gives, the value with its deviation and the speed-up."""
-    found = {(m["isa"], heading): (number, m) for m in measurements for heading, number in [value(m)]}
+    found = {(m.isa, heading): (number, m) for m in measurements for heading, number in [value(m)]}
     headings = list(dict.fromkeys(heading for _, heading in found))
     rows = tuple(
         (isa, *(text for heading in headings
@@ -124,7 +119,7 @@ def _table(
     return Table(title, columns, rows, note, headline=True, groups=(2,) * len(headings))
 
 
-def _cells(value: float, measurement: dict[str, Any]) -> tuple[str, str]:
-    spread = measurement["seconds"]["medianAbsoluteDeviation"] / measurement["seconds"]["median"]
+def _cells(value: float, measurement: SimdMeasurement) -> tuple[str, str]:
+    spread = measurement.seconds.median_absolute_deviation / measurement.seconds.median
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
-    return f"{value:.{digits}f} ±{spread:.0%}", f"{measurement['speedup']:.1f}x"
+    return f"{value:.{digits}f} ±{spread:.0%}", f"{measurement.speedup:.1f}x"

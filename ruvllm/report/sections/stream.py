@@ -8,15 +8,14 @@ from typing import Any
 
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.drawing import draw_matrix
-from ruvllm.report.parts import Figure, Panel, Section, Table, slug
+from ruvllm.report.parts import Block, Figure, Panel, Section, Table, slug
 from ruvllm.report.wording import percent, points_with, short, words
-from ruvllm.results.reading import Source
+from ruvllm.results.experiment_records import EwcEffect, StreamDocument, StreamMeasures, StreamSummary
 
 __all__ = ["forgetting_table", "stream_section"]
 
 ADAPTERS = {"heads": "shared adapter and heads", "single": "a single adapter"}
-MEASURES = (("finalAccuracy", "Final accuracy"), ("backwardTransfer", "Backward transfer"),
-            ("forgetting", "Forgetting"))  # fmt: skip
+MEASURES = ("Final accuracy", "Backward transfer", "Forgetting")
 INTRODUCTION = (
     "The four task types come one after another. Final accuracy: test resolve rate at the end, mean over types. "
     "Backward transfer: at the end minus after the type's own stage (Lopez-Paz & Ranzato 2017). Forgetting: best after "
@@ -25,56 +24,53 @@ INTRODUCTION = (
 EXPLAINED = "In points. EWC's effect: on minus off, same tasks and seeds; 95% interval by Student's t over seeds."
 
 
-def stream_section(source: Source) -> Section:
+def stream_section(document: StreamDocument) -> Section:
     """A matrix and a table for each protocol and kind of adapter."""
-    document = source.document
-    blocks: list[Any] = [INTRODUCTION]
-    for summary in document["summaries"]:
+    blocks: list[Block] = [INTRODUCTION]
+    for summary in document.summaries:
         blocks.append(_figure(document, summary))
         blocks += [forgetting_table(summary), _types(summary)]
     return Section("Forgetting in a blocked stream", tuple(blocks))
 
 
-def _called(summary: dict[str, Any]) -> str:
-    return f"{summary['protocol']}, {ADAPTERS.get(summary['adapter'], summary['adapter'])}"
+def _called(summary: StreamSummary) -> str:
+    return f"{summary.protocol}, {ADAPTERS.get(summary.adapter, summary.adapter)}"
 
 
-def forgetting_table(summary: dict[str, Any]) -> Table:
+def forgetting_table(summary: StreamSummary) -> Table:
     columns = ["Model"]
-    for _, name in MEASURES:
+    for name in MEASURES:
         columns += [f"{name}, EWC on", "off", "EWC's effect"]
-    rows = [(model, *_cells(measures)) for model, measures in summary["models"].items()]
-    rows.append(("all models", *_cells(summary["overall"])))
+    rows = [(model, *_cells(measures)) for model, measures in summary.models.items()]
+    rows.append(("all models", *_cells(summary.overall)))
     return Table(f"Forgetting: {_called(summary)}", tuple(columns), tuple(rows), EXPLAINED, groups=(3, 3, 3))
 
 
-def _types(summary: dict[str, Any]) -> str:
-    found = summary["finalAccuracyOfTypes"]
-    on, off = (", ".join(f"{words(kind)} {percent(rates[when])}" for kind, rates in found.items())
-               for when in ("ewcOn", "ewcOff"))  # fmt: skip
+def _types(summary: StreamSummary) -> str:
+    found = summary.final_accuracy_of_types.items()
+    on = ", ".join(f"{words(kind)} {percent(rates.ewc_on)}" for kind, rates in found)
+    off = ", ".join(f"{words(kind)} {percent(rates.ewc_off)}" for kind, rates in found)
     return f"Final accuracy with EWC: {on}; without: {off}."
 
 
-def _cells(measures: dict[str, Any]) -> list[str]:
+def _cells(measures: StreamMeasures[EwcEffect]) -> list[str]:
     cells = []
-    for key, _ in MEASURES:
-        sign = "" if key == "finalAccuracy" else "+"
-        found = measures[key]
-        cells += [f"{100 * found[when]['mean']:{sign}.1f}" for when in ("ewcOn", "ewcOff")]
-        cells.append(points_with(found["difference"]["mean"], found["difference"]["ci95"]))
+    for sign, found in (("", measures.final_accuracy), ("+", measures.backward_transfer), ("+", measures.forgetting)):
+        cells += [f"{100 * when.mean:{sign}.1f}" for when in (found.ewc_on, found.ewc_off)]
+        cells.append(points_with(found.difference.mean, found.difference.ci95))
     return cells
 
 
-def _figure(document: dict[str, Any], summary: dict[str, Any]) -> Figure:
+def _figure(document: StreamDocument, summary: StreamSummary) -> Figure:
     panels = []
     for ewc in (True, False):
-        runs = [run for run in document["runs"] if (run["protocol"], run["adapter"]) == (summary["protocol"],
-                summary["adapter"]) and bool(run["ewc"]) == ewc]  # fmt: skip
+        which = (summary.protocol, summary.adapter, ewc)
+        runs = [run for run in document.runs if (run.protocol, run.adapter, run.ewc) == which]
         if not runs:
             continue
-        kinds = [words(kind) for kind in runs[0]["types"]]
-        columns = [short(kind) for kind in runs[0]["types"]]
-        stages = [[run["before"], *run["rates"]] for run in runs]
+        kinds = [words(kind) for kind in runs[0].types]
+        columns = [short(kind) for kind in runs[0].types]
+        stages = [[run.before, *run.rates] for run in runs]
         matrix = [[mean(rates) for rates in zip(*rows, strict=True)] for rows in zip(*stages, strict=True)]
         end = ", ".join(f"{kind} {100 * rate:.0f}" for kind, rate in zip(kinds, matrix[-1], strict=True))
         panels.append(Panel(f"EWC {'on' if ewc else 'off'}", f"Test resolve rate in percent of each type after each "
@@ -84,7 +80,7 @@ def _figure(document: dict[str, Any], summary: dict[str, Any]) -> Figure:
         "A row is a moment: before learning, then after the stage of the type that it names. A column is a type on "
         "the test split: percent resolved, mean over models and seeds."
     )
-    return Figure(slug(f"forgetting {summary['protocol']} {summary['adapter']}"),
+    return Figure(slug(f"forgetting {summary.protocol} {summary.adapter}"),
                   f"Rates after each stage: {_called(summary)}", tuple(panels), (), note, height=2.3)  # fmt: skip
 
 
