@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,7 @@ def _loading(encoder: str, extra: str, *packages: str) -> Iterator[None]:
         raise ValueError(f"encoder {encoder!r} cannot be loaded: {reason}") from error
 
 
-def _weights_digest(weights: dict[str, Any], rest: str) -> str:
+def _weights_digest(weights: Mapping[str, Any], rest: str) -> str:
     """Returns the SHA-256 (hex) of all weights by name, and of whatever else decides a vector."""
     import torch
 

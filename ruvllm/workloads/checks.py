@@ -212,7 +212,7 @@ def _same(one: Workload, other: Workload, tasks: Iterable[int]) -> str | None:
     return None
 
 
-def _arrays_of(workload: Workload) -> dict[str, Any]:
+def _arrays_of(workload: Workload) -> dict[str, NDArray[Any]]:
     found = {name: getattr(workload, name) for name in ("types", "difficulty", "categories")}
     found |= {f"part {name}": workload.parts.part(name) for name in PARTS}
     if workload.question is not None:

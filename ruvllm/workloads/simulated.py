@@ -7,7 +7,7 @@ import numpy as np
 from ruvllm._core import Purpose, RandomStream, SimulatedWorld
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.workloads.splits import BLOCK, ORDINARY, Fold, stratified_split
-from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Workload
+from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Details, Workload
 
 __all__ = ["build_simulated_workload"]
 
@@ -38,22 +38,12 @@ def build_simulated_workload(
     categories = stream.integers(len(CATEGORIES), n).astype(np.uint8)
     types = (np.arange(n) % len(TASK_TYPES)).astype(np.uint8)
     source = SimulatedWorld(
-        dim=model.embedding_dim,
-        model=model.number,
-        habit=model.simulation.habit,
-        visibility=model.simulation.visibility,
-        seed=seed,
-        keys=keys,
-        difficulty=difficulty,
-        types=types,
-        families=families,
-        n_candidates=CANDIDATES,
-        families_per_type=FAMILIES,
-        family_share=FAMILY_SHARE,
-        isa=isa,
-    )
+        dim=model.embedding_dim, model=model.number, habit=model.simulation.habit,
+        visibility=model.simulation.visibility, seed=seed, keys=keys, difficulty=difficulty, types=types,
+        families=families, n_candidates=CANDIDATES, families_per_type=FAMILIES, family_share=FAMILY_SHARE, isa=isa,
+    )  # fmt: skip
     parts = stratified_split(types, difficulty, RandomStream(seed, Purpose.SPLIT, model.number), fold)
-    details = {
+    details: Details = {
         "generator": GENERATOR,
         "habit": model.simulation.habit,
         "visibility": model.simulation.visibility,

@@ -22,7 +22,7 @@ from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
 from ruvllm.workloads.tasks import TextTask, texts_digest
-from ruvllm.workloads.workload import Question, Retrieval, Vectors, Workload, validation_sample
+from ruvllm.workloads.workload import Details, Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["CANDIDATES", "TextInput", "transfer_question"]
 
@@ -116,8 +116,8 @@ class TextInput:
             raise TooFewSolutionsError(f"{error}{self.advice and '; '}{self.advice}") from None
         return table
 
-    def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> dict[str, str | int]:
-        details: dict[str, str | int] = {"kind": self.kind}
+    def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> Details:
+        details: Details = {"kind": self.kind}
         if self.splits:
             details["split"] = self._way_to_split(split)
         details |= {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,15 @@ from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
 
 __all__ = [
-    "CATEGORIES", "TASK_TYPES", "Question", "Retrieval", "RetrievalBlock", "Vectors", "Workload", "validation_sample",
+    "CATEGORIES", "TASK_TYPES", "Details", "Question", "Retrieval", "RetrievalBlock", "Vectors", "Workload",
+    "validation_sample",
 ]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
 
 FloatRows = NDArray[np.float32]
+Details = dict[str, str | int | float]
 
 LARGEST_SAMPLE = 2_000
 
@@ -124,7 +125,7 @@ class Workload:
     parts: Parts
     digest: str | None = None
     """SHA-256 (hex) of the input. None if the tasks follow from the seed alone."""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
     """Arguments that made the workload, for the `run` block of a checkpoint."""
     question: Question | None = None
     """None for the simulated workload."""

@@ -14,7 +14,7 @@ from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.tasks import texts_digest
 from ruvllm.workloads.text import CANDIDATES, transfer_question
-from ruvllm.workloads.workload import TASK_TYPES, Question, Retrieval, Vectors, Workload, validation_sample
+from ruvllm.workloads.workload import TASK_TYPES, Details, Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["DocstringInput"]
 
@@ -57,7 +57,7 @@ class DocstringInput:
         def retrieval(part: Numbers) -> Retrieval:
             return Retrieval.by_type(code.queries[part], code.solutions[part], types[part])
 
-        details = {
+        details: Details = {
             "kind": "docstring",
             "split": split,
             "dim": dim,
