@@ -26,8 +26,6 @@
 
 namespace ruvllm {
 
-struct StateAccess;
-
 struct ContrastiveConfig {
     std::size_t positives = 500, negatives = 500; // at most, over all types
     std::size_t types = 4;
@@ -113,9 +111,18 @@ public:
     [[nodiscard]] std::size_t positive_count() const noexcept { return count(positives_); }
     [[nodiscard]] std::size_t negative_count() const noexcept { return count(negatives_); }
 
-private:
-    friend struct StateAccess; // engine/engine_state.hpp
+    // Of each remembered solution only its origin. A memory that reads must be empty; load(origin, solution) writes a
+    // solution (dim,) again and returns its sketch.
+    template <class Self, class Archive, class Load>
+    static void archive(Self& self, Archive& archive, Load load)
+    {
+        for (std::size_t type = 0; type < self.positives_.size(); ++type)
+            Ring::archive(self.positives_[type], archive, "memory.positives." + std::to_string(type), self.dim_, load);
+        for (std::size_t type = 0; type < self.negatives_.size(); ++type)
+            Ring::archive(self.negatives_[type], archive, "memory.negatives." + std::to_string(type), self.dim_, load);
+    }
 
+private:
     static constexpr std::size_t half = sketch_words / 2; // the words that most pairs are told apart by
     static constexpr std::uint32_t most_different = 64 * sketch_words - 352, most_different_in_half = 64 * half - 164;
     using HalfSketch = std::array<std::uint64_t, half>;
@@ -147,9 +154,28 @@ private:
         [[nodiscard]] const std::uint64_t* second_half(std::size_t i) const { return second_halves_[i].data(); }
         [[nodiscard]] const float* vector(std::size_t i, std::size_t dim) const { return vectors_.data() + i * dim; }
 
-    private:
-        friend struct StateAccess;
+        // Into an empty ring: load(origin, solution) writes a solution (dim,) again and returns its sketch.
+        template <class Self, class Archive, class Load>
+        static void archive(Self& self, Archive& archive, const std::string& path, std::size_t dim, Load load)
+        {
+            auto origins = self.origins_;
+            auto oldest = self.oldest_;
+            archive.list(path + ".origins", origins);
+            archive.number(path + ".oldest", oldest);
+            if constexpr (Archive::reading) {
+                archive.require(origins.size() <= self.capacity_ && oldest < self.capacity_ &&
+                                    (oldest == 0 || origins.size() == self.capacity_),
+                                path + " must fit a ring of " + std::to_string(self.capacity_));
+                numeric::FloatVector solution(dim);
+                for (const std::uint64_t origin : origins) {
+                    const Sketch sketch = load(origin, solution.data());
+                    self.add(solution.data(), dim, sketch, origin);
+                }
+                self.oldest_ = oldest;
+            }
+        }
 
+    private:
         std::size_t capacity_, oldest_ = 0;
         std::vector<HalfSketch> first_halves_, second_halves_;
         std::vector<std::uint64_t> origins_;

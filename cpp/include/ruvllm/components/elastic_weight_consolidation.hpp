@@ -15,8 +15,6 @@
 
 namespace ruvllm {
 
-struct StateAccess;
-
 struct EwcConfig {
     float lambda = 400.0f;
     float decay = 0.92f;      // of the EMA, in (0, 1); ignored when running_sum
@@ -80,9 +78,19 @@ public:
     [[nodiscard]] std::span<const float> reference() const noexcept { return reference_; }
     [[nodiscard]] std::size_t task_count() const noexcept { return task_count_; }
 
-private:
-    friend struct StateAccess; // engine/engine_state.hpp
+    // The Fisher information, the reference and the batch that is still open.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.fixed("ewc.fisher", self.fisher_);
+        archive.fixed("ewc.reference", self.reference_);
+        archive.number("ewc.taskCount", self.task_count_);
+        archive.number("ewc.batch.examples", self.examples_);
+        if (self.examples_ > 0) // zeros between two batches
+            archive.fixed("ewc.batch.squares", self.squares_);
+    }
 
+private:
     EwcConfig config_;
     numeric::FloatVector fisher_, reference_, squares_;
     std::size_t examples_ = 0, task_count_ = 0;

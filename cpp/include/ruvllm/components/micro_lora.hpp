@@ -23,8 +23,6 @@
 
 namespace ruvllm {
 
-struct StateAccess;
-
 // dL/dA_r = a[r] h and dL/dB_r = b[r] g.
 struct FactoredGradient {
     std::vector<float> a, b;
@@ -134,9 +132,15 @@ public:
         }
     }
 
-private:
-    friend struct StateAccess; // engine/engine_state.hpp
+    // The parameters and the velocity of their momentum.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive, const std::string& path)
+    {
+        archive.fixed(path + ".parameters", self.theta_);
+        archive.fixed(path + ".velocity", self.velocity_);
+    }
 
+private:
     static std::size_t checked_size(std::size_t dim, std::size_t rank)
     {
         if (dim == 0 || rank == 0 || rank > dim)

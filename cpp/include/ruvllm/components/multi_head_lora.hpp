@@ -196,6 +196,14 @@ public:
                 out[at++] = value;
     }
 
+    // All adapters.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        for (std::size_t i = 0; i < self.adapters_.size(); ++i)
+            MicroLoRA::archive(self.adapters_[i], archive, "lora." + std::to_string(i));
+    }
+
 private:
     [[nodiscard]] const MicroLoRA* head_of(std::size_t type) const
     {

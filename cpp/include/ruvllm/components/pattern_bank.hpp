@@ -19,8 +19,6 @@
 
 namespace ruvllm {
 
-struct StateAccess;
-
 struct PatternConfig {
     std::size_t capacity = 150;
     std::size_t top = 5;
@@ -136,9 +134,23 @@ public:
     [[nodiscard]] std::span<const double> qualities() const noexcept { return qualities_; }
     [[nodiscard]] std::span<const std::uint8_t> types() const noexcept { return types_; }
 
-private:
-    friend struct StateAccess; // engine/engine_state.hpp
+    // All patterns.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.list("patterns.queries", self.queries_);
+        archive.list("patterns.solutions", self.solutions_);
+        archive.list("patterns.qualities", self.qualities_);
+        archive.list("patterns.types", self.types_);
+        if constexpr (Archive::reading) {
+            const std::size_t n = self.qualities_.size();
+            archive.require(n <= self.capacity() && self.queries_.size() == n * self.dim_ &&
+                                self.solutions_.size() == n * self.dim_ && self.types_.size() == n,
+                            "the arrays of patterns do not fit together");
+        }
+    }
 
+private:
     [[nodiscard]] std::vector<PatternMatch> choose(std::span<const float> cosines, std::uint8_t type) const
     {
         std::vector<PatternMatch> matches;

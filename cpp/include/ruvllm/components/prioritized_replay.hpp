@@ -21,8 +21,6 @@
 
 namespace ruvllm {
 
-struct StateAccess;
-
 struct ReplayConfig {
     std::size_t capacity = 10'000;
     double alpha = 0.6;            // priority exponent
@@ -133,9 +131,17 @@ public:
         return samples;
     }
 
-private:
-    friend struct StateAccess; // engine/engine_state.hpp
+    // The present beta. The priorities follow from the TD errors, which the owner keeps: see reset().
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.number("replay.beta", self.beta_);
+        if constexpr (Archive::reading)
+            archive.require(self.beta_ >= 0.0 && self.beta_ <= 1.0,
+                            "replay.beta must lie in [0, 1], not " + std::to_string(self.beta_));
+    }
 
+private:
     // Where kernels_->powers() has the bits of power(), for exponents from -1 to 1.
     static bool in_range_of_kernel(double x) { return (x >= 1e-300) & (x <= 1e300); }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -94,9 +95,34 @@ public:
             use(type, learned.block, learned.episodes);
     }
 
-private:
-    friend struct StateAccess; // engine_state.hpp
+    // Of each task type its block adapter and its episodes, from which the tasks give the episodic memory back.
+    // Associations that read must have learned nothing yet.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive, const TaskSource& source)
+    {
+        std::vector<std::uint64_t> types;
+        for (const auto& [type, learned] : self.learned_)
+            types.push_back(type);
+        archive.list("associations.types", types);
+        for (const std::uint64_t type : types) {
+            const std::string path = "associations." + std::to_string(type);
+            std::vector<std::uint32_t> told; // task and right candidate of each episode
+            std::vector<float> weights;
+            if constexpr (!Archive::reading) {
+                const Learned& learned = self.learned_.at(type);
+                for (const Episode& episode : learned.episodes)
+                    told.insert(told.end(), {episode.task, episode.right});
+                if (learned.block)
+                    weights.assign(learned.block->weights().begin(), learned.block->weights().end());
+            }
+            archive.list(path + ".episodes", told);
+            archive.list(path + ".block", weights);
+            if constexpr (Archive::reading)
+                self.restore(archive, source, type, told, weights);
+        }
+    }
 
+private:
     struct Learned {
         std::optional<BlockAdapter> block;
         EpisodicMemory memory;
@@ -118,6 +144,28 @@ private:
         if (config_.block_size > 0)
             made.block.emplace(dim_, std::min(config_.block_size, dim_));
         return learned_.emplace(type, std::move(made)).first->second;
+    }
+
+    // What archive() read of one type.
+    template <class Archive>
+    void restore(Archive& archive, const TaskSource& source, std::uint64_t type, const std::vector<std::uint32_t>& told,
+                 const std::vector<float>& weights)
+    {
+        archive.require(!told.empty() && told.size() % 2 == 0, "episodes must be pairs of a task and a candidate");
+        numeric::FloatVector query(dim_), solution(dim_);
+        for (std::size_t i = 0; i < told.size(); i += 2) {
+            archive.require(source.type(told[i]) == type, "an episode's task must be of its type");
+            source.load_query(told[i], query.data());
+            source.load_candidate(told[i], told[i + 1], solution.data());
+            remember({told[i], told[i + 1]}, type, query.data(), solution.data());
+        }
+        Learned& learned = learned_.at(type);
+        archive.require(2 * learned.episodes.size() == told.size(), "a task must have one episode");
+        const std::size_t size = learned.block ? learned.block->weights().size() : 0;
+        archive.require(weights.size() == size, "a block adapter must have " + std::to_string(size) +
+                                                    " weights, not " + std::to_string(weights.size()));
+        if (learned.block)
+            std::copy(weights.begin(), weights.end(), learned.block->weights().begin());
     }
 
     std::size_t rehearse(const TaskSource& source, Learned& learned, numeric::RandomStream& stream, bool randomise)

@@ -130,6 +130,23 @@ public:
                 finish(positions);
     }
 
+    // Adapters, patterns, memory and associations. A model that reads must have learned nothing yet.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive, const TaskSource& source)
+    {
+        if constexpr (Archive::reading)
+            self.combined_.forget();
+        MultiHeadLoRA::archive(self.lora_, archive);
+        PatternBank::archive(self.patterns_, archive);
+        ContrastiveMemory::archive(self.memory_, archive, [&](std::uint64_t origin, float* solution) {
+            const std::size_t task = origin / source.n_candidates(), j = origin % source.n_candidates();
+            source.load_candidate(task, j, solution);
+            return source.sketch(task, j);
+        });
+        if (self.associations_.on())
+            Associations::archive(self.associations_, archive, source);
+    }
+
 private:
     static constexpr std::size_t together = 8; // queries scored at once
 

@@ -15,14 +15,14 @@
 #include "ruvllm/engine/learned_model.hpp"
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/pattern_learning.hpp"
+#include "ruvllm/engine/pattern_material.hpp"
 #include "ruvllm/engine/random_signs.hpp"
-#include "ruvllm/tasks/task.hpp"
+#include "ruvllm/engine/replay_choice.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
 #include "ruvllm/numeric/softmax.hpp"
+#include "ruvllm/tasks/task.hpp"
 
 namespace ruvllm {
-
-struct StateAccess;
 
 class LearningEngine {
 public:
@@ -88,7 +88,8 @@ public:
         if (c_.control == Control::frozen || buffer_.size() == 0)
             return 0.0;
         double loss = 0.0;
-        const std::vector<ReplaySample> samples = choose_replay(n);
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
+        const auto samples = choose_replay(c_, n, buffer_, model_.patterns(), pattern_members_, stream);
         for (const ReplaySample& sample : samples)
             loss += replay_one(sample, learning_rate);
         return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
@@ -121,7 +122,7 @@ public:
     {
         if (!c_.use_patterns || c_.control == Control::frozen)
             return;
-        const std::vector<std::size_t> chosen = pattern_material();
+        const std::vector<std::size_t> chosen = choose_pattern_material(c_, buffer_);
         if (chosen.size() < c_.pattern_minimum)
             return;
         material_.resize(chosen.size());
@@ -184,9 +185,26 @@ public:
     [[nodiscard]] const Associations& associations() const noexcept { return model_.associations(); }
     [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
 
-private:
-    friend struct StateAccess; // engine_state.hpp
+    // An engine of the same configuration and tasks that has learned nothing yet.
+    [[nodiscard]] LearningEngine untrained() const { return {*k_, *source_, c_}; }
 
+    // All that the next steps depend on. An engine that reads must have learned nothing yet.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.fixed("accumulated", self.accumulated_);
+        archive.fixed("qualityMeans", self.quality_means_);
+        archive.number("epoch", self.epoch_);
+        archive.number("steps", self.steps_);
+        if (self.associations().on())
+            archive.number("associations.rehearsals", self.rehearsals_);
+        ElasticWeightConsolidation::archive(self.ewc_, archive);
+        TrajectoryBuffer::archive(self.buffer_, archive, [&](std::uint32_t task) { return self.source_->type(task); });
+        LearnedModel::archive(self.model_, archive, *self.source_);
+        archive_members(self.pattern_members_, archive, self.patterns().size(), self.buffer_.size());
+    }
+
+private:
     [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
     {
         return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};
@@ -314,32 +332,6 @@ private:
             randomise_rows(*k_, c_.lora.dim, stream, *factor);
     }
 
-    std::vector<ReplaySample> choose_replay(std::size_t n)
-    {
-        numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
-        switch (c_.replay_policy) {
-        case ReplayPolicy::prioritized: return buffer_.replay().sample(n, stream);
-        case ReplayPolicy::best_patterns: return choose_from_best_patterns(n, stream);
-        case ReplayPolicy::uniform: break;
-        }
-        std::vector<ReplaySample> samples;
-        for (std::size_t i = 0; i < n; ++i)
-            samples.push_back({static_cast<std::size_t>(stream.below(buffer_.size())), 0.0, 1.0});
-        return samples;
-    }
-
-    // From each of the best patterns in turn one of its members.
-    [[nodiscard]] std::vector<ReplaySample> choose_from_best_patterns(std::size_t n, numeric::RandomStream& stream) const
-    {
-        const auto best = model_.patterns().best(c_.replay_patterns);
-        std::vector<ReplaySample> samples;
-        for (std::size_t i = 0; i < n && !best.empty() && !pattern_members_.empty(); ++i) {
-            const auto& members = pattern_members_[best[i % best.size()]];
-            samples.push_back({members[stream.below(members.size())], 0.0, 1.0});
-        }
-        return samples;
-    }
-
     double replay_one(const ReplaySample& sample, float learning_rate)
     {
         const std::uint32_t index = buffer_[sample.item].task;
@@ -352,19 +344,6 @@ private:
         return learn(index, right, static_cast<float>(sample.weight), learning_rate, true);
     }
 
-    // Positions in the buffer of what patterns are made of, the latest first.
-    [[nodiscard]] std::vector<std::size_t> pattern_material() const
-    {
-        std::vector<std::size_t> chosen;
-        for (std::size_t i = buffer_.size(); i > 0 && chosen.size() < c_.pattern_trajectories; --i) {
-            const Trajectory& t = buffer_[i - 1];
-            const bool known = learns_from(c_, t.resolved, t.confidence);
-            if (known && t.quality >= static_cast<double>(c_.pattern_quality))
-                chosen.push_back(i - 1);
-        }
-        return chosen;
-    }
-
     const simd::KernelTable* k_;
     const TaskSource* source_;
     EngineConfig c_;
@@ -373,7 +352,7 @@ private:
     PatternMaterial material_;
     TrajectoryBuffer buffer_;
     std::vector<double> quality_means_; // of each type
-    std::vector<std::vector<std::size_t>> pattern_members_; // of each pattern: positions in the buffer when it was made
+    PatternMembers pattern_members_;
     std::uint64_t epoch_ = 0, steps_ = 0, rehearsals_ = 0;
     numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
     numeric::FloatVector query_, right_; // of the task at hand: its query, room for a candidate

@@ -5,68 +5,69 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/components/spherical_kmeans.hpp"
+#include "ruvllm/engine/pattern_material.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 
 namespace ruvllm {
 
-// Queries of good trajectories, with the quality and type of each. Memory is kept from one epoch to the next.
-class PatternMaterial {
-public:
-    explicit PatternMaterial(std::size_t dim) : dim_(dim) {}
+// For each pattern the positions, in the trajectory buffer, of what it was made of.
+using PatternMembers = std::vector<std::vector<std::size_t>>;
 
-    // n trajectories whose queries (dim,), qualities and types are to be written.
-    void resize(std::size_t n)
-    {
-        queries_.resize(n * dim_);
-        qualities_.resize(n);
-        types_.resize(n);
+// There are `patterns` patterns and `trajectories` trajectories.
+template <class Members, class Archive>
+void archive_members(Members& groups, Archive& archive, std::size_t patterns, std::size_t trajectories)
+{
+    std::vector<std::uint64_t> sizes, members;
+    for (const auto& group : groups) {
+        sizes.push_back(group.size());
+        members.insert(members.end(), group.begin(), group.end());
     }
-
-    void set(std::size_t i, double quality, std::uint8_t type)
-    {
-        qualities_[i] = quality;
-        types_[i] = type;
+    archive.list("patterns.memberCounts", sizes);
+    archive.list("patterns.members", members);
+    if constexpr (Archive::reading) {
+        archive.require(sizes.empty() || sizes.size() == patterns,
+                        "patterns.memberCounts must have one count for each pattern");
+        groups.clear();
+        std::size_t next = 0;
+        for (const std::uint64_t size : sizes) {
+            archive.require(size > 0 && size <= members.size() - next,
+                            "patterns.memberCounts must add up to the members");
+            groups.emplace_back(members.begin() + static_cast<std::ptrdiff_t>(next),
+                                members.begin() + static_cast<std::ptrdiff_t>(next + size));
+            next += size;
+        }
+        archive.require(next == members.size(), "patterns.memberCounts must add up to the members");
+        for (const std::uint64_t member : members)
+            archive.require(member < trajectories, "a pattern's member must be a trajectory, not " +
+                                                       std::to_string(member));
     }
-    [[nodiscard]] float* query(std::size_t i) noexcept { return queries_.data() + i * dim_; }
-
-    [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
-    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
-    [[nodiscard]] const numeric::FloatVector& queries() const noexcept { return queries_; } // (size, dim)
-    [[nodiscard]] const std::vector<double>& qualities() const noexcept { return qualities_; }
-    [[nodiscard]] std::uint8_t type(std::size_t i) const noexcept { return types_[i]; }
-
-private:
-    std::size_t dim_;
-    numeric::FloatVector queries_;
-    std::vector<double> qualities_;
-    std::vector<std::uint8_t> types_;
-};
+}
 
 // Puts at most `clusters` patterns into the bank in place of the old ones: a cluster's centre, the direction of its
 // solutions, its mean quality and commonest type. add_solution(i, sum) adds the solution of trajectory i to sum (dim,).
 // Returns the members of each, by their number in the material.
 template <class AddSolution>
-std::vector<std::vector<std::size_t>> cluster_into_bank(const simd::KernelTable& k, const PatternMaterial& material,
-                                                        std::size_t clusters, numeric::RandomStream& stream,
-                                                        PatternBank& bank, AddSolution add_solution)
+PatternMembers cluster_into_bank(const simd::KernelTable& k, const PatternMaterial& material, std::size_t clusters,
+                                 numeric::RandomStream& stream, PatternBank& bank, AddSolution add_solution)
 {
     const std::size_t dim = material.dim();
     const KMeansResult found = SphericalKMeans(k, {clusters}, material.queries(), dim, material.qualities()).fit(stream);
     const std::size_t n = std::min(found.centers.size() / dim, bank.capacity());
-    std::vector<std::vector<std::size_t>> members(n);
+    PatternMembers members(n);
     for (std::size_t i = 0; i < material.size(); ++i)
         if (found.labels[i] < n)
             members[found.labels[i]].push_back(i);
 
     bank.clear();
-    std::vector<std::vector<std::size_t>> kept;
+    PatternMembers kept;
     for (std::size_t cluster = 0; cluster < n; ++cluster) {
         numeric::FloatVector solution(dim, 0.0f);
         std::vector<std::size_t> votes(1u + UINT8_MAX, 0);

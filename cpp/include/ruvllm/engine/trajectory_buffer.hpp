@@ -5,13 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "ruvllm/components/prioritized_replay.hpp"
 
 namespace ruvllm {
-
-struct StateAccess;
 
 struct Trajectory {
     std::uint32_t task;
@@ -49,9 +49,42 @@ public:
     [[nodiscard]] PrioritizedReplay& replay() noexcept { return replay_; }
     [[nodiscard]] const PrioritizedReplay& replay() const noexcept { return replay_; }
 
-private:
-    friend struct StateAccess; // engine_state.hpp
+    // All trajectories but their types: type_of(task) gives them back.
+    template <class Self, class Archive, class TypeOf>
+    static void archive(Self& self, Archive& archive, TypeOf type_of)
+    {
+        std::vector<std::uint32_t> task;
+        std::vector<std::uint8_t> resolved;
+        std::vector<double> confidence, quality, td_error;
+        for (const Trajectory& t : self.items_) {
+            task.push_back(t.task);
+            resolved.push_back(t.resolved ? 1 : 0);
+            confidence.push_back(t.confidence);
+            quality.push_back(t.quality);
+            td_error.push_back(t.td_error);
+        }
+        archive.list("trajectories.task", task);
+        archive.list("trajectories.resolved", resolved);
+        archive.list("trajectories.confidence", confidence);
+        archive.list("trajectories.quality", quality);
+        archive.list("trajectories.tdError", td_error);
+        PrioritizedReplay::archive(self.replay_, archive);
+        if constexpr (Archive::reading) {
+            const std::size_t n = task.size();
+            archive.require(resolved.size() == n && confidence.size() == n && quality.size() == n &&
+                                td_error.size() == n,
+                            "the arrays of trajectories must have one length");
+            archive.require(n <= self.capacity_, "there must be at most " + std::to_string(self.capacity_) +
+                                                     " trajectories, not " + std::to_string(n));
+            self.items_.clear();
+            for (std::size_t i = 0; i < n; ++i)
+                self.items_.push_back(
+                    {task[i], type_of(task[i]), resolved[i] != 0, confidence[i], quality[i], td_error[i]});
+            self.replay_.reset(td_error);
+        }
+    }
 
+private:
     // The positions of the n best by quality, best first.
     [[nodiscard]] std::vector<std::size_t> best(std::size_t n) const
     {
