@@ -71,7 +71,7 @@ def replay(
     other_version = JsonFields(document).fields("run").values.get("packageVersion") != __version__
     difference = setting_difference(document, cell, workload)
     if difference is not None:
-        return _told(difference, _unlike(difference[0], other_version), 0)
+        return _replay_of(difference, _unlike(difference[0], other_version), 0)
     return _compared(document, cell, workload, other_version, progress, cancelled)
 
 
@@ -94,7 +94,7 @@ def _compared(
     epochs = cell.plan.size.epochs
     if difference is None:
         return Replay(SAME, epochs=epochs)
-    return _told(difference, OTHER_VERSION if other_version else DIFFERENT, epochs)
+    return _replay_of(difference, OTHER_VERSION if other_version else DIFFERENT, epochs)
 
 
 def _without_version(document: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _unlike(field: str, other_version: bool) -> str:
     return OTHER_VERSION if other_version else DIFFERENT
 
 
-def _told(difference: Difference, outcome: str, epochs: int) -> Replay:
+def _replay_of(difference: Difference, outcome: str, epochs: int) -> Replay:
     field, stored, computed = difference
     return Replay(outcome, field, _text(stored), _text(computed), epochs)
 

@@ -48,9 +48,9 @@ def _newest(sources: list[Source[D]], question: Callable[[D], object]) -> list[S
     found: dict[object, Source[D]] = {}
     for source in sources:
         document = source.document
-        asked = (document.version, question(document))
-        if asked not in found or document.created >= found[asked].document.created:
-            found[asked] = source
+        key = (document.version, question(document))
+        if key not in found or document.created >= found[key].document.created:
+            found[key] = source
     return list(found.values())
 
 

@@ -37,7 +37,7 @@ def missing_packages(targets: Targets) -> list[str]:
 
 
 def write_report(
-    report: Report, collection: Collection, targets: Targets, told: Callable[[str], None] = lambda _: None
+    report: Report, collection: Collection, targets: Targets, watch: Callable[[str], None] = lambda _: None
 ) -> list[str]:
     """Writes the files and returns a line on each of them. Raises OSError."""
     lines = []
@@ -49,7 +49,7 @@ def write_report(
         (targets.trim, _write_trimmed),
     ):
         if target is not None:
-            told(str(target))
+            watch(str(target))
             lines += write(report, collection, targets, target)
     return lines
 

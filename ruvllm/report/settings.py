@@ -83,7 +83,7 @@ def find_settings(sources: Sequence[Source[BenchmarkDocument]]) -> list[Setting]
         runs: dict[tuple[str, str], list[BenchmarkRun]] = {}
         for run in document.results:
             runs.setdefault((run.protocol, run.model), []).append(run)
-        tasks, split, size = _asked_for(document)
+        tasks, split, size = _experiment_of(document)
         for summary in document.summaries:
             key = (summary.protocol, summary.model)
             found = Measured(source, summary, runs.get(key, []))
@@ -101,7 +101,7 @@ def _rank(measured: Measured) -> tuple[int, str]:
     return len(measured.runs), measured.source.document.created
 
 
-def _asked_for(document: BenchmarkDocument) -> tuple[str, str, str]:
+def _experiment_of(document: BenchmarkDocument) -> tuple[str, str, str]:
     """Kind of tasks and split, both empty if there was no choice of splits, and the size.
 
     Files of version 0.1.0 have no options: they are read from the command line.

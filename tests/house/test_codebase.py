@@ -172,7 +172,6 @@ def test_a_file_that_is_named_is_there() -> None:
         assert [name for name in gone if Path(name).name not in FOREIGN] == [], path.relative_to(ROOT)
 
 
-@pytest.mark.xfail(reason="benchmark/replay, report/output")
 def test_one_word_for_one_thing() -> None:
     found = {}
     for path in files("ruvllm", ".py"):
@@ -181,7 +180,7 @@ def test_one_word_for_one_thing() -> None:
                  for node in ast.walk(tree)}  # fmt: skip
         if old := {str(name) for name in names if set(str(name).split("_")) & set(OLD_WORDS)}:
             found[str(path.relative_to(ROOT))] = old
-    assert not found, f"say {OLD_WORDS}"
+    assert found == {}, f"say {OLD_WORDS}"
 
 
 def test_versions_agree() -> None:
