@@ -134,6 +134,25 @@ void register_learning(py::class_<LearningEngine>& engine)
             py::arg("tasks").noconvert(), py::kw_only(), py::arg("learning_rate"), py::arg("temperature"),
             "Attempts tasks (n,) uint32 and learns from each. Returns (chosen, resolved, confidence, loss), each (n,).")
         .def(
+            "choose",
+            [](LearningEngine& e, std::uint32_t task, double temperature) {
+                const Choice choice = unlocked([&] { return e.choose(task, temperature); });
+                return py::make_tuple(choice.chosen, choice.confidence);
+            },
+            py::arg("task"), py::kw_only(), py::arg("temperature"),
+            "Draws an answer to a task, as train() does, and changes nothing. Returns (chosen, confidence).")
+        .def(
+            "told",
+            [](LearningEngine& e, std::uint32_t task, std::size_t chosen, std::size_t right, float learning_rate,
+               double temperature) {
+                const Outcome outcome =
+                    unlocked([&] { return e.told(task, chosen, right, learning_rate, temperature); });
+                return py::make_tuple(outcome.chosen, outcome.resolved, outcome.confidence, outcome.loss);
+            },
+            py::arg("task"), py::kw_only(), py::arg("chosen"), py::arg("right"), py::arg("learning_rate"),
+            py::arg("temperature"),
+            "Learns from an answer to a task, whoever gave it. Returns (chosen, resolved, confidence, loss).")
+        .def(
             "evaluate",
             [](LearningEngine& e, const Array<std::uint32_t>& tasks) {
                 const auto indices = vector_view(tasks, "tasks");

@@ -492,6 +492,22 @@ _Outcomes: TypeAlias = tuple[
 class LearningEngine:
     def __init__(self, source: TaskSource, config: EngineConfig, *, isa: str = "auto") -> None: ...
     def train(self, tasks: npt.NDArray[np.uint32], *, learning_rate: float, temperature: float) -> _Outcomes: ...
+    def choose(self, task: int, *, temperature: float) -> tuple[int, float]:
+        """Draws an answer to a task as train() does, and changes nothing.
+
+        The draw depends on the seed, the epoch and the task's number alone. Returns the number of the chosen candidate
+        and its probability. ValueError unless temperature > 0, IndexError for a task that is none.
+        """
+    def told(
+        self, task: int, *, chosen: int, right: int, learning_rate: float, temperature: float
+    ) -> tuple[int, bool, float, float]:
+        """Learns from an answer to a task, whoever gave it: candidate `chosen`, while `right` is right.
+
+        Returns (chosen, resolved, confidence, loss): the confidence is the probability of `chosen` at `temperature`,
+        the loss 0 where nothing was learned. choose() and told() of its choice do what train() does with one task.
+        Replays and patterns ask the tasks, not this call, for the right candidate. ValueError unless temperature > 0,
+        IndexError for a task or candidate that is none; then nothing is learned.
+        """
     def evaluate(self, tasks: npt.NDArray[np.uint32]) -> _Outcomes: ...
     def logits(self, tasks: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint32]]: ...
     def replay(self, n: int, *, learning_rate: float) -> float: ...

@@ -51,13 +51,36 @@ public:
     // Attempts tasks and learns from each: an answer is sampled at `temperature`, then compared with the right one.
     std::vector<Outcome> train(std::span<const std::uint32_t> tasks, float learning_rate, double temperature)
     {
-        if (!(temperature > 0.0))
-            throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
+        check_temperature(temperature);
         std::vector<Outcome> outcomes;
         outcomes.reserve(tasks.size());
         for (const std::uint32_t index : tasks)
             outcomes.push_back(attempt(index, learning_rate, temperature));
         return outcomes;
+    }
+
+    // Draws an answer at `temperature`, as train() does. Changes nothing: the draw depends on the seed, the epoch and the
+    // task's number alone.
+    [[nodiscard]] Choice choose(std::uint32_t index, double temperature)
+    {
+        check_temperature(temperature);
+        score(index, temperature);
+        return drawn_choice(index);
+    }
+
+    // Learns from an answer, whoever gave it: candidate `chosen` was the answer and `right` is right. The confidence is
+    // the probability of `chosen` at `temperature`. choose() and told() of its choice do what train() does with one task.
+    // Replays ask the tasks for the right candidate again. Throws std::out_of_range, and learns nothing, for a task or a
+    // candidate that is none.
+    Outcome told(std::uint32_t index, std::size_t chosen, std::size_t right, float learning_rate, double temperature)
+    {
+        check_temperature(temperature);
+        for (const std::size_t candidate : {chosen, right})
+            if (candidate >= n_candidates())
+                throw std::out_of_range("a candidate must be below " + std::to_string(n_candidates()) + ", not " +
+                                        std::to_string(candidate));
+        score(index, temperature);
+        return learn_from_answer(index, chosen, right, learning_rate);
     }
 
     // Answers tasks without learning: the best-ranked candidate, at temperature 1. Changes nothing.
@@ -215,17 +238,25 @@ private:
         return static_cast<std::size_t>(std::ranges::max_element(model_.logits()) - model_.logits().begin());
     }
 
-    [[nodiscard]] std::size_t sampled_choice(std::uint32_t index) const
+    static void check_temperature(double temperature)
+    {
+        if (!(temperature > 0.0))
+            throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
+    }
+
+    // A candidate of the task scored last, drawn by the probabilities.
+    [[nodiscard]] Choice drawn_choice(std::uint32_t index) const
     {
         numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
         const double target = stream.uniform();
         double running = 0.0;
-        for (std::size_t j = 0; j + 1 < probabilities_.size(); ++j) {
+        std::size_t j = 0;
+        for (; j + 1 < probabilities_.size(); ++j) {
             running += probabilities_[j];
             if (target < running)
-                return j;
+                break;
         }
-        return probabilities_.size() - 1;
+        return {static_cast<std::uint32_t>(j), probabilities_[j]};
     }
 
     // What the learner is told is right: the truth, or for the shuffled control a candidate fixed at random per task.
@@ -245,11 +276,17 @@ private:
         numeric::softmax(model_.logits(), temperature, probabilities_);
     }
 
+    // choose() and told(), scored once.
     Outcome attempt(std::uint32_t index, float learning_rate, double temperature)
     {
-        score(index, temperature);
-        const std::size_t right = feedback(index);
-        Outcome outcome = answer(sampled_choice(index), right);
+        const Choice choice = choose(index, temperature);
+        return learn_from_answer(index, choice.chosen, feedback(index), learning_rate);
+    }
+
+    // Of the task scored last.
+    Outcome learn_from_answer(std::uint32_t index, std::size_t chosen, std::size_t right, float learning_rate)
+    {
+        Outcome outcome = answer(chosen, right);
         Trajectory trajectory = trajectory_of(index, outcome);
         if (c_.control != Control::frozen) {
             if (learns_from(c_, outcome.resolved, outcome.confidence)) {

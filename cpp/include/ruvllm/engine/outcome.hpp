@@ -7,6 +7,11 @@
 
 namespace ruvllm {
 
+struct Choice {
+    std::uint32_t chosen;
+    double confidence; // probability of the chosen candidate
+};
+
 struct Outcome {
     std::uint32_t chosen;
     bool resolved;
