@@ -173,7 +173,7 @@ def _forgetting_in_words(document: StreamDocument) -> str:
 
 def _code(source: Source[BenchmarkDocument]) -> str:
     (setting,) = find_settings([source])
-    tables = [_table(block) for block in retrieval_blocks(setting) if isinstance(block, Table)]
+    tables = [f"{block.title}:\n\n{_table(block)}" for block in retrieval_blocks(setting) if isinstance(block, Table)]
     return "\n\n".join([f"`{command_of(source)}`, {setting.seeds('v3')}:", *tables])
 
 

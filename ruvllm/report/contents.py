@@ -14,6 +14,7 @@ from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
 from ruvllm.report.settings import find_settings
+from ruvllm.report.wording import counted
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.reading import Collection, Document, Source
 from ruvllm.results.summary_records import BenchmarkDocument
@@ -77,8 +78,8 @@ def _cautions(collection: Collection) -> list[str]:
     versions = Counter(source.document.version for source in collection.sources)
     if len(versions) < 2:
         return []
-    counted = ", ".join(f"{version} ({n} file{'' if n == 1 else 's'})" for version, n in sorted(versions.items()))
-    return [f"files of several versions, never put into one table: {counted}"]
+    said = ", ".join(f"{version} ({counted(n, 'file')})" for version, n in sorted(versions.items()))
+    return [f"files of several versions, never put into one table: {said}"]
 
 
 def _kinds(collection: Collection) -> list[str]:

@@ -44,7 +44,7 @@ class Bar:
 
 
 def draw_lines(
-    axes: Axes, lines: Sequence[Line], *, x_label: str, percent: bool = True, target: float | None = None
+    axes: Axes, lines: Sequence[Line], *, percent: bool = True, target: float | None = None
 ) -> None:
     """Lines over training; `target` is a dotted level."""
     theme = theme_of(axes)
@@ -63,9 +63,11 @@ def draw_lines(
     if percent:
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
+    else:
+        axes.set_ylim(bottom=0)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(0, max(line.x[-1] for line in lines) * 1.04)
-    axes.set_xlabel(x_label)
+    axes.set_xlabel("Training tasks")
 
 
 def draw_reliability(axes: Axes, points: Sequence[tuple[int, Sequence[tuple[float, float, float]]]]) -> None:
@@ -92,7 +94,7 @@ def draw_reliability(axes: Axes, points: Sequence[tuple[int, Sequence[tuple[floa
     axes.set_ylabel("Share right")
 
 
-def draw_bars(axes: Axes, bars: Sequence[Bar], *, x_label: str) -> None:
+def draw_bars(axes: Axes, bars: Sequence[Bar]) -> None:
     """Horizontal bars from zero, the first on top."""
     theme = theme_of(axes)
     for place, bar in enumerate(bars):
@@ -106,11 +108,10 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], *, x_label: str) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.locator_params(axis="x", nbins=4)
-    axes.set_xlabel(x_label)
 
 
 def draw_grouped_bars(
-    axes: Axes, names: Sequence[str], groups: Sequence[Sequence[float | None]], *, x_label: str, shown: str
+    axes: Axes, names: Sequence[str], groups: Sequence[Sequence[float | None]], *, shown: str, x_label: str = ""
 ) -> None:
     """For each name one horizontal bar per group, group i in style i, with its value as text at its end."""
     theme = theme_of(axes)
@@ -134,8 +135,9 @@ def draw_grouped_bars(
     axes.set_xlabel(x_label)
 
 
-def draw_matrix(axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]],
-                *, x_label: str = "", y_label: str = "") -> None:  # fmt: skip
+def draw_matrix(
+    axes: Axes, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]
+) -> None:
     """Rates as a grid, the higher the darker, with their numbers in percent."""
     theme = theme_of(axes)
     for i, row in enumerate(values):
@@ -153,6 +155,4 @@ def draw_matrix(axes: Axes, rows: Sequence[str], columns: Sequence[str], values:
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
 

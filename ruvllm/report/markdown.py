@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def make_comparison(report: Report, sources: Sequence[Source[Document]], picture
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A GitHub table; columns of numbers to the right."""
-    numbers = [all(re.match(r"\**[-+]?\d|$", row[i]) for row in rows) for i in range(len(columns))]
+    numbers = Table("", tuple(columns), tuple(map(tuple, rows))).numeric
     lines = [_line(columns), "|" + "".join(" ---: |" if number else " --- |" for number in numbers)]
     return "\n".join([*lines, *map(_line, rows)])
 

@@ -6,14 +6,14 @@ import re
 from importlib.resources import files
 
 from ruvllm.report.parts import Report, Series, Table, slug
-from ruvllm.report.pictures import drawing_on_page, panel_svg, swatch_svg
+from ruvllm.report.pictures import drawing, panel_svg, swatch_svg
 from ruvllm.report.style import DARK, LIGHT, Theme, variables
 from ruvllm.version import __version__
 
 __all__ = ["make_page"]
 
 LONG = 26
-"""Letters from which on a text may be broken into lines."""
+"""Number of letters above which a text may be broken into lines."""
 
 
 def make_page(report: Report, n_files: int) -> str:
@@ -33,7 +33,7 @@ def make_page(report: Report, n_files: int) -> str:
         return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
     environment.filters.update(swatch=swatch, code=code, slug=slug, kinds=_kinds)
-    with drawing_on_page():
+    with drawing(text_as_text=True):
         pictures = {
             figure.name: [
                 Markup(panel_svg(panel, figure.height, f"{figure.name}-{i}")) for i, panel in enumerate(figure.panels)
@@ -54,13 +54,12 @@ def _declared(theme: Theme) -> str:
 
 
 def _kinds(table: Table) -> list[str]:
-    """For each column the class of its cells: numbers stand at the right, words at the left."""
+    """Returns the CSS class of each column's cells: numbers stand at the right, words at the left."""
     kinds = []
-    for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True) if table.rows else ():
-        if name == "report":
+    for place, name in enumerate(table.columns):
+        long = max((len(row[place]) for row in table.rows), default=0) > LONG
+        if name == "published":
             kinds.append("theirs")
-        elif all(re.match(r"[-+]?\d|$", cell) for cell in column) and max(map(len, column)) <= LONG:
-            kinds.append("number")
         else:
-            kinds.append("words long" if max(map(len, column)) > LONG else "words")
-    return kinds or ["words"] * len(table.columns)
+            kinds.append("words long" if long else "number" if table.rows and table.numeric[place] else "words")
+    return kinds

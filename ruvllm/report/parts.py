@@ -22,11 +22,16 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     folded: bool = False
-    """Long: closed at first, on the page."""
+    """True for a long table, which the page shows closed."""
     headline: bool = False
-    """Belongs on the leaderboard."""
+    """True for a table of the leaderboard."""
     groups: tuple[int, ...] = ()
     """Numbers of columns after the first that a screen keeps together; each stands for itself if there are none."""
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers, which stand at the right, or words."""
+        return tuple(all(re.match(r"\**[-+]?\d|$", row[i]) for row in self.rows) for i in range(len(self.columns)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Series:
 
     label: str
     number: int
-    """Which of the styles of style.py."""
+    """Index into the styles of style.py."""
     bar: bool = False
 
 
@@ -45,7 +50,7 @@ class Panel:
 
     title: str
     alt: str
-    """What is to be seen, in words, with its main numbers."""
+    """Description of the picture in words, with its main numbers."""
     draw: Callable[[Axes], None]
 
 
@@ -54,13 +59,13 @@ class Figure:
     """Panels that belong together: side by side in a plot, as many to a row as fit on the page."""
 
     name: str
-    """Of the file, without an ending."""
+    """Name of the file, without an ending."""
     title: str
     panels: tuple[Panel, ...]
     series: tuple[Series, ...] = ()
     note: str = ""
     height: float = 2.5
-    """Of a panel, in inches, of which it is 3.4 wide."""
+    """Height of a panel in inches; its width is 3.4."""
 
 
 Block = Table | Figure | str
@@ -80,7 +85,7 @@ class Report:
     """The first paragraphs."""
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = field(default=())
-    """What was left out and what to mind: a line each."""
+    """Lines about what was left out and what to mind."""
 
     @property
     def tables(self) -> Sequence[Table]:

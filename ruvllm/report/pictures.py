@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ruvllm.files.atomic import write_atomically
 from ruvllm.report.parts import Figure, Panel, Series
 from ruvllm.report.style import LIGHT, RC, STYLES, Theme, as_variables, colors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["PANEL_WIDTH", "drawing_on_page", "panel_svg", "save_figure", "save_svg", "swatch_svg"]
+__all__ = ["PANEL_WIDTH", "drawing", "panel_svg", "save_figure", "save_svg", "swatch_svg"]
 
 PANEL_WIDTH = 3.4
 MAX_COLUMNS = 3
@@ -24,11 +25,11 @@ LEGEND_HEIGHT = 0.3
 
 
 @contextmanager
-def drawing_on_page() -> Iterator[None]:
-    """matplotlib's settings for panel_svg(); to enter them takes as long as to draw some of its lines."""
+def drawing(theme: Theme = LIGHT, *, text_as_text: bool) -> Iterator[None]:
+    """Sets matplotlib up for a theme. Entering it takes as long as drawing some lines: enter it once for a page."""
     import matplotlib
 
-    settings: dict[Any, Any] = {**RC, **colors(LIGHT), "svg.fonttype": "none"}
+    settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "none" if text_as_text else "path"}
     with matplotlib.rc_context(settings):
         yield
 
@@ -36,7 +37,7 @@ def drawing_on_page() -> Iterator[None]:
 def panel_svg(panel: Panel, height: float, prefix: str) -> str:
     """An `<svg>` element to stand in an HTML page: text is text, colours are the page's variables.
 
-    `prefix` must differ between the pictures of one page. To be called within drawing_on_page().
+    `prefix` must differ between the pictures of one page. Call it within drawing(text_as_text=True).
     """
     canvas = _canvas(PANEL_WIDTH, height, LIGHT)
     axes = canvas.add_axes((0, 0, 1, 1))
@@ -95,12 +96,7 @@ def _mark(marker: str, color: str) -> str:
 
 def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT) -> list[Path]:
     """Writes NAME.png and NAME.svg, with all panels, the title and the legend. Raises OSError."""
-    import matplotlib
-
-    from ruvllm.files.atomic import write_atomically
-
-    settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "path"}
-    with matplotlib.rc_context(settings):
+    with drawing(theme, text_as_text=False):
         canvas = _whole(figure, theme)
         raw = io.BytesIO()
         canvas.savefig(raw, format="png", metadata={"Software": None})
@@ -112,12 +108,7 @@ def save_figure(figure: Figure, folder: Path, theme: Theme = LIGHT) -> list[Path
 
 def save_svg(figure: Figure, path: Path, theme: Theme, description: str) -> None:
     """Writes the whole figure as SVG, with a description of where it comes from. Raises OSError."""
-    import matplotlib
-
-    from ruvllm.files.atomic import write_atomically
-
-    settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "path"}
-    with matplotlib.rc_context(settings):
+    with drawing(theme, text_as_text=False):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, _svg(_whole(figure, theme), description=description).encode())
 

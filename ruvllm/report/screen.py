@@ -99,10 +99,13 @@ def _split(console: Console, table: Table, group: Places) -> list[Places]:
 
 def _laid_out(table: Table, groups: Sequence[Places]) -> RichTable:
     places = [0, *(place for group in groups for place in group)]
+    numeric = table.numeric
     laid_out = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for place in places:
         heading = _narrow(table.columns[place], [row[place] for row in table.rows])
-        laid_out.add_column(Text(heading), justify="right" if place else "left", vertical="bottom", no_wrap=True)
+        laid_out.add_column(
+            Text(heading), justify="right" if place and numeric[place] else "left", vertical="bottom", no_wrap=True
+        )
     for row in table.rows:
         laid_out.add_row(*(Text(row[place]) for place in places))
     return laid_out

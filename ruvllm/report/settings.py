@@ -1,12 +1,11 @@
-"""Benchmark files put together: the models and protocols that were measured in the same setting, each from the file
-that knows most of it.
-"""
+"""Settings: models and protocols that were measured alike, each taken from the file with the most runs of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ruvllm.report.parts import slug
 from ruvllm.results.reading import Source
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
@@ -25,7 +24,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """What must be equal for numbers to stand in one table."""
+    """Everything that must be equal for numbers to stand in one table."""
 
     workload: str
     tasks: str
@@ -33,7 +32,7 @@ class Setting:
     split: str
     """How a source tree was split, else empty."""
     size: str
-    """The profile's name, or epochs x tasks where it is none."""
+    """Name of the profile, or epochs x tasks if no profile is known."""
     folds: int | None
     version: str
     measured: dict[tuple[str, str], Measured] = field(default_factory=dict)
@@ -45,13 +44,18 @@ class Setting:
         folds = f", {self.folds}-fold cross-validation" if self.folds else ""
         return f"{self.workload.capitalize()} workload{split}, {self.size}{folds}"
 
+    def figure_name(self, what: str) -> str:
+        """Returns the name of a picture's file, without an ending."""
+        folds = f"{self.folds} folds" if self.folds else ""
+        return slug(" ".join([self.workload, self.tasks, self.split, self.size.removeprefix("profile "), folds, what]))
+
     @property
     def protocols(self) -> list[str]:
         return sorted({protocol for protocol, _ in self.measured})
 
     @property
     def models(self) -> list[str]:
-        """The most confident first, after the last protocol that ran it."""
+        """Models, the most confident first by the last protocol that ran each."""
         confidence = {model: self.measured[protocol, model].summary.confidence
                       for protocol in self.protocols for model in self._of(protocol)}  # fmt: skip
         return sorted(confidence, key=lambda model: -confidence[model])
@@ -64,7 +68,7 @@ class Setting:
         return [self.measured[protocol, model] for model in self.models if (protocol, model) in self.measured]
 
     def seeds(self, protocol: str) -> str:
-        """In words; of the first model."""
+        """Returns the seeds of the first model in words."""
         seeds = self.rows(protocol)[0].summary.seeds
         if len(seeds) == 1:
             return f"seed {seeds[0]}"
@@ -74,8 +78,9 @@ class Setting:
 
 
 def find_settings(sources: Sequence[Source[BenchmarkDocument]]) -> list[Setting]:
-    """The settings in the order in which they come; of each protocol and model the file with the most runs counts, the
-    newest where several have as many.
+    """Returns the settings in the order in which they come.
+
+    For each protocol and model the file with the most runs counts, the newest of several with as many.
     """
     settings: dict[tuple[object, ...], Setting] = {}
     for source in sources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
+__all__ = ["counted", "efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
 
 NAMES = {
     "meanRemoval": "mean removal",
@@ -23,14 +23,14 @@ NAMES = {
 
 
 def words(key: str) -> str:
-    """A key of a results file in words: `allButTheTop` is All-but-the-Top, `someNewKey` some new key."""
+    """Returns a key of a results file in words: `allButTheTop` is All-but-the-Top, `someNewKey` some new key."""
     if key in NAMES:
         return NAMES[key]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).replace("_", " ").lower()
 
 
 def short(key: str) -> str:
-    """The same for a narrow column: two lines of few letters."""
+    """Returns a key in words for a narrow column: two lines of few letters."""
     known = {"code_completion": "com-\nplete", "refactor": "refac-\ntor", "test_gen": "test\ngen."}
     return known.get(key, words(key).replace(" ", "\n"))
 
@@ -44,21 +44,26 @@ def percent_with(value: float, interval: Sequence[float]) -> str:
 
 
 def points_with(value: float, interval: Sequence[float], digits: int = 1, factor: float = 100) -> str:
-    """A difference with its interval, signed: in points where the factor is 100."""
+    """Returns a difference with its interval, both signed; in points if the factor is 100."""
     low, high = interval
     return f"{factor * value:+.{digits}f} [{factor * low:+.{digits}f}, {factor * high:+.{digits}f}]"
 
 
 def model_size(billions: float) -> str:
-    """0 where nobody has said."""
+    """Returns a number of parameters in words; 0 means that nobody has said how many."""
     return f"{billions:g}B" if billions else "?"
 
 
 def efficiency(rate: float, billions: float) -> str:
-    """Resolve rate per billion parameters, where their number is known."""
+    """Returns the resolve rate per billion parameters, if their number is known."""
     return f"{percent(rate)}/B" if billions else "?"
 
 
+def counted(n: int, what: str) -> str:
+    """Returns "1 model" or "2 models"."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def listed(names: Sequence[str]) -> str:
-    """In a sentence."""
+    """Joins names for a sentence."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

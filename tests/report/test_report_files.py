@@ -122,9 +122,9 @@ def retrieval_rows(tmp_path: Path, **retrieval: Any) -> dict[tuple[str, str], di
     report = make_report(read_sources([tmp_path]))
     (table,) = [table for table in report.tables if table.title.startswith("Retrieval")]
     (figure,) = [figure for figure in report.figures if figure.name.endswith("retrieval")]
-    short = dict.fromkeys(row[1] for row in table.rows if "," not in row[1])  # bars of all types would be too many
+    short = dict.fromkeys(row[0] for row in table.rows if "," not in row[0])  # bars of all types would be too many
     assert [panel.title for panel in figure.panels] == list(short)
-    return {(row[0], row[1]): dict(zip(table.columns[2:], row[2:], strict=True)) for row in table.rows}
+    return {(row[1], row[0]): dict(zip(table.columns[2:], row[2:], strict=True)) for row in table.rows}
 
 
 def test_retrieval_has_a_row_for_each_measure(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_what_a_single_task_type_has_in_common_with_all_is_shown_once(tmp_path: 
         summary["byType"] = {"bug_fix": {"tasks": 7, "recallAt1": same, "resolveRate": FIGURES}}
     write_document(tmp_path / "x.json", document)
     (table,) = [t for t in make_report(read_sources([tmp_path])).tables if t.title.startswith("Retrieval")]
-    rows = [row[1] for row in table.rows if row[0] == "CodeLlama-7B"]
+    rows = [row[0] for row in table.rows if row[1] == "CodeLlama-7B"]
     assert rows == ["recall@1", "MRR", "resolve rate"]
 
 
@@ -166,7 +166,7 @@ def test_task_types_other_input_and_closed_forms_stand_beside_it(tmp_path: Path)
     write_document(tmp_path / "x.json", document)
     report = make_report(read_sources([tmp_path]))
     (table,) = [table for table in report.tables if table.title.startswith("Retrieval")]
-    rows = {row[1]: row for row in table.rows if row[0] == "CodeLlama-7B"}
+    rows = {row[0]: row for row in table.rows if row[1] == "CodeLlama-7B"}
     assert list(rows) == ["recall@1", "MRR", "bug fix, recall@3", "bug fix, resolve rate", "transfer, MRR"]
     assert rows["transfer, MRR"][2:] == ("25.0%", "50.0%", "+25.0 [+12.5, +37.5]")
     compared, _ = (table for table in report.tables if "no learning loop" in table.title)

@@ -17,7 +17,7 @@ from report_samples import benchmark_document, write_document, write_every_kind
 from ruvllm.report.contents import make_report
 from ruvllm.report.page import make_page
 from ruvllm.report.parts import Report
-from ruvllm.report.pictures import drawing_on_page, panel_svg
+from ruvllm.report.pictures import drawing, panel_svg
 from ruvllm.report.style import DARK, LIGHT, STYLES, variables
 from ruvllm.results.published import PUBLISHED
 from ruvllm.results.reading import read_sources
@@ -167,7 +167,7 @@ def test_what_a_file_says_cannot_become_markup(tmp_path: Path) -> None:
 
 def test_the_same_figure_is_the_same_picture(report: Report) -> None:
     panel = report.figures[0].panels[0]
-    with drawing_on_page():
+    with drawing(text_as_text=True):
         assert panel_svg(panel, 2.5, "x") == panel_svg(panel, 2.5, "x")
 
 

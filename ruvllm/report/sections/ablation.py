@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ruvllm.report.drawing import Bar, draw_bars
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
-from ruvllm.report.wording import listed, percent, points_with
+from ruvllm.report.wording import counted, listed, percent, points_with
 from ruvllm.results.experiment_records import AblationComponent, AblationDocument
 from ruvllm.results.records import Difference
 
@@ -35,7 +33,7 @@ def ablation_section(document: AblationDocument) -> Section:
     return Section(
         title,
         (
-            f"Each component off in turn, over {_count(len(document.models), 'model')} and seeds {seeds[0]} to "
+            f"Each component off in turn, over {counted(len(document.models), 'model')} and seeds {seeds[0]} to "
             f"{seeds[-1]}. The full system: resolve rate {percent(full.resolve_rate)}, {recall}tasks to 90% "
             f"{full.tasks_to_90:.0f}, ECE {full.ece:.3f}.",
             _figure(document, title),
@@ -77,7 +75,7 @@ def _figure(document: AblationDocument, title: str) -> Figure:
         bars = [_bar(component, measure, factor) for component in document.components]
         most = sorted((bar for bar in bars if bar.marked), key=lambda bar: -abs(bar.value))[:3]
         said = listed([f"{bar.name} {bar.value:+.1f}" for bar in most]) if most else "none"
-        panels.append(Panel(label, f"Largest effects: {said}.", partial(_draw, bars=bars)))
+        panels.append(Panel(label, f"Largest effects: {said}.", partial(draw_bars, bars=bars)))
     height = 0.7 + 0.2 * len(document.components)
     note = "Full bars: the interval leaves out 0. Hollow bars: no effect shown."
     return Figure(slug(title), "What is lost without each component", tuple(panels), (), note, height)
@@ -88,10 +86,3 @@ def _bar(component: AblationComponent, measure: str, factor: float) -> Bar:
     low, high = found.ci95
     return Bar(component.name, factor * found.difference, (factor * low, factor * high), found.excludes_zero)
 
-
-def _draw(axes: Any, *, bars: Sequence[Bar]) -> None:
-    draw_bars(axes, bars, x_label="")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -14,7 +14,7 @@ from ruvllm.report.sections.learning_figures import (
 )
 from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.settings import Measured, Setting
-from ruvllm.report.wording import efficiency, listed, model_size, percent, percent_with, points_with, words
+from ruvllm.report.wording import counted, efficiency, listed, model_size, percent, percent_with, points_with, words
 from ruvllm.results.published import PUBLISHED, PublishedFigures
 from ruvllm.results.summaries import beside_published, rankings, recommendations
 from ruvllm.results.summary_records import BesidePublished
@@ -90,7 +90,7 @@ def headline_table(setting: Setting, protocol: str) -> Table:
         ))  # fmt: skip
     title = f"Final results of {protocol} beside the published ones, {setting.seeds(protocol)}"
     return Table(title, columns, tuple(cells), f"{INTERVALS} {PUBLISHED_EXPLAINED}", headline=True,
-                 groups=(2, 2, 2, 1, 1, 1, 1))  # fmt: skip
+                 groups=(2, 2, 2, 2, 2))  # fmt: skip
 
 
 def _report(row: Measured) -> PublishedFigures | None:
@@ -109,7 +109,7 @@ def _final_table(setting: Setting, protocol: str, headline: bool = False) -> Tab
         for s in (row.summary for row in setting.rows(protocol))
     )  # fmt: skip
     return Table(f"Final results of {protocol}, {setting.seeds(protocol)}", columns, rows, INTERVALS,
-                 folded=not headline, headline=headline)  # fmt: skip
+                 folded=not headline, headline=headline, groups=(1, 1, 1, 2, 1, 1, 1))  # fmt: skip
 
 
 def _evolution(setting: Setting) -> list[Block]:
@@ -154,7 +154,8 @@ def _controls(setting: Setting) -> list[Block]:
         )
         columns = ("Model", "Start", "Learned", "Gain, points", *(f"Control: {words(name)}" for name in names))
         title = "Controls" if len(setting.protocols) == 1 else f"Controls of {protocol}"
-        tables.append(Table(title, columns, cells, CONTROLS, folded=protocol != setting.protocols[-1]))
+        tables.append(Table(title, columns, cells, CONTROLS, folded=protocol != setting.protocols[-1],
+                            groups=(3, len(names))))  # fmt: skip
     return tables
 
 
@@ -234,7 +235,7 @@ def lead_of(setting: Setting) -> str:
     end = sorted(row.summary.resolve_rate for row in rows)
     sure = [row.summary.model for row in rows if row.summary.gain_ci95[0] > 0]
     split = f", tasks {setting.tasks}, split by {setting.split}" if setting.split else ""
-    models = "1 model" if len(rows) == 1 else f"{len(rows)} models"
+    models = counted(len(rows), "model")
     if not sure:
         beyond = "no gain is beyond chance"
     elif len(sure) == len(rows):

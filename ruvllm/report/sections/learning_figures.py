@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ruvllm.evaluation.statistics import mean, student_t_interval, wilson_interval
 from ruvllm.report.drawing import Line, draw_lines, draw_matrix, draw_reliability
-from ruvllm.report.parts import Block, Figure, Panel, Series, slug
+from ruvllm.report.parts import Block, Figure, Panel, Series
 from ruvllm.report.settings import Measured, Setting
 from ruvllm.report.wording import percent, short, words
 from ruvllm.results.published import PUBLISHED
@@ -16,7 +15,6 @@ from ruvllm.results.run_records import BenchmarkRun, ReliabilityBin
 
 __all__ = ["confusion_figure", "learning_figures", "reliability_figure", "schedule_figure"]
 
-TASKS = "Training tasks"
 FEWEST = 10
 """Test tasks of a bin that a reliability diagram shows: the share right among fewer says little."""
 Interval = tuple[float, float]
@@ -45,7 +43,7 @@ def _learning(setting: Setting, measure: str, title: str) -> list[Block]:
             if measure == "confidence" and setting.workload == "simulated" and "v3" in setting.protocols:
                 target = PUBLISHED[model].v3_confidence if model in PUBLISHED else None
             panels.append(Panel(model, f"{words(measure).capitalize()}: {'; '.join(said)}.",
-                                partial(_draw_learning, lines=lines, target=target)))  # fmt: skip
+                                partial(draw_lines, lines=lines, target=target)))  # fmt: skip
     if not panels:
         return []
     several = any(len(line.runs) > 1 for line in setting.measured.values())
@@ -54,13 +52,9 @@ def _learning(setting: Setting, measure: str, title: str) -> list[Block]:
     if measure == "confidence":
         note = "Mean probability given to the chosen answer, on the test split."
         if setting.workload == "simulated" and "v3" in setting.protocols:
-            note += " Dotted: the report's final v3 confidence, to which the models are calibrated."
+            note += " Dotted: the published final v3 confidence, to which the models are calibrated."
     series = tuple(Series(protocol, number) for number, protocol in enumerate(setting.protocols))
-    return [Figure(_name(setting, words(measure)), title, tuple(panels), series, note)]
-
-
-def _draw_learning(axes: Any, *, lines: Sequence[Line], target: float | None) -> None:
-    draw_lines(axes, lines, x_label=TASKS, target=target)
+    return [Figure(setting.figure_name(words(measure)), title, tuple(panels), series, note)]
 
 
 def _line(measured: Measured, measure: str, style: int) -> Line | None:
@@ -101,7 +95,7 @@ def reliability_figure(setting: Setting) -> list[Block]:
                                   _bins([run.reliability.final for run in m.runs])) for m in found]  # fmt: skip
         if any(bins for _, bins in points):
             panels.append(Panel(model, _reliability_words(setting, points),
-                                partial(_draw_reliability, points=points)))  # fmt: skip
+                                partial(draw_reliability, points=points)))  # fmt: skip
     if not panels:
         return []
     series = (Series("frozen start", 0), *(Series(f"after {p}", 1 + i) for i, p in enumerate(setting.protocols)))
@@ -109,12 +103,8 @@ def reliability_figure(setting: Setting) -> list[Block]:
         f"Test tasks in ten bins of confidence, those with at least {FEWEST}; the larger a mark, the more tasks. On "
         "the dotted line confidence is what it says; above it the model is more often right than it claims."
     )
-    return [Figure(_name(setting, "reliability"), "Reliability: can confidence be trusted?", tuple(panels), series,
+    return [Figure(setting.figure_name("reliability"), "Reliability: can confidence be trusted?", tuple(panels), series,
                    note, height=3.0)]  # fmt: skip
-
-
-def _draw_reliability(axes: Any, *, points: Sequence[tuple[int, list[tuple[float, float, float]]]]) -> None:
-    draw_reliability(axes, points)
 
 
 def _bins(runs: Sequence[Sequence[ReliabilityBin]]) -> list[tuple[float, float, float]]:
@@ -158,17 +148,13 @@ def confusion_figure(setting: Setting) -> list[Block]:
             low = min(known)
             panels.append(Panel(f"After {protocol}", f"Resolve rate by model and task type; the lowest is "
                                 f"{percent(low[0])}, {low[1]} on {words(low[2])}.",
-                                partial(_draw_types, rows=[row.summary.model for row in rows],
+                                partial(draw_matrix, rows=[row.summary.model for row in rows],
                                         columns=[short(kind) for kind in kinds],
                                         values=values)))  # fmt: skip
     note = "Test resolve rate in percent, mean over runs, at the end."
     height = 0.75 + 0.32 * max(len(setting.rows(protocol)) for protocol in setting.protocols)
-    return [Figure(_name(setting, "task types"), "Confusion by task type", tuple(panels), (), note,
+    return [Figure(setting.figure_name("task types"), "Confusion by task type", tuple(panels), (), note,
                    height=max(1.7, height))] if panels else []  # fmt: skip
-
-
-def _draw_types(axes: Any, *, rows: list[str], columns: list[str], values: list[list[float | None]]) -> None:
-    draw_matrix(axes, rows, columns, values)
 
 
 def _type_rate(row: Measured, kind: str) -> float | None:
@@ -179,19 +165,19 @@ def _type_rate(row: Measured, kind: str) -> float | None:
 def schedule_figure(setting: Setting) -> list[Block]:
     """What the schedulers did: difficulty (DDA) and learning rate, mean over models and runs with their range."""
     panels = []
-    measures: tuple[tuple[str, str, float, Callable[[float], str]], ...] = (
-        ("dynamic_difficulty", "Difficulty that DDA asks for", 1.0, lambda value: f"{value:.2f}"),
-        ("learning_rate", "Learning rate, thousandths", 1000.0, lambda value: f"{value:.2f}"),
+    measures = (
+        ("dynamic_difficulty", "Difficulty that DDA asks for", 1.0),
+        ("learning_rate", "Learning rate, thousandths", 1000.0),
     )
-    for key, title, factor, text in measures:
+    for key, title, factor in measures:
         lines, said = [], []
         for number, protocol in enumerate(setting.protocols):
             line = _range_line(setting.rows(protocol), key, factor, number)
             if line is not None and not (key == "dynamic_difficulty" and protocol != "v3"):
                 lines.append(line)
-                said.append(f"{protocol} from {text(line.y[0])} to {text(line.y[-1])}")
+                said.append(f"{protocol} from {line.y[0]:.2f} to {line.y[-1]:.2f}")
         if lines:
-            panels.append(Panel(title, f"{'; '.join(said)}.", partial(_draw_schedule, lines=lines)))
+            panels.append(Panel(title, f"{'; '.join(said)}.", partial(draw_lines, lines=lines, percent=False)))
     if not panels:
         return []
     note = (
@@ -199,12 +185,7 @@ def schedule_figure(setting: Setting) -> list[Block]:
         "is part of v3."
     )
     series = tuple(Series(protocol, number) for number, protocol in enumerate(setting.protocols))
-    return [Figure(_name(setting, "schedules"), "Difficulty and learning rate", tuple(panels), series, note)]
-
-
-def _draw_schedule(axes: Any, *, lines: Sequence[Line]) -> None:
-    draw_lines(axes, lines, x_label=TASKS, percent=False)
-    axes.set_ylim(bottom=0)
+    return [Figure(setting.figure_name("schedules"), "Difficulty and learning rate", tuple(panels), series, note)]
 
 
 def _range_line(rows: Sequence[Measured], key: str, factor: float, style: int) -> Line | None:
@@ -217,9 +198,3 @@ def _range_line(rows: Sequence[Measured], key: str, factor: float, style: int) -
     return Line([tasks * (i + 1) for i in range(len(points))], [mean(point) for point in points],
                 [(min(point), max(point)) for point in points], style)  # fmt: skip
 
-
-def _name(setting: Setting, what: str) -> str:
-    """Of the picture's file."""
-    parts = [setting.workload, setting.tasks, setting.split, setting.size.removeprefix("profile "),
-             f"{setting.folds} folds" if setting.folds else "", what]  # fmt: skip
-    return slug(" ".join(part for part in parts if part))

@@ -18,7 +18,7 @@ REPLAY = (
     "dates, host and paths must come out the same on any CPU: `ruvllm-report compare OLD.json NEW.json` pairs the "
     "tasks, and each run's two hashes must be the ones below. A hash shows that a file is intact; running it again "
     "shows that its numbers are true: `ruvllm-verify --replay FILE` does that for a checkpoint, and names the first "
-    "number that is another one."
+    "number that differs."
 )
 COVERED = (
     "The first 16 of 64 digits. stateHash covers what was learned (adapter, EWC, patterns), runHash everything "
@@ -36,7 +36,7 @@ def provenance_section(sources: Sequence[Source[Document]]) -> Section:
 
 
 def _short_names(sources: Sequence[Source[Document]]) -> dict[str, str]:
-    """Of the files, without their folders where no two are alike: a page is read elsewhere."""
+    """Returns the names of files without their folders if no two are alike: a page is read elsewhere."""
     short = {source.name: Path(source.name).name for source in sources}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
 
@@ -79,5 +79,5 @@ def _hashes(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Ta
 
 
 def command_of(source: Source[Any]) -> str:
-    """The exact command, as a shell takes it."""
+    """Returns the exact command as a shell takes it."""
     return shlex.join(source.document.command)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ruvllm.report.drawing import draw_grouped_bars
-from ruvllm.report.parts import Block, Figure, Panel, Series, Table, slug
+from ruvllm.report.parts import Block, Figure, Panel, Series, Table
 from ruvllm.report.settings import Setting
 from ruvllm.report.wording import percent, points_with, words
 from ruvllm.results.gains import METRICS
@@ -24,8 +23,8 @@ MEASURES = {
     "resolve_rate": "resolve rate",
 }
 EXPLAINED = (
-    "Each test query among all test solutions of its type (for issues: all files of its repository); wrong answers of "
-    "the tasks' own are among them. Frozen: the encoder as it is; learned: after learning. Gains in points over "
+    "Each test query among all test solutions of its type (for issues: all files of its repository), with the wrong "
+    "answers that tasks bring along. Frozen: the encoder as it is; learned: after learning. Gains in points over "
     "frozen, with 95% intervals by bootstrap."
 )
 COMPARED = (
@@ -74,8 +73,8 @@ def _first(groups: Sequence[Gains | None], measure: str) -> Gain | None:
 def _table(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> Table:
     rows = tuple(
         (
-            model,
             measure,
+            model,
             percent(gains[measure].frozen),
             percent(gains[measure].learned),
             points_with(gains[measure].gain, gains[measure].gain_ci95),
@@ -84,8 +83,9 @@ def _table(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> Tab
         for model, gains in found.items()
         if measure in gains
     )
-    columns = ("Model", "Measure", "frozen", "learned", "gain")
-    return Table(f"Retrieval of {protocol}, {setting.seeds(protocol)}", columns, rows, EXPLAINED, headline=True)
+    columns = ("Measure", "Model", "frozen", "learned", "gain")
+    return Table(f"Retrieval of {protocol}, {setting.seeds(protocol)}", columns, rows, EXPLAINED, headline=True,
+                 groups=(4,))  # fmt: skip
 
 
 def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list[Block]:
@@ -97,16 +97,11 @@ def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list
         groups = [[None, None] if gain is None else [100 * gain.frozen, 100 * gain.learned] for gain in known.values()]
         said = [f"{model}: frozen {100 * gain.frozen:.1f}, learned {100 * gain.learned:.1f}"
                 for model, gain in known.items() if gain is not None]  # fmt: skip
-        panels.append(Panel(measure, f"{'; '.join(said)}.", partial(_draw, names=("frozen", "learned"), groups=groups)))
-    name = slug(f"{setting.workload} {setting.tasks} {setting.split} {setting.size.removeprefix('profile ')} "
-                f"{protocol} retrieval")  # fmt: skip
+        draw = partial(draw_grouped_bars, names=("frozen", "learned"), groups=groups, shown="{:.1f}")
+        panels.append(Panel(measure, f"{'; '.join(said)}.", draw))
     series = tuple(Series(model, number, bar=True) for number, model in enumerate(models))
-    return [Figure(name, f"Retrieval of {protocol}", tuple(panels), series, "In percent; MRR times 100.",
-                   height=0.8 + 0.44 * len(models))]  # fmt: skip
-
-
-def _draw(axes: Any, *, names: Sequence[str], groups: Sequence[Sequence[float | None]]) -> None:
-    draw_grouped_bars(axes, names, groups, x_label="", shown="{:.1f}")
+    return [Figure(setting.figure_name(f"{protocol} retrieval"), f"Retrieval of {protocol}", tuple(panels), series,
+                   "In percent; MRR times 100.", height=0.8 + 0.44 * len(models))]  # fmt: skip
 
 
 def _comparison(setting: Setting, protocol: str) -> list[Block]:
@@ -120,7 +115,7 @@ def _comparison(setting: Setting, protocol: str) -> list[Block]:
     ]  # fmt: skip
     times = "; ".join(f"{summary.model} {summary.microseconds_per_task:.0f} µs" for summary in summaries
                       if summary.microseconds_per_task is not None)  # fmt: skip
-    return [*tables, *([f"Learning takes per task (processor time, without encoding): {times}."] if times else [])]
+    return [*tables, *([f"Processor time of learning per task, without encoding: {times}."] if times else [])]
 
 
 def _methods(title: str, rows: Sequence[MethodRow]) -> Table:

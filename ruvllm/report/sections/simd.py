@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from ruvllm.report.drawing import draw_grouped_bars
 from ruvllm.report.parts import Block, Figure, Panel, Section, Table
@@ -61,14 +60,11 @@ def _figure(measurements: Sequence[SimdMeasurement]) -> Figure:
         said = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, speedups, strict=True))
         short = work if own[0].work == "dot" else own[0].work
         panels.append(Panel(short, f"{work}, times {over}: {said}.",
-                            partial(_draw, names=names, values=speedups, over=over)))  # fmt: skip
+                            partial(draw_grouped_bars, names=names, groups=[speedups], shown="{:.1f}x",
+                                    x_label=f"times {over}")))  # fmt: skip
     height = 0.75 + 0.24 * max(len({m.isa for m in measurements}), 1)
     return Figure("simd", "Speed-up by instruction set", tuple(panels), (),
                   "Longer is faster; the table has the sizes.", height=height)  # fmt: skip
-
-
-def _draw(axes: Any, *, names: Sequence[str], values: Sequence[float], over: str) -> None:
-    draw_grouped_bars(axes, names, [values], x_label=f"times {over}", shown="{:.1f}x")
 
 
 def _beside(rows: Sequence[PublishedSpeedRow]) -> Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.drawing import draw_matrix
@@ -75,7 +73,7 @@ def _figure(document: StreamDocument, summary: StreamSummary) -> Figure:
         end = ", ".join(f"{kind} {100 * rate:.0f}" for kind, rate in zip(kinds, matrix[-1], strict=True))
         panels.append(Panel(f"EWC {'on' if ewc else 'off'}", f"Test resolve rate in percent of each type after each "
                             f"stage; at the end {end}.",
-                            partial(_draw, rows=["before", *kinds], columns=columns, values=matrix)))  # fmt: skip
+                            partial(draw_matrix, rows=["before", *kinds], columns=columns, values=matrix)))  # fmt: skip
     note = (
         "A row is a moment: before learning, then after the stage of the type that it names. A column is a type on "
         "the test split: percent resolved, mean over models and seeds."
@@ -83,6 +81,3 @@ def _figure(document: StreamDocument, summary: StreamSummary) -> Figure:
     return Figure(slug(f"forgetting {summary.protocol} {summary.adapter}"),
                   f"Rates after each stage: {_called(summary)}", tuple(panels), (), note, height=2.3)  # fmt: skip
 
-
-def _draw(axes: Any, *, rows: list[str], columns: list[str], values: Sequence[Sequence[float]]) -> None:
-    draw_matrix(axes, rows, columns, values)
