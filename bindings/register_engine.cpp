@@ -50,18 +50,52 @@ void register_enums(py::module_& m)
         .value("SHUFFLED", Control::shuffled);
 }
 
-// A property for a field of one of the configuration's parts.
-template <class Field>
-void part(py::class_<EngineConfig>& config, const char* name, Field field)
+void register_parts(py::module_& m)
 {
-    using Value = std::remove_cvref_t<decltype(field(std::declval<EngineConfig&>()))>;
-    config.def_property(
-        name, [field](const EngineConfig& c) { return Value(field(c)); },
-        [field](EngineConfig& c, Value value) { field(c) = value; });
+    py::class_<LoraConfig>(m, "LoraConfig", "The adapter's sizes.")
+        .def_readonly("dim", &LoraConfig::dim)
+        .def_readonly("rank", &LoraConfig::rank)
+        .def_readonly("heads", &LoraConfig::heads)
+        .def_readwrite("head_weight", &LoraConfig::head_weight)
+        .def_readwrite("scaling", &LoraConfig::scaling);
+    py::class_<ReplayConfig>(m, "ReplayConfig", "Prioritized replay.")
+        .def_readwrite("capacity", &ReplayConfig::capacity)
+        .def_readwrite("alpha", &ReplayConfig::alpha)
+        .def_readwrite("beta", &ReplayConfig::beta)
+        .def_readwrite("beta_increment", &ReplayConfig::beta_increment)
+        .def_readwrite("epsilon", &ReplayConfig::epsilon);
+    py::class_<EwcConfig>(m, "EwcConfig", "The EWC penalty and the Fisher information.")
+        .def_readwrite("lambda_", &EwcConfig::lambda)
+        .def_readwrite("decay", &EwcConfig::decay)
+        .def_readwrite("running_sum", &EwcConfig::running_sum);
+    py::class_<PatternConfig>(m, "PatternConfig", "The pattern bank.")
+        .def_readwrite("capacity", &PatternConfig::capacity)
+        .def_readwrite("top", &PatternConfig::top)
+        .def_readwrite("threshold", &PatternConfig::threshold)
+        .def_readwrite("same_type_factor", &PatternConfig::same_type_factor)
+        .def_readwrite("strength", &PatternConfig::strength);
+    py::class_<ContrastiveConfig>(m, "ContrastiveConfig", "The memory of past solutions.")
+        .def_readwrite("positives", &ContrastiveConfig::positives)
+        .def_readwrite("negatives", &ContrastiveConfig::negatives)
+        .def_readonly("types", &ContrastiveConfig::types)
+        .def_readwrite("sampled_negatives", &ContrastiveConfig::sampled_negatives)
+        .def_readwrite("threshold", &ContrastiveConfig::threshold)
+        .def_readwrite("strength", &ContrastiveConfig::strength);
+    py::class_<EpisodicConfig>(m, "EpisodicConfig", "The memory of past queries.")
+        .def_readwrite("capacity", &EpisodicConfig::capacity)
+        .def_readwrite("neighbours", &EpisodicConfig::neighbours)
+        .def_readwrite("strength", &EpisodicConfig::strength);
+    py::class_<AssociationConfig>(m, "AssociationConfig", "The block adapters and the memory of past queries.")
+        .def_readwrite("block_size", &AssociationConfig::block_size)
+        .def_readwrite("batch", &AssociationConfig::batch)
+        .def_readwrite("batch_negatives", &AssociationConfig::batch_negatives)
+        .def_readwrite("block_rate", &AssociationConfig::block_rate)
+        .def_readwrite("episodes", &AssociationConfig::episodes);
 }
 
 void register_config(py::module_& m)
 {
+    register_parts(m);
     py::class_<EngineConfig> config(m, "EngineConfig", "How an engine learns; the defaults are those of protocol v3.");
     config
         .def(py::init([](std::size_t dim, std::size_t rank, std::size_t heads, float scaling) {
@@ -70,9 +104,15 @@ void register_config(py::module_& m)
                  return made;
              }),
              py::kw_only(), py::arg("dim"), py::arg("rank"), py::arg("heads"), py::arg("scaling"))
+        .def_readwrite("lora", &EngineConfig::lora)
         .def_readwrite("learn_from", &EngineConfig::learn_from)
         .def_readwrite("replay_policy", &EngineConfig::replay_policy)
         .def_readwrite("control", &EngineConfig::control)
+        .def_readwrite("replay", &EngineConfig::replay)
+        .def_readwrite("ewc", &EngineConfig::ewc)
+        .def_readwrite("patterns", &EngineConfig::patterns)
+        .def_readwrite("contrastive", &EngineConfig::contrastive)
+        .def_readwrite("associations", &EngineConfig::associations)
         .def_readwrite("use_patterns", &EngineConfig::use_patterns)
         .def_readwrite("use_contrastive", &EngineConfig::use_contrastive)
         .def_readwrite("pattern_quality", &EngineConfig::pattern_quality)
@@ -84,42 +124,10 @@ void register_config(py::module_& m)
         .def_readwrite("accumulate", &EngineConfig::accumulate)
         .def_readwrite("momentum", &EngineConfig::momentum)
         .def_readwrite("gradient_clip", &EngineConfig::gradient_clip)
-        .def_readwrite("failure_quality", &EngineConfig::failure_quality)
-        .def_readwrite("seed", &EngineConfig::seed)
         .def_readwrite("confident", &EngineConfig::confident)
+        .def_readwrite("failure_quality", &EngineConfig::failure_quality)
         .def_readwrite("quality_memory", &EngineConfig::quality_memory)
-        .def_property(
-            "fisher_decay", [](const EngineConfig& c) { return c.ewc.running_sum ? 0.0f : c.ewc.decay; },
-            [](EngineConfig& c, float value) {
-                c.ewc.running_sum = value == 0.0f;
-                if (!c.ewc.running_sum)
-                    c.ewc.decay = value;
-            },
-            "Decay of the Fisher EMA; 0 means a running sum.");
-    part(config, "block_size", [](auto& c) -> auto& { return c.associations.block_size; });
-    part(config, "block_rate", [](auto& c) -> auto& { return c.associations.block_rate; });
-    part(config, "block_batch", [](auto& c) -> auto& { return c.associations.batch; });
-    part(config, "block_negatives", [](auto& c) -> auto& { return c.associations.batch_negatives; });
-    part(config, "episode_capacity", [](auto& c) -> auto& { return c.associations.episodes.capacity; });
-    part(config, "episode_neighbours", [](auto& c) -> auto& { return c.associations.episodes.neighbours; });
-    part(config, "episode_strength", [](auto& c) -> auto& { return c.associations.episodes.strength; });
-    part(config, "head_weight", [](auto& c) -> auto& { return c.lora.head_weight; });
-    part(config, "ewc_lambda", [](auto& c) -> auto& { return c.ewc.lambda; });
-    part(config, "replay_capacity", [](auto& c) -> auto& { return c.replay.capacity; });
-    part(config, "replay_alpha", [](auto& c) -> auto& { return c.replay.alpha; });
-    part(config, "replay_beta", [](auto& c) -> auto& { return c.replay.beta; });
-    part(config, "replay_beta_increment", [](auto& c) -> auto& { return c.replay.beta_increment; });
-    part(config, "replay_epsilon", [](auto& c) -> auto& { return c.replay.epsilon; });
-    part(config, "pattern_capacity", [](auto& c) -> auto& { return c.patterns.capacity; });
-    part(config, "pattern_top", [](auto& c) -> auto& { return c.patterns.top; });
-    part(config, "pattern_threshold", [](auto& c) -> auto& { return c.patterns.threshold; });
-    part(config, "pattern_same_type_factor", [](auto& c) -> auto& { return c.patterns.same_type_factor; });
-    part(config, "pattern_strength", [](auto& c) -> auto& { return c.patterns.strength; });
-    part(config, "memory_positives", [](auto& c) -> auto& { return c.contrastive.positives; });
-    part(config, "memory_negatives", [](auto& c) -> auto& { return c.contrastive.negatives; });
-    part(config, "memory_sampled_negatives", [](auto& c) -> auto& { return c.contrastive.sampled_negatives; });
-    part(config, "memory_threshold", [](auto& c) -> auto& { return c.contrastive.threshold; });
-    part(config, "memory_strength", [](auto& c) -> auto& { return c.contrastive.strength; });
+        .def_readwrite("seed", &EngineConfig::seed);
 }
 
 void register_learning(py::class_<LearningEngine>& engine)

@@ -439,10 +439,73 @@ class Control(_Enum):
     SHUFFLED: ClassVar[Control]
     __members__: ClassVar[dict[str, Control]]
 
+class LoraConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    @property
+    def dim(self) -> int: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    head_weight: float
+    scaling: float
+
+class ReplayConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    capacity: int
+    alpha: float
+    beta: float
+    beta_increment: float
+    epsilon: float
+
+class EwcConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    lambda_: float
+    decay: float
+    running_sum: bool
+
+class PatternConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    capacity: int
+    top: int
+    threshold: float
+    same_type_factor: float
+    strength: float
+
+class ContrastiveConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    positives: int
+    negatives: int
+    @property
+    def types(self) -> int: ...
+    sampled_negatives: int
+    threshold: float
+    strength: float
+
+class EpisodicConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    capacity: int
+    neighbours: int
+    strength: float
+
+class AssociationConfig:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...  # part of an EngineConfig
+    block_size: int
+    batch: int
+    batch_negatives: int
+    block_rate: float
+    episodes: EpisodicConfig
+
 class EngineConfig:
+    lora: LoraConfig
     learn_from: LearnFrom
     replay_policy: ReplayPolicy
     control: Control
+    replay: ReplayConfig
+    ewc: EwcConfig
+    patterns: PatternConfig
+    contrastive: ContrastiveConfig
+    associations: AssociationConfig
     use_patterns: bool
     use_contrastive: bool
     pattern_quality: float
@@ -454,35 +517,10 @@ class EngineConfig:
     accumulate: bool
     momentum: float
     gradient_clip: float
-    failure_quality: float
-    seed: int
-    ewc_lambda: float
-    fisher_decay: float
-    head_weight: float
     confident: float
+    failure_quality: float
     quality_memory: float
-    replay_capacity: int
-    replay_alpha: float
-    replay_beta: float
-    replay_beta_increment: float
-    replay_epsilon: float
-    pattern_capacity: int
-    pattern_top: int
-    pattern_threshold: float
-    pattern_same_type_factor: float
-    pattern_strength: float
-    memory_positives: int
-    memory_negatives: int
-    memory_sampled_negatives: int
-    memory_threshold: float
-    memory_strength: float
-    block_size: int
-    block_rate: float
-    block_batch: int
-    block_negatives: int
-    episode_capacity: int
-    episode_neighbours: int
-    episode_strength: float
+    seed: int
     def __init__(self, *, dim: int, rank: int, heads: int, scaling: float) -> None: ...
 
 _Outcomes: TypeAlias = tuple[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ruvllm.commands.protocol_table import protocol_rows
+from ruvllm.learning.protocols import protocol_rows
 from ruvllm.report.markdown import markdown_table
 from ruvllm.report.parts import Table
 from ruvllm.report.sections.ablation import ablation_table

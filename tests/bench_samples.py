@@ -17,7 +17,8 @@ from json_samples import Entry
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
-from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from simulated_samples import small_workload
 
-from ruvllm import Control, LearningEngine, TaskSource
-from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
+from ruvllm import Control, EngineConfig, LearningEngine, TaskSource
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS, engine_config
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 WORKLOAD = small_workload(size=Size(6, 40))
@@ -28,9 +30,15 @@ def make_engine(
     config = engine_config(
         PROTOCOLS[protocol], dim=source.dim, rank=2, n_types=len(TASK_TYPES), seed=seed, control=control
     )
-    for name, value in changes.items():
-        setattr(config, name, value)
+    configure(config, changes)
     return LearningEngine(source, config, isa=isa)
+
+
+def configure(config: EngineConfig, changes: dict[str, Any]) -> None:
+    """Sets constants of a configuration by their names, such as "replay.alpha"."""
+    for name, value in changes.items():
+        *groups, last = name.split(".")
+        setattr(reduce(getattr, groups, config), last, value)
 
 
 def learn(engine: LearningEngine, workload: Workload = WORKLOAD, epochs: int = 3, tasks: int = 60) -> list[Any]:

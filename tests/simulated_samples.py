@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
-from ruvllm.learning.protocols import PROTOCOLS, Size, lora_rank
+from ruvllm.learning.constants import Size, changed
+from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training import RunPlan
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import Workload
@@ -30,5 +31,5 @@ def small_workload(
 def run_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:
     """A run of the first model. A name that is not the plan's is the protocol's: run_plan("v2", momentum=0.0)."""
     of_plan = {name: changes.pop(name) for name in ("control", "stream", "isa") if name in changes}
-    p = replace(PROTOCOLS[protocol], **changes)
+    p = changed(PROTOCOLS[protocol], changes)
     return RunPlan(p, Size(epochs, tasks), rank=lora_rank(p, SMALL_MODEL.params_b), seed=seed, **of_plan)

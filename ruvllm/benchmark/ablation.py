@@ -6,7 +6,7 @@ Differences to the full system are paired over seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ruvllm._core import LearnFrom, ReplayPolicy
@@ -14,7 +14,7 @@ from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.retrieval import recall_at_1
 from ruvllm.evaluation.statistics import mean, student_t_interval
-from ruvllm.learning.protocols import Protocol
+from ruvllm.learning.constants import Protocol, changed, constants
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
 from ruvllm.results.document import make_header
@@ -69,39 +69,40 @@ class Component:
     without: str
     """What is done instead."""
     changes: Changes
-    """Fields of the protocol."""
+    """Constants of the protocol, by their names as in protocols.constants()."""
 
     def removed_from(self, protocol: Protocol) -> Protocol:
-        return replace(protocol, **self.changes)
+        return changed(protocol, self.changes)
 
 
 COMPONENTS = (
     Component("heads", "one adapter for all task types", {"multi_head": False}),
-    Component("lora", "the adapter learns nothing", {"lora": False}),
+    Component("lora", "the adapter learns nothing", {"use_lora": False}),
     Component(
         "contrastive",
         "no memory; learns from successes and confident failures",
-        {"learn_from": LearnFrom.SUCCESSES_AND_CONFIDENT_FAILURES, "contrastive_memory": False},
+        {"learn_from": LearnFrom.SUCCESSES_AND_CONFIDENT_FAILURES, "use_contrastive": False},
     ),
-    Component("contrastive-memory", "no memory of past solutions", {"contrastive_memory": False}),
+    Component("contrastive-memory", "no memory of past solutions", {"use_contrastive": False}),
     Component("replay", "nothing is learned again", {"replays_per_epoch": 0}),
     Component("replay-policy", "uniform draws", {"replay_policy": ReplayPolicy.UNIFORM}),
-    Component("ewc", "no penalty", {"ewc_lambda": 0.0}),
-    Component("patterns", "no pattern bank", {"patterns": False}),
+    Component("ewc", "no penalty", {"ewc.lambda_": 0.0}),
+    Component("patterns", "no pattern bank", {"use_patterns": False}),
     Component("dda", "difficulty drawn from the curriculum's range", {"adaptive_difficulty": False}),
     Component("curriculum", "no order from easy to hard", {"curriculum": False}),
     Component("learning-rate", "fixed at its start", {"learning_rate": "fixed"}),
     Component("temperature", "1 from first to last", {"final_temperature": 1.0}),
     Component("momentum", "plain gradient steps", {"momentum": 0.0}),
-    Component("blocks", "no block-diagonal adapter", {"block_size": 0}),
-    Component("episodes", "no memory of past queries", {"episode_capacity": 0}),
+    Component("blocks", "no block-diagonal adapter", {"associations.block_size": 0}),
+    Component("episodes", "no memory of past queries", {"associations.episodes.capacity": 0}),
     Component("crowding", "in retrieval, cosines as they are", {"crowding_shares": (0.0,)}),
 )
 
 
 def components_of(protocol: Protocol) -> list[Component]:
     """Those that the protocol has: each of their fields is another one without them."""
-    return [c for c in COMPONENTS if all(getattr(protocol, field) != value for field, value in c.changes.items())]
+    present = dict(constants(protocol))
+    return [c for c in COMPONENTS if all(present[field] != value for field, value in c.changes.items())]
 
 
 def run_ablation(
@@ -119,8 +120,8 @@ def run_ablation(
         Job(cell, f"{cell.label}, " + ("full" if without is None else f"without {without}"), without)
         for model in options.models
         for seed in options.seeds
-        for without, changed in variants
-        for cell in [make_cell(options, changed, model, seed, task_input)]
+        for without, variant in variants
+        for cell in [make_cell(options, variant, model, seed, task_input)]
     ]
     return run_recorded(runs, AblationRun, _record, _line, jobs, reporter, unfinished)
 

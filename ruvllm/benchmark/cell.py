@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ruvllm._core import LearningEngine
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
-from ruvllm.learning.protocols import Protocol, Size
+from ruvllm.learning.constants import Protocol, Size, constants
 from ruvllm.learning.training import RunPlan
 from ruvllm.results.run_records import RunIdentity
 from ruvllm.version import __version__
@@ -67,16 +67,15 @@ def identity(cell: Cell, workload: Workload) -> RunIdentity:
 
 def described(cell: Cell, workload: Workload) -> dict[str, Any]:
     """All that decides what the cell learns."""
-    protocol = {f.name: getattr(cell.protocol, f.name) for f in fields(cell.protocol)}
-    plain = {
+    protocol = {
         name: asdict(value) if isinstance(value, Size) else getattr(value, "name", value)
-        for name, value in protocol.items()
+        for name, value in constants(cell.protocol)
     }
     fold = cell.fold or ORDINARY
     return {
         "packageVersion": __version__,
         "model": asdict(cell.model),
-        "protocol": plain,
+        "protocol": protocol,
         "size": asdict(cell.plan.size),
         "rank": cell.plan.rank,
         "seed": cell.plan.seed,

@@ -93,7 +93,7 @@ def _anti_overfitting(
         temperature={"first": first["temperature"], "last": last["temperature"]},
         difficulty_adjustment=dda if protocol.adaptive_difficulty else None,
         ewc={
-            "lambda": protocol.ewc_lambda,
+            "lambda": protocol.ewc.lambda_,
             "consolidations": last["ewcTaskCount"],
             "lastPenalty": last["ewcPenalty"],
         },

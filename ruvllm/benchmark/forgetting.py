@@ -14,7 +14,8 @@ from dataclasses import replace
 from ruvllm.benchmark.plan import Options, make_cell
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.statistics import mean, student_t_interval
-from ruvllm.learning.protocols import PROTOCOLS, Protocol
+from ruvllm.learning.constants import Protocol, changed
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
 from ruvllm.results.document import make_header
@@ -89,7 +90,7 @@ def _line(record: StreamRun) -> str:
 
 
 def _variant(protocol: Protocol, adapter: str, ewc: bool) -> Protocol:
-    return replace(protocol, multi_head=ADAPTERS[adapter], ewc_lambda=protocol.ewc_lambda if ewc else 0.0)
+    return changed(protocol, {"multi_head": ADAPTERS[adapter]} | ({} if ewc else {"ewc.lambda_": 0.0}))
 
 
 def _record(job: Job, _: Workload, run: TrainedRun) -> StreamRun:

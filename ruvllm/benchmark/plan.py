@@ -8,8 +8,9 @@ from functools import partial
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import MODELS, ModelProfile
+from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.presets import PRESETS, RANK
-from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size, lora_rank
+from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training import RunPlan
 from ruvllm.results.records import RunOptions
 from ruvllm.workloads.inputs import RealInput

@@ -22,11 +22,11 @@ from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split
 from ruvllm.commands.common import WORSE, Failure, check_isas, failures, printing
 from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.progress import QuietReporter, make_reporter
-from ruvllm.commands.protocol_table import protocol_rows
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
+from ruvllm.learning.protocols import protocol_rows
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
 from ruvllm.report.parts import Table

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
 from ruvllm.files.arrays import StateArrays, StateReader
-from ruvllm.learning.protocols import Protocol
+from ruvllm.learning.constants import Protocol
 from ruvllm.learning.schedulers import CURRICULUM, DynamicDifficulty
 from ruvllm.learning.stream import EpochPlan
 from ruvllm.workloads.workload import Workload

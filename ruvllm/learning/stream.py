@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ruvllm.learning.protocols import Protocol, Size
+from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.schedulers import curriculum_level
 
 __all__ = ["STREAMS", "EpochPlan", "plan_stream"]

@@ -16,8 +16,9 @@ from ruvllm._core import Control, LearningEngine, squared_norm
 from ruvllm.evaluation.answers import Answers, Scores, calibrated_summary, score
 from ruvllm.evaluation.statistics import mean
 from ruvllm.files.arrays import StateArrays, StateReader
+from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.curriculum import TaskOrder
-from ruvllm.learning.protocols import Protocol, Size, engine_config
+from ruvllm.learning.protocols import engine_config
 from ruvllm.learning.schedulers import LEVELS, RateScheduler, make_rate_scheduler, temperature
 from ruvllm.learning.snapshots import Snapshot, SnapshotWriter
 from ruvllm.learning.stream import EpochPlan, plan_stream
@@ -117,7 +118,7 @@ def train(
         successes=run.successes,
         average_quality=mean(run.qualities),
         seconds=time.perf_counter() - started,
-        block_size=min(plan.protocol.block_size, workload.source.dim),
+        block_size=min(plan.protocol.associations.block_size, workload.source.dim),
         learned_examples=run.learned,
         learning_seconds=run.learning_seconds,
         state=run.state() if keep_state else None,
@@ -270,7 +271,7 @@ class TrainingRun:
         self.learning_seconds += time.thread_time() - started
 
     def _rehearse(self) -> None:
-        if self.plan.protocol.block_size > 0:
+        if self.plan.protocol.associations.block_size > 0:
             for _ in range(self.plan.protocol.rehearsals):
                 self._stop_if_cancelled()
                 started = time.thread_time()
@@ -319,7 +320,7 @@ class TrainingRun:
 
 def _rate_scheduler(plan: RunPlan) -> RateScheduler:
     p = plan.protocol
-    base = p.base_rate if p.lora else 0.0
+    base = p.base_rate if p.use_lora else 0.0
     return make_rate_scheduler(p.learning_rate, base, p.lowest_rate, p.highest_rate)
 
 

@@ -1,7 +1,7 @@
 """Ablation: what a component is, the smallest run of all of them, and when the goal is reached."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from ruvllm.benchmark.plan import Options, make_cell
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.retrieval import CSLS_SHARES
+from ruvllm.learning.constants import Protocol, Size, changed, constants
 from ruvllm.learning.presets import on_docstrings
-from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import RunPlan, TrainedRun, train
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
@@ -29,23 +30,23 @@ from ruvllm.workloads.simulated import build_simulated_workload
 # what each component changes in v3: the field, with it and without it
 CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
     "heads": {"multi_head": (True, False)},
-    "lora": {"lora": (True, False)},
+    "lora": {"use_lora": (True, False)},
     "contrastive": {
         "learn_from": (LearnFrom.EVERYTHING, LearnFrom.SUCCESSES_AND_CONFIDENT_FAILURES),
-        "contrastive_memory": (True, False),
+        "use_contrastive": (True, False),
     },
-    "contrastive-memory": {"contrastive_memory": (True, False)},
+    "contrastive-memory": {"use_contrastive": (True, False)},
     "replay": {"replays_per_epoch": (None, 0)},
     "replay-policy": {"replay_policy": (ReplayPolicy.PRIORITIZED, ReplayPolicy.UNIFORM)},
-    "ewc": {"ewc_lambda": (400.0, 0.0)},
-    "patterns": {"patterns": (True, False)},
+    "ewc": {"ewc.lambda_": (400.0, 0.0)},
+    "patterns": {"use_patterns": (True, False)},
     "dda": {"adaptive_difficulty": (True, False)},
     "curriculum": {"curriculum": (True, False)},
     "learning-rate": {"learning_rate": ("meta", "fixed")},
     "temperature": {"final_temperature": (0.25, 1.0)},
     "momentum": {"momentum": (0.9, 0.0)},
-    "blocks": {"block_size": (256, 0)},
-    "episodes": {"episode_capacity": (4096, 0)},
+    "blocks": {"associations.block_size": (256, 0)},
+    "episodes": {"associations.episodes.capacity": (4096, 0)},
     "crowding": {"crowding_shares": (CSLS_SHARES, (0.0,))},
 }
 ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ("blocks", "episodes", "crowding")]
@@ -67,9 +68,9 @@ def names(components: Sequence[Component]) -> list[str]:
     return [component.name for component in components]
 
 
-def changed(before: Protocol, after: Protocol) -> dict[str, tuple[Any, Any]]:
-    pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(Protocol)}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+def differences(before: Protocol, after: Protocol) -> dict[str, tuple[Any, Any]]:
+    there = dict(constants(after))
+    return {name: (value, there[name]) for name, value in constants(before) if value != there[name]}
 
 
 def plain_run(protocol: Protocol, seed: int) -> TrainedRun:
@@ -109,7 +110,7 @@ def test_v2_has_no_heads_no_contrast_and_no_difficulty_adjustment() -> None:
 @pytest.mark.parametrize("component", COMPONENTS, ids=names(COMPONENTS))
 def test_a_component_taken_off_changes_its_fields_and_no_others(component: Component) -> None:
     without = component.removed_from(WHOLE)
-    assert changed(WHOLE, without) == CHANGES[component.name]
+    assert differences(WHOLE, without) == CHANGES[component.name]
     assert component.removed_from(without) == without
     assert component.without
 
@@ -140,16 +141,16 @@ def test_each_seed_has_the_full_run_first_then_one_without_each_component(runs: 
     ("without", "changes"),
     [
         (None, {}),
-        ("ewc", {"ewc_lambda": 0.0}),
+        ("ewc", {"ewc.lambda_": 0.0}),
         ("heads", {"multi_head": False}),
         ("learning-rate", {"learning_rate": "fixed"}),
-        ("lora", {"lora": False}),
+        ("lora", {"use_lora": False}),
     ],
 )
 def test_the_numbers_are_those_of_a_plain_run_of_the_changed_protocol(
     runs: list[Run], seed: int, without: str | None, changes: dict[str, Any]
 ) -> None:
-    plain = plain_run(replace(PROTOCOLS["v3"], **changes), seed)
+    plain = plain_run(changed(PROTOCOLS["v3"], changes), seed)
     found, expected = record(runs, seed, without), plain.final.summary()
     assert found["resolveRate"] == expected["resolveRate"] == plain.history[-1]["test"]["resolveRate"]
     assert (found["confidence"], found["ece"]) == (expected["confidence"], expected["ece"])

@@ -16,7 +16,8 @@ from ruvllm.benchmark.cell import Cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.answers import Scores, score
 from ruvllm.learning import training
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import Cancelled, RunPlan
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus

@@ -21,8 +21,9 @@ from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.encoders.models import Simulation, find_models
+from ruvllm.learning.constants import Size
 from ruvllm.learning.presets import on_docstrings
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import RunPlan
 from ruvllm.version import __version__
 from ruvllm.workloads.code.docstrings import DocstringInput

@@ -13,7 +13,8 @@ from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm.benchmark.forgetting import backward_transfer, forgetting
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.learning.constants import Protocol, Size, changed
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import RunPlan, TrainedRun, train
 from ruvllm.workloads.simulated import build_simulated_workload
 
@@ -151,12 +152,12 @@ def test_the_measures_are_those_of_the_rates(runs: list[Run]) -> None:
 @pytest.mark.parametrize("variant", range(4))
 def test_the_numbers_are_those_of_a_plain_run_of_the_changed_protocol(runs: list[Run], variant: int) -> None:
     changes = [
-        {"multi_head": True, "ewc_lambda": 400.0},
-        {"multi_head": True, "ewc_lambda": 0.0},
-        {"multi_head": False, "ewc_lambda": 400.0},
-        {"multi_head": False, "ewc_lambda": 0.0},
+        {"multi_head": True, "ewc.lambda_": 400.0},
+        {"multi_head": True, "ewc.lambda_": 0.0},
+        {"multi_head": False, "ewc.lambda_": 400.0},
+        {"multi_head": False, "ewc.lambda_": 0.0},
     ][variant]
-    plain = plain_run(replace(PROTOCOLS["v3"], **changes), seed=4)
+    plain = plain_run(changed(PROTOCOLS["v3"], changes), seed=4)
     found = runs[4 + variant]
     assert found["before"] == [plain.initial.by_type()[kind] for kind in TYPES]
     assert found["rates"] == [[epoch["taskTypeAccuracy"][kind] for kind in TYPES] for epoch in plain.history]

@@ -13,7 +13,8 @@ from json_samples import Entry, make_document, run_cell
 
 from ruvllm.benchmark.plan import Options, dataset_size, make_cells
 from ruvllm.encoders.models import MODELS
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.splits import Fold

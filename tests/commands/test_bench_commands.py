@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from bench_samples import SMALL_MODEL, SMALL_RUN, bench, checkpoints, leftovers, results_file, write_corpus
 
 from ruvllm.files.json_writing import to_json
-from ruvllm.learning.protocols import Protocol
+from ruvllm.learning.constants import constants
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.workload import TASK_TYPES
 
 Ran = tuple[subprocess.CompletedProcess[str], Path]
@@ -213,8 +213,9 @@ def test_protocols_prints_every_constant_of_all_three_side_by_side(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     assert "…" not in done.stdout
     table = [line.split("  ")[0] for line in done.stdout.splitlines()]
-    constants = [field.name.replace("_", " ") for field in fields(Protocol) if field.name != "name"]
-    assert [name for name in table if name in constants] == constants
+    names = [name for name, _ in constants(PROTOCOLS["v3"]) if name != "name"]
+    words = [name.replace(".", " ").replace("_", " ").strip() for name in names]
+    assert [name for name in table if name in words] == words
     (weights,) = (line.split() for line in done.stdout.splitlines() if line.startswith("ewc lambda"))
     assert weights == ["ewc", "lambda", "1000", "500", "400"]
     assert list(tmp_path.iterdir()) == []

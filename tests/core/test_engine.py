@@ -16,7 +16,8 @@ from scipy.special import softmax
 from simulated_samples import small_workload
 
 from ruvllm import Control, LearnFrom, available_isas
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_samples import TRAIN, WORKLOAD, bits, corpus, everything, learn, make_engine
+from engine_samples import TRAIN, WORKLOAD, bits, configure, corpus, everything, learn, make_engine
 from simulated_samples import DIM
 
 from ruvllm import Control, CorpusSource, EngineConfig, LearningEngine
@@ -83,8 +83,7 @@ def test_other_threads_run_while_an_engine_learns() -> None:
 
 def config(**changes: Any) -> EngineConfig:
     made = EngineConfig(dim=DIM, rank=2, heads=4, scaling=1.0)
-    for name, value in changes.items():
-        setattr(made, name, value)
+    configure(made, changes)
     return made
 
 
@@ -118,6 +117,8 @@ TYPES = np.zeros(2, np.uint8)
         (lambda e: e.step_along_sum(0.1), TypeError, "incompatible"),
         (lambda e: e.step_along_sum(length="0.1"), TypeError, "incompatible"),
         (lambda _: config(replay_patterns=-1), TypeError, None),
+        (lambda _: config(replay_pattern=1), AttributeError, "replay_pattern"),
+        (lambda _: config(**{"replay.alphas": 1}), AttributeError, "alphas"),
         (lambda _: config(accumulate="yes"), TypeError, None),
         (lambda e: e.adapt(QUERIES.astype(np.float64), TYPES), TypeError, "incompatible"),
         (lambda e: e.adapt(np.asfortranarray(QUERIES), TYPES), TypeError, "incompatible"),
@@ -127,8 +128,8 @@ TYPES = np.zeros(2, np.uint8)
         (lambda e: e.lora_matrices(5), IndexError, None),
         (lambda _: LearningEngine(changed(), config()), ValueError, "dimension 256 is not the tasks' 33"),
         (lambda _: LearningEngine(SOURCE, config(tau=0.0)), ValueError, "tau must be > 0, not 0"),
-        (lambda _: LearningEngine(SOURCE, config(ewc_lambda=-1.0)), ValueError, "lambda must be >= 0, not -1"),
-        (lambda _: LearningEngine(SOURCE, config(fisher_decay=1.0)), ValueError, r"lie in \(0, 1\), not 1"),
+        (lambda _: LearningEngine(SOURCE, config(**{"ewc.lambda_": -1.0})), ValueError, "lambda must be >= 0, not -1"),
+        (lambda _: LearningEngine(SOURCE, config(**{"ewc.decay": 1.0})), ValueError, r"lie in \(0, 1\), not 1"),
         (lambda _: LearningEngine(SOURCE, config(), isa="mmx"), ValueError, "not 'mmx'"),
         (lambda _: LearningEngine(None, config()), TypeError, "incompatible"),
         (lambda _: EngineConfig(dim=DIM, rank=2), TypeError, "incompatible"),

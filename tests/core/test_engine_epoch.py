@@ -11,7 +11,7 @@ from engine_samples import TRAIN, WORKLOAD, everything, learn, make_engine
 from simulated_samples import DIM, STRONG_MODEL, small_workload
 
 from ruvllm import Control, LearnFrom, LearningEngine, ReplayPolicy
-from ruvllm.learning.protocols import Size
+from ruvllm.learning.constants import Size
 from ruvllm.workloads.workload import TASK_TYPES
 
 STRONG = small_workload(size=Size(6, 40), model=STRONG_MODEL)
@@ -152,7 +152,7 @@ def test_the_penalty_is_half_lambda_times_the_weighted_squares() -> None:
 
 def test_strong_ewc_keeps_the_parameters_where_they_were() -> None:
     def drift(ewc_lambda: float) -> float:
-        engine = make_engine(ewc_lambda=ewc_lambda, use_patterns=False, protocol="v1", accumulate=False)
+        engine = make_engine(use_patterns=False, protocol="v1", accumulate=False, **{"ewc.lambda_": ewc_lambda})
         engine.train(TRAIN, learning_rate=0.01, temperature=1.0)
         engine.replay(50, learning_rate=0.01)
         engine.end_epoch()
@@ -212,7 +212,7 @@ def test_a_full_buffer_keeps_the_best_four_fifths() -> None:
 
 
 def test_patterns_of_a_buffer_that_was_pruned_since_are_not_replayed() -> None:
-    engine = make_engine(protocol="v2", replay_capacity=40, learn_from=LearnFrom.EVERYTHING, pattern_quality=0.0)
+    engine = make_engine(protocol="v2", learn_from=LearnFrom.EVERYTHING, pattern_quality=0.0, **{"replay.capacity": 40})
     engine.train(TRAIN[:40], learning_rate=0.001, temperature=1.0)
     engine.learn_patterns()
     assert engine.pattern_count > 0

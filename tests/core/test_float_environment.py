@@ -39,7 +39,8 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from simulated_samples import DIM, small_workload
 import ruvllm
-from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS, engine_config
 
 digests = {}
 def record(name, *arrays):

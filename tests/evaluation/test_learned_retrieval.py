@@ -46,7 +46,8 @@ def world(kinds: int = 1, **changes: Any) -> tuple[Workload, LearningEngine, dic
     tables = corpus(N, D)
     tables["types"] = (np.arange(N) % kinds).astype(np.uint8)
     source = CorpusSource(**tables)
-    engine = make_engine(source, **{"block_size": 16, "episode_capacity": 100, "episode_strength": 0.0} | changes)
+    some = {"associations.block_size": 16, "associations.episodes.capacity": 100, "associations.episodes.strength": 0.0}
+    engine = make_engine(source, **some | changes)
     given = workload(tables, source)
     engine.train(given.parts.train, learning_rate=0.01, temperature=1.0)
     engine.rehearse()
@@ -67,7 +68,7 @@ def test_crowding_is_found_among_the_past_queries_of_the_type_as_they_are_adapte
 
 
 def test_nothing_is_crowded_where_nothing_is_remembered() -> None:
-    for changes in ({"episode_capacity": 0}, {"control": Control.FROZEN}):
+    for changes in ({"associations.episodes.capacity": 0}, {"control": Control.FROZEN}):
         _, engine, tables = world(**changes)
         assert not engine.crowding(tables["solutions"], 0).any()
 

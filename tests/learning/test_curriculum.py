@@ -10,8 +10,9 @@ import pytest
 from simulated_samples import small_workload
 
 from ruvllm import Purpose, RandomStream
+from ruvllm.learning.constants import Size
 from ruvllm.learning.curriculum import SPREAD, TaskOrder
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.schedulers import CURRICULUM
 from ruvllm.learning.stream import EpochPlan, plan_stream
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ruvllm.benchmark.plan import protocol_of
+from ruvllm.learning.constants import Protocol, Size, constants
 from ruvllm.learning.presets import on_code, on_docstrings, on_issues, on_tasks
-from ruvllm.learning.protocols import PROTOCOLS, Protocol, Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.text import TextInput
 
 SIZES = {"quick", "standard", "full"}
-ASSOCIATIONS = {"block_size", "episode_capacity", "crowding_shares"}
+ASSOCIATIONS = {"associations.block_size", "associations.episodes.capacity", "crowding_shares"}
 CHANGED = {
     on_docstrings: SIZES | ASSOCIATIONS | {"base_rate"},
-    on_code: SIZES | ASSOCIATIONS | {"base_rate", "contrastive_memory"},
-    on_tasks: SIZES | ASSOCIATIONS | {"contrastive_memory"},
-    on_issues: SIZES | ASSOCIATIONS | {"base_rate", "block_rate", "episode_strength", "contrastive_memory"},
+    on_code: SIZES | ASSOCIATIONS | {"base_rate", "use_contrastive"},
+    on_tasks: SIZES | ASSOCIATIONS | {"use_contrastive"},
+    on_issues: SIZES
+    | ASSOCIATIONS
+    | {"base_rate", "associations.block_rate", "associations.episodes.strength", "use_contrastive"},
 }
 
 
@@ -30,7 +33,8 @@ CHANGED = {
 def test_v3_alone_is_changed_and_in_these_fields(settings: Callable[[Protocol], Protocol]) -> None:
     v3 = PROTOCOLS["v3"]
     changed = settings(v3)
-    assert {f.name for f in fields(Protocol) if getattr(changed, f.name) != getattr(v3, f.name)} == CHANGED[settings]
+    before = dict(constants(v3))
+    assert {name for name, value in constants(changed) if value != before[name]} == CHANGED[settings]
     assert settings(PROTOCOLS["v1"]) == PROTOCOLS["v1"]
     assert settings(PROTOCOLS["v2"]) == PROTOCOLS["v2"]
     assert changed.full == Size(12, 240)  # twice the tasks

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS, EpochPlan, plan_stream
 
 TYPES = (0, 1, 2, 3)

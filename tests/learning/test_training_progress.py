@@ -4,7 +4,8 @@ import pytest
 from simulated_samples import run_plan, small_workload
 
 from ruvllm._core import Control
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import Cancelled, TrainedRun, train
 from ruvllm.workloads.workload import Workload
 

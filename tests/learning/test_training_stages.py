@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from simulated_samples import STRONG_MODEL, run_plan, small_workload
 
 from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
 from ruvllm.learning import training
-from ruvllm.learning.protocols import PROTOCOLS, Size, engine_config
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS, engine_config
 from ruvllm.learning.training import RunPlan, TrainedRun, train
 from ruvllm.workloads.splits import Parts
 from ruvllm.workloads.workload import TASK_TYPES, Workload
@@ -157,7 +159,7 @@ def test_the_penalty_is_zero_until_the_first_stage_is_over() -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOL_NAMES)
 def test_without_its_adapter_a_protocol_still_has_its_memories(protocol: str, watched: Watch) -> None:
-    plan = run_plan(protocol, EPOCHS, TASKS, lora=False, base_rate=0.01)
+    plan = run_plan(protocol, EPOCHS, TASKS, use_lora=False, base_rate=0.01)
     run, seen = watched(plan)
     assert {parameters.tobytes() for parameters in seen} == {start_of(plan).tobytes()}
     assert {entry["learningRate"] for entry in run.history} == {0.0}
@@ -168,22 +170,22 @@ def test_without_its_adapter_a_protocol_still_has_its_memories(protocol: str, wa
 
 @pytest.mark.parametrize("protocol", PROTOCOL_NAMES)
 def test_without_patterns_none_are_made(protocol: str) -> None:
-    run = train(run_plan(protocol, EPOCHS, TASKS, patterns=False), WORKLOAD)
+    run = train(run_plan(protocol, EPOCHS, TASKS, use_patterns=False), WORKLOAD)
     assert [entry["patternsLearned"] for entry in run.history] == [0] * EPOCHS
     assert run.engine.parameters.tobytes() != start_of(run_plan(protocol)).tobytes()
 
 
 def test_without_contrastive_memory_none_is_kept() -> None:
     assert train(run_plan("v3", EPOCHS, TASKS), WORKLOAD).engine.memory_size != (0, 0)
-    assert train(run_plan("v3", EPOCHS, TASKS, contrastive_memory=False), WORKLOAD).engine.memory_size == (0, 0)
+    assert train(run_plan("v3", EPOCHS, TASKS, use_contrastive=False), WORKLOAD).engine.memory_size == (0, 0)
 
 
 SWITCHES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     # changed in the protocol; expected in the engine's configuration
-    ({"patterns": False}, {"use_patterns": False, "use_contrastive": True}),
-    ({"contrastive_memory": False}, {"use_patterns": True, "use_contrastive": False}),
+    ({"use_patterns": False}, {"use_patterns": False, "use_contrastive": True}),
+    ({"use_contrastive": False}, {"use_patterns": True, "use_contrastive": False}),
     ({"momentum": 0.0}, {"momentum": 0.0}),
-    ({"ewc_lambda": 0.0}, {"ewc_lambda": 0.0}),
+    ({"ewc.lambda_": 0.0}, {"ewc.lambda_": 0.0}),
     ({"tau": 0.125}, {"tau": 0.125}),
     ({"accumulate": True}, {"accumulate": True}),
 ]
@@ -202,8 +204,8 @@ def test_switches_reach_the_engine_of_a_run(
     monkeypatch.setattr(training, "LearningEngine", Recording)
     plain, changed = (train(run_plan("v3", 3, 20, **some), WORKLOAD) for some in ({}, changes))
     for name, value in expected.items():
-        assert getattr(seen[1], name) == value
-    assert any(getattr(seen[0], name) != value for name, value in expected.items())
+        assert attrgetter(name)(seen[1]) == value
+    assert any(attrgetter(name)(seen[0]) != value for name, value in expected.items())
     differs = changed.engine.parameters.tobytes() != plain.engine.parameters.tobytes()
     assert differs or changed.final.confidence.tobytes() != plain.final.confidence.tobytes()
 

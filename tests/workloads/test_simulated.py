@@ -11,7 +11,7 @@ from simulated_samples import SMALL_MODEL, small_workload
 
 from ruvllm import EngineConfig, LearningEngine, SimulatedWorld, available_isas
 from ruvllm.encoders.models import MODELS, ModelProfile
-from ruvllm.learning.protocols import Size
+from ruvllm.learning.constants import Size
 from ruvllm.workloads.simulated import build_simulated_workload
 
 Floats = npt.NDArray[np.float32]

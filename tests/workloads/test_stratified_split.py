@@ -8,7 +8,8 @@ import pytest
 from simulated_samples import SMALL_MODEL, small_workload
 
 from ruvllm import Purpose, RandomStream
-from ruvllm.learning.protocols import PROTOCOLS, Size
+from ruvllm.learning.constants import Size
+from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import Fold, Parts, stratified_split
 from ruvllm.workloads.workload import Workload
