@@ -78,7 +78,28 @@ TEST_P(Engine, EvaluatingAndAdaptingChangeNothing)
     EXPECT_TRUE(same_outcomes(asked.evaluate(numbers(100, 60)), left_alone.evaluate(numbers(100, 60))));
 }
 
-// Cosine over tau, patterns and memory, softmax at 1, the largest: as design, section 6, has it.
+// choose() and told() are the halves of what train() does with a task.
+TEST_P(Engine, ToldOfItsChoiceItLearnsWhatTrainingDoes)
+{
+    const SimulatedWorld world = small_world(kernels);
+    LearningEngine trained(kernels, world, small_config()), told(kernels, world, small_config());
+    for (const std::uint32_t index : numbers(0, 40)) {
+        const Outcome expected = trained.train(std::vector{index}, 0.01f, 0.8).at(0);
+        const Choice choice = told.choose(index, 0.8);
+        const Outcome outcome = told.told(index, choice.chosen, world.right(index), 0.01f, 0.8);
+        EXPECT_EQ(outcome.chosen, expected.chosen);
+        EXPECT_EQ(outcome.resolved, expected.resolved);
+        EXPECT_EQ(outcome.confidence, expected.confidence);
+        EXPECT_EQ(outcome.loss, expected.loss);
+    }
+    EXPECT_EQ(told.parameters(), trained.parameters());
+    EXPECT_THROW((void)told.told(0, world.n_candidates(), 0, 0.01f, 0.8), std::out_of_range);
+    EXPECT_THROW((void)told.told(0, 0, world.n_candidates(), 0.01f, 0.8), std::out_of_range);
+    EXPECT_THROW((void)told.told(0, 0, 0, 0.01f, 0.0), std::invalid_argument);
+    EXPECT_EQ(told.parameters(), trained.parameters());
+}
+
+// Cosine over tau, patterns and memory, softmax at 1, the largest (docs/equations.md).
 TEST_P(Engine, AnswersAreTheBestOfTheScores)
 {
     const SimulatedWorld world = small_world(kernels);
