@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ruvllm._core import LearningEngine
 from ruvllm.encoders.models import ModelProfile
@@ -65,7 +64,7 @@ def identity(cell: Cell, workload: Workload) -> RunIdentity:
     )
 
 
-def described(cell: Cell, workload: Workload) -> dict[str, Any]:
+def described(cell: Cell, workload: Workload) -> dict[str, object]:
     """All that decides what the cell learns."""
     protocol = {
         name: asdict(value) if isinstance(value, Size) else getattr(value, "name", value)

@@ -23,7 +23,7 @@ __all__ = ["checkpoint_content", "run_arguments", "save_checkpoint"]
 
 
 
-def run_arguments(cell: Cell, workload: Workload) -> dict[str, Any]:
+def run_arguments(cell: Cell, workload: Workload) -> dict[str, object]:
     """The `run` block of the cell's checkpoint: from it the run can be made again."""
     arguments = {
         **to_builtins(identity(cell, workload)),
