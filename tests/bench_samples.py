@@ -20,6 +20,7 @@ from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training import RunPlan
+from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 
@@ -28,6 +29,8 @@ BENCH_COMMAND = [
     "import sys; from ruvllm.commands.bench import main; sys.exit(main())",
 ]
 SMALL_MODEL = find_models(["Qwen2.5-Coder-1.5B"])[0]
+DOCSTRING = InputOptions("docstring")
+"""The docstring question of a source tree."""
 SMALL_RUN = ("--profile", "quick", "--models", SMALL_MODEL.name)
 """Arguments of the shortest run there is."""
 UNBOUNDED = ("--profile", "full", "--seeds", "1000")

@@ -24,7 +24,7 @@ from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, P
 from ruvllm.workloads.tasks import TextTask, texts_digest
 from ruvllm.workloads.workload import Details, Question, Retrieval, Vectors, Workload, validation_sample
 
-__all__ = ["CANDIDATES", "TextInput", "transfer_question"]
+__all__ = ["CANDIDATES", "TextInput"]
 
 CANDIDATES = 8
 
@@ -43,6 +43,8 @@ class TextInput:
     """True if all solutions of a pool are known in advance (the files of a repository). Validation and test tasks then
     draw candidates from the whole pool, training tasks from the training part only, and retrieval ranks the pool
     instead of the task type."""
+    generator: int = 1
+    """Raised whenever the same input begins to make other tasks of this kind. The run block names it from 2 on."""
     advice: str = ""
     """What to do if a part has too few different solutions."""
     digest: str = field(init=False)
@@ -65,23 +67,20 @@ class TextInput:
         `split` is one of `splits`; if there are fewer than two, it is not asked. Raises ValueError for another split, a
         part with too few different solutions, or an encoder whose vectors do not fit.
         """
-        parts = self._parts(split, seed, fold)
+        parts = SPLITTERS[self._way_to_split(split)]([task.source for task in self.tasks], seed, fold)
         encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
         label = f"encoding {self.name}, seed {seed}, d = {dim}"
         encoded = encode_tasks(self.tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
         difficulty = _difficulty(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
         types = np.array([task.type for task in self.tasks], dtype=np.uint8)
+        source = CorpusSource(
+            queries=encoded.queries, solutions=encoded.solutions, candidates=table.rows, right=table.right, types=types
+        )
         digest = _digest_of({"texts": self.digest, "encoder": encoder.name, "vectors": encoded.vectors_digest})
         return Workload(
             self.name,
-            CorpusSource(
-                queries=encoded.queries,
-                solutions=encoded.solutions,
-                candidates=table.rows,
-                right=table.right,
-                types=types,
-            ),
+            source,
             types,
             difficulty.astype(np.float32),
             np.array([task.category for task in self.tasks], dtype=np.uint8),
@@ -98,26 +97,25 @@ class TextInput:
             raise ValueError(f"split must be {' or '.join(map(repr, self.splits))}, not {split!r}")
         return split
 
-    def _parts(self, split: str, seed: int, fold: Fold) -> Parts:
-        return SPLITTERS[self._way_to_split(split)]([task.source for task in self.tasks], seed, fold)
-
     def _candidates(
         self, encoded: EncodedTasks, difficulty: NDArray[np.float64], parts: Parts, seed: int
     ) -> CandidateTable:
         table = CandidateTable(encoded, difficulty, n_candidates=CANDIDATES, seed=seed)
-        try:
-            if self.closed_pools:
-                table.fill(np.arange(len(self.tasks), dtype=np.uint32))
-                table.fill(parts.train)  # again: what is right in other parts only must not be trained on as wrong
-            else:
-                for name in PARTS:
-                    table.fill(parts.part(name))
-        except TooFewSolutionsError as error:
-            raise TooFewSolutionsError(f"{error}{self.advice and '; '}{self.advice}") from None
+        members = {f"part {name}": parts.part(name) for name in PARTS}
+        if self.closed_pools:  # train tasks again: what is right in other parts only must not be trained on as wrong
+            members = {"all": _all_of(self.tasks), "part train": parts.train}
+        for name, numbers in members.items():
+            try:
+                table.fill(numbers)
+            except TooFewSolutionsError as error:
+                advice = f"; {self.advice}" if self.advice else ""
+                raise TooFewSolutionsError(f"{error} as {name} of {len(self.tasks)} tasks has{advice}") from None
         return table
 
     def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> Details:
         details: Details = {"kind": self.kind}
+        if self.generator > 1:
+            details["generator"] = self.generator
         if self.splits:
             details["split"] = self._way_to_split(split)
         details |= {
@@ -137,13 +135,12 @@ class TextInput:
             test=_retrieval(encoded, parts.test, self.closed_pools),
             validation=_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),
             vectors=Vectors(encoded.queries, encoded.solutions[: len(self.tasks)]),
-            transfer=transfer_question(transfer, encoder, dim) if transfer else None,
+            transfer=_retrieval(encode_tasks(transfer, encoder, dim), _all_of(transfer), False) if transfer else None,
         )
 
 
-def transfer_question(tasks: Sequence[TextTask], encoder: Encoder, dim: int) -> Retrieval:
-    """Returns all tasks of other input as queries, encoded as the workload's own texts are."""
-    return _retrieval(encode_tasks(tasks, encoder, dim), np.arange(len(tasks), dtype=np.uint32), closed=False)
+def _all_of(tasks: Sequence[TextTask]) -> Numbers:
+    return np.arange(len(tasks), dtype=np.uint32)
 
 
 def _difficulty(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench_samples import DOCSTRING
 from experiment_samples import SHORTEST, Listener, Run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +24,8 @@ from ruvllm.learning.constants import Protocol, Size, changed, constants
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import RunPlan, TrainedRun, train
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.simulated import build_simulated_workload
 
 # what each component changes in v3: the field, with it and without it
@@ -207,9 +208,9 @@ def test_a_run_that_gets_to_90_percent_has_the_tasks_at_the_crossing() -> None:
 
 def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> None:
     options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(1,), workload="code")
-    full = run_ablation(options, DocstringInput(CORPUS), 1, QuietReporter())[0]
+    full = run_ablation(options, code_input(CORPUS, DOCSTRING), 1, QuietReporter())[0]
     plan = RunPlan(PROTOCOLS["v1"], Size(3, 20), rank=16, seed=1)
-    plain = train(plan, DocstringInput(CORPUS).build(dim=256, seed=1, split="file"))
+    plain = train(plan, code_input(CORPUS, DOCSTRING).build(dim=256, seed=1, split="file"))
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [
         plain.final.summary()[key] for key in ("resolveRate", "confidence", "ece")
     ]
@@ -217,13 +218,13 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
 
 def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     options = Options(protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), workload="code")
-    runs = run_ablation(options, DocstringInput(CORPUS), 2, QuietReporter())
+    runs = run_ablation(options, code_input(CORPUS, DOCSTRING), 2, QuietReporter())
     assert [run["without"] for run in runs] == 2 * [None, *names(COMPONENTS)]
     document = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
     assert [component["name"] for component in document["components"]] == names(COMPONENTS)
     full, plain = (next(run for run in runs if run["without"] == name) for name in (None, "crowding"))
     assert plain["resolveRate"] == full["resolveRate"]  # it is of retrieval only
-    cell = make_cell(options, replace(WHOLE, crowding_shares=(0.0,)), SMALL_MODEL, 1, DocstringInput(CORPUS))
+    cell = make_cell(options, replace(WHOLE, crowding_shares=(0.0,)), SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
     measured = measure_cell(replace(cell, controls=False), cell.build())
     assert plain["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["learned"]
     found = next(component for component in document["components"] if component["name"] == "crowding")

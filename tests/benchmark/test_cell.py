@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_samples import CONTROL_NAMES, METRIC_KEYS, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
+from bench_samples import (
+    CONTROL_NAMES,
+    DOCSTRING,
+    METRIC_KEYS,
+    SMALL_MODEL,
+    small_cell,
+    small_plan,
+    stored,
+    write_corpus,
+)
 from json_samples import Entry, run_cell, run_cells
 from numpy.typing import NDArray
 
@@ -19,8 +28,8 @@ from ruvllm.learning import training
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import Cancelled, RunPlan
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
@@ -45,7 +54,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 @pytest.fixture(scope="module")
 def code(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Entry:
     plan = RunPlan(replace(PROTOCOLS["v3"], base_rate=0.02), Size(6, 40), 16, seed=2)
-    build = partial(DocstringInput(corpus).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
+    build = partial(code_input(corpus, DOCSTRING).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
     return run_cell(Cell(SMALL_MODEL, plan, "quick", build), tmp_path_factory.mktemp("checkpoints"))
 
 
@@ -104,7 +113,7 @@ def test_the_code_workload_answers_the_retrieval_question(code: Entry, corpus: C
     assert 0 < hits["frozen"] < 1 and before.tolist() != after.tolist()
     assert code["taskTypeAccuracy"].keys() == {"code_completion"}
     # frozen: by cosines in double precision
-    workload = DocstringInput(corpus).build(dim=1536, seed=2, split="file")
+    workload = code_input(corpus, DOCSTRING).build(dim=1536, seed=2, split="file")
     assert workload.question is not None
     question = workload.question.test
     similarity = question.queries.astype(np.float64) @ question.solutions.astype(np.float64).T
@@ -140,7 +149,7 @@ def test_a_cancelled_cell_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_comparison_can_be_watched_and_cancelled(corpus: Corpus, tmp_path: Path) -> None:
     plan = RunPlan(PROTOCOLS["v3"], Size(1, 10), 16, seed=2)
-    build = partial(DocstringInput(corpus).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
+    build = partial(code_input(corpus, DOCSTRING).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
     cell = Cell(SMALL_MODEL, plan, "quick", build, controls=False)
     told: list[tuple[int, int]] = []
     run_cell(cell, tmp_path, comparing=lambda *done: told.append(done))

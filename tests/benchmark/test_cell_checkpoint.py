@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_samples import SMALL_MODEL, hashes, small_cell, small_plan, stored, write_corpus
+from bench_samples import DOCSTRING, SMALL_MODEL, hashes, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, run_cell, run_cells
 
 from ruvllm._core import available_isas
@@ -26,8 +26,8 @@ from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import RunPlan
 from ruvllm.version import __version__
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import TASK_TYPES
@@ -58,10 +58,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def code_cell(corpus: Corpus, fold: Fold | None = None) -> Cell:
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,))
-    (cell,) = make_cells(options, DocstringInput(corpus))
+    (cell,) = make_cells(options, code_input(corpus, DOCSTRING))
     if fold is None:
         return cell
-    build = partial(DocstringInput(corpus).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
+    build = partial(code_input(corpus, DOCSTRING).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
     return replace(cell, build=build, fold=fold)
 
 
@@ -123,7 +123,7 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     parts = fold or ORDINARY
     if corpus is not None:
         split = details["split"]
-        build = partial(DocstringInput(corpus).build, dim=details["dim"], seed=seed, split=split, fold=parts)
+        build = partial(code_input(corpus, DOCSTRING).build, dim=details["dim"], seed=seed, split=split, fold=parts)
     else:
         model = replace(model, simulation=Simulation(details["habit"], details["visibility"]))
         build = partial(build_simulated_workload, model, details["attempts"], seed, fold=parts)
@@ -151,7 +151,7 @@ def test_the_run_block_and_the_corpus_are_enough_to_run_it_again(
 
 @pytest.mark.parametrize("workload", ["simulated", "code"])
 def test_the_cells_of_the_command_can_be_run_again_too(workload: str, corpus: Corpus, tmp_path: Path) -> None:
-    data = DocstringInput(corpus) if workload == "code" else None
+    data = code_input(corpus, DOCSTRING) if workload == "code" else None
     options = Options(
         ("v1", "v3"), "quick", (SMALL_MODEL,), workload, split="function", seeds=(3, 4), folds=3, rank=3
     )
@@ -172,11 +172,11 @@ def test_the_run_block_of_the_code_workload_has_a_digest_of_its_input(
 ) -> None:
     tree = write_corpus(tmp_path / "tree")
     details = stored(code)["run"]["workloadDetails"]
-    moved = DocstringInput(read_corpus(tree)).build(dim=1536, seed=2, split="file")
+    moved = code_input(read_corpus(tree), DOCSTRING).build(dim=1536, seed=2, split="file")
     assert moved.digest == details["inputDigest"]
     source = (tree / "module_03.py").read_text()
     (tree / "module_03.py").write_text(source.replace("however", "whatever"))
-    edited = DocstringInput(read_corpus(tree)).build(dim=1536, seed=2, split="file")
+    edited = code_input(read_corpus(tree), DOCSTRING).build(dim=1536, seed=2, split="file")
     assert edited.digest != moved.digest
 
 

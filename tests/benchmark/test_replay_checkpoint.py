@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_samples import SMALL_MODEL, write_corpus
+from bench_samples import DOCSTRING, SMALL_MODEL, write_corpus
 from checkpoint_samples import ORIGINALS, needs_originals, write_sample
 from json_samples import run_cell
 
@@ -25,8 +25,8 @@ from ruvllm.encoders.registry import make_encoder, models_for
 from ruvllm.files.arrays import read_arrays, resume_path, to_safetensors
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.learning.training import TrainingRun
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.inputs import InputOptions, read_transfer
 
 Edit = Callable[[dict[str, Any]], object]
@@ -52,7 +52,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Corpus]:
 @pytest.fixture(scope="module")
 def of_code(corpus: tuple[Path, Corpus], tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,), controls=False)
-    (cell,) = make_cells(options, DocstringInput(corpus[1]))
+    (cell,) = make_cells(options, code_input(corpus[1], DOCSTRING))
     return Path(run_cell(cell, tmp_path_factory.mktemp("code"))["checkpoint"])
 
 
@@ -152,6 +152,15 @@ def test_a_corpus_that_is_another_is_said_so(
     assert (code, len(err.splitlines())) == (4, 1)
 
 
+def test_tasks_of_an_older_generator_are_other_input(
+    of_code: Path, corpus: tuple[Path, Corpus], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = edited(of_code, tmp_path, lambda d: d["run"]["workloadDetails"].pop("generator"))  # version 0.1.0 had none
+    code, out, err = said(capsys, "--replay", older, "--corpus", corpus[0], "-q")
+    assert (code, out) == (4, "")
+    assert "other input: run.workloadDetails.generator is nothing in the file and 2 here" in err
+
+
 def test_a_run_with_an_encoder_and_transfer_is_replayed_with_both(
     corpus: tuple[Path, Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +174,7 @@ def test_a_run_with_an_encoder_and_transfer_is_replayed_with_both(
     (tmp_path / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
     transfer, encoder = f"jsonl:{tmp_path / 'tasks.jsonl'}", "python:letters.encode"
     options = Options(profile="quick", models=models_for(make_encoder(encoder), None), workload="code", controls=False)
-    given = DocstringInput(corpus[1], InputOptions("docstring", make_encoder(encoder), read_transfer(transfer)))
+    given = code_input(corpus[1], InputOptions("docstring", make_encoder(encoder), read_transfer(transfer)))
     (cell,) = make_cells(options, given)
     path = Path(run_cell(cell, tmp_path)["checkpoint"])
     whole = ("--encoder", encoder, "--transfer", transfer)

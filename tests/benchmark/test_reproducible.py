@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_samples import SMALL_MODEL, SMALL_RUN, bench, hashes, write_corpus
+from bench_samples import DOCSTRING, SMALL_MODEL, SMALL_RUN, bench, hashes, write_corpus
 from json_samples import Entry, run_cells
 
 from ruvllm._core import available_isas
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.commands.progress import QuietReporter
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import Corpus, read_corpus
+from ruvllm.workloads.code.reading import code_input
 
 ISAS = available_isas()
 PROTOCOLS = {"simulated": ("v1", "v2", "v3"), "code": ("v3",)}
@@ -42,7 +42,7 @@ def corpus(tree: Path) -> Corpus:
 
 def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
     options = Options(PROTOCOLS[workload], "quick", (SMALL_MODEL,), workload, seeds=(4,), rank=RANK[workload], isa=isa)
-    return make_cells(options, DocstringInput(corpus) if workload == "code" else None)
+    return make_cells(options, code_input(corpus, DOCSTRING) if workload == "code" else None)
 
 
 def run_in_process(workload: str, corpus: Corpus, folder: Path, isa: str = "auto", jobs: int = 1) -> Hashes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_samples import SMALL_MODEL, bench, small_cell, small_plan, stored, write_corpus
+from bench_samples import DOCSTRING, SMALL_MODEL, bench, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, run_ablation, run_blocked, run_cell
 
 from ruvllm._core import Control
@@ -21,8 +21,8 @@ from ruvllm.files.arrays import read_arrays, resume_path, state_digest, to_safet
 from ruvllm.learning import training
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.splits import Fold
 
 EPOCHS = 3
@@ -205,7 +205,7 @@ def test_a_broken_snapshot_counts_for_none(
 def test_the_code_workload_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: list[Control]) -> None:
     corpus = read_corpus(write_corpus(tmp_path / "source"))
     options = Options(profile="quick", models=(SMALL_MODEL,), workload="code", seeds=(2,))
-    (cell,) = make_cells(options, DocstringInput(corpus))
+    (cell,) = make_cells(options, code_input(corpus, DOCSTRING))
     checkpoints, unfinished = folders(tmp_path)
     (tmp_path / "unbroken").mkdir()
     unbroken = run_cell(cell, tmp_path / "unbroken")
@@ -248,7 +248,7 @@ def test_runs_without_checkpoints_go_on_too(
     options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(0, 1))
     given = None
     if kind == "ablation of code":
-        given = DocstringInput(read_corpus(write_corpus(tmp_path / "tree")))
+        given = code_input(read_corpus(write_corpus(tmp_path / "tree")), DOCSTRING)
         options = replace(options, workload="code")
 
     def run(unfinished: Unfinished | None) -> list[dict[str, Any]]:

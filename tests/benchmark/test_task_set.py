@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_samples import SMALL_MODEL, small_cell, small_plan, stored, write_corpus
+from bench_samples import DOCSTRING, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, make_document, run_cell
 
 from ruvllm.benchmark.plan import Options, dataset_size, make_cells
 from ruvllm.encoders.models import MODELS
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.workloads.code.docstrings import DocstringInput
 from ruvllm.workloads.code.functions import read_corpus
+from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.splits import Fold
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,))
@@ -80,7 +80,7 @@ def test_code_tasks_of_another_corpus_or_split_are_another_set(tmp_path: Path) -
     def task_set(name: str, split: str = "file", **changes: Any) -> str:
         corpus = read_corpus(write_corpus(tmp_path / f"{name} {split}", **changes))
         options = replace(QUICK, workload="code", split=split, rank=1, protocols=("v1",))
-        (cell,) = make_cells(options, DocstringInput(corpus))
+        (cell,) = make_cells(options, code_input(corpus, DOCSTRING))
         found: str = run_cell(cell, tmp_path)["taskSet"]
         return found
 
@@ -118,7 +118,7 @@ def test_folds_test_each_task_outside_the_holdout_once(seed: int, of_folds: list
 def test_code_tasks_of_another_fold_are_another_set(tmp_path: Path) -> None:
     corpus = read_corpus(write_corpus(tmp_path / "tree"))
     options = replace(QUICK, workload="code", split="function", rank=1, protocols=("v1", "v2"), folds=3)
-    found = [run_cell(cell, tmp_path) for cell in make_cells(options, DocstringInput(corpus))]
+    found = [run_cell(cell, tmp_path) for cell in make_cells(options, code_input(corpus, DOCSTRING))]
     sets = [entry["taskSet"] for entry in found]
     assert sets[:3] == sets[3:]  # of v1 and of v2
     assert len(set(sets)) == 3  # term weights come from the fold's train part, wrong candidates from its test part

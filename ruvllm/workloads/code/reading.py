@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ruvllm.workloads.code.docstrings import DocstringInput
+from ruvllm.workloads.code.docstrings import GENERATOR, make_docstring_tasks
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.task_types import make_code_tasks
 from ruvllm.workloads.inputs import InputOptions, RealInput
@@ -21,12 +21,14 @@ def read_code(path: str | None, options: InputOptions) -> RealInput:
 
 def code_input(corpus: Corpus, options: InputOptions = InputOptions()) -> RealInput:  # noqa: B008 -- frozen
     """Makes tasks of the functions of a source tree. `options.kind` is one of CODE_TASKS."""
+    splits = WORKLOADS["code"].splits
     if options.kind == "docstring":
-        return DocstringInput(corpus, options)
+        tasks = make_docstring_tasks(corpus.functions)
+        return TextInput("code", "docstring", tasks, options, splits, generator=GENERATOR)
     tasks = make_code_tasks(
         corpus.functions,
         options.kind,
         progress=lambda done, total: options.watch("making tasks of functions", done, total),
     )
     advice = "a larger tree will do, or --tasks docstring"
-    return TextInput("code", options.kind, tasks, options, WORKLOADS["code"].splits, advice=advice)
+    return TextInput("code", options.kind, tasks, options, splits, advice=advice)
