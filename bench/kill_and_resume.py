@@ -29,7 +29,7 @@ from typing import Any
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.commands.bench import main as run_bench
 from ruvllm.files.arrays import read_arrays
-from ruvllm.learning import snapshots, training
+from ruvllm.learning import snapshots, training_run
 
 ARGUMENTS = ["--profile", "quick", "--models", "Qwen2.5-Coder-1.5B", "-q"]
 MOST_KILLS = 4
@@ -40,13 +40,13 @@ Watched = Callable[..., Any]
 
 def watch(log: Path) -> None:
     """Writes down which epoch of which run begins, and which is on disk: a line each, at once."""
-    begin, save = training.TrainingRun.epoch, snapshots.Snapshot.save
+    begin, save = training_run.TrainingRun.epoch, snapshots.Snapshot.save
 
     def note(*words: object) -> None:
         with open(log, "a", encoding="utf-8") as file:
             file.write(" ".join(map(str, words)) + "\n")
 
-    def begun(self: training.TrainingRun) -> None:
+    def begun(self: training_run.TrainingRun) -> None:
         note("begun", self.plan.control.name, self.epochs_done + 1)
         begin(self)
 
@@ -54,7 +54,7 @@ def watch(log: Path) -> None:
         save(self, state, *rest)
         note("saved", self.path.name, int(state["run.epochs"][0]))
 
-    training.TrainingRun.epoch = begun  # type: ignore[method-assign]
+    training_run.TrainingRun.epoch = begun  # type: ignore[method-assign]
     snapshots.Snapshot.save = saved  # type: ignore[method-assign]
 
 

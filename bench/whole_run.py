@@ -18,7 +18,7 @@ from typing import Any
 from ruvllm import active_isa
 from ruvllm.benchmark.plan import dataset_size, lora_rank
 from ruvllm.encoders.models import MODELS, find_models
-from ruvllm.learning import training
+from ruvllm.learning import training, training_run
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.simulated import build_simulated_workload
 
@@ -67,11 +67,11 @@ def phases(model_name: str) -> tuple[float, dict[str, float]]:
     """Processor seconds of one model's run with its measurements, and those of each engine call."""
     (model,) = find_models([model_name])
     protocol = PROTOCOLS["v3"]
-    plan = training.RunPlan(protocol, protocol.size("full"), lora_rank(protocol, model.params_b), seed=0)
+    plan = training_run.RunPlan(protocol, protocol.size("full"), lora_rank(protocol, model.params_b), seed=0)
     workload = build_simulated_workload(model, dataset_size("full").attempts, plan.seed)
     seconds: dict[str, float] = {}
-    engine = training.__dict__["LearningEngine"]
-    training.__dict__["LearningEngine"] = lambda *a, **k: Watched(engine(*a, **k), seconds)
+    engine = training_run.__dict__["LearningEngine"]
+    training_run.__dict__["LearningEngine"] = lambda *a, **k: Watched(engine(*a, **k), seconds)
     begin = time.process_time()
     training.train(plan, workload, calibrate=True)
     return time.process_time() - begin, seconds

@@ -22,7 +22,8 @@ from ruvllm._core import EngineConfig, LearningEngine
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
-from ruvllm.learning.training import RunPlan, train
+from ruvllm.learning.training import train
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.published import PUBLISHED
 from ruvllm.workloads.simulated import build_simulated_workload
 

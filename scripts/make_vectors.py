@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
-from ruvllm.checkpoints.writing import CheckpointState, _text, checkpoint_document
+from ruvllm.checkpoints.writing import CheckpointState, checkpoint_document, checkpoint_text
 from ruvllm.commands.verify import PROGRAM, main
 from ruvllm.files.arrays import to_safetensors
 from ruvllm.files.json_writing import stringify
@@ -85,23 +85,23 @@ def sealed(change: Callable[[Document], object]) -> bytes:
         document["checkpointId"] = checkpoint_id(document["runHash"])
     except (KeyError, ValueError):
         pass
-    return _text(document).encode()
+    return checkpoint_text(document).encode()
 
 
 def unsealed(change: Callable[[Document], object]) -> bytes:
     document = plain(good())
     change(document)
-    return _text(document).encode()
+    return checkpoint_text(document).encode()
 
 
 def vectors() -> dict[str, bytes]:
-    text = _text(plain(good())).encode()
+    text = checkpoint_text(plain(good())).encode()
     files = {
-        "good/v1.json": _text(good("1.0.0")).encode(),
-        "good/v2.json": _text(good("2.0.0")).encode(),
-        "good/v3.json": _text(good()).encode(),
-        "good/v3-without-heads.json": _text(good(heads=0)).encode(),
-        "good/with-resume.json": _text(good(resume=True)).encode(),
+        "good/v1.json": checkpoint_text(good("1.0.0")).encode(),
+        "good/v2.json": checkpoint_text(good("2.0.0")).encode(),
+        "good/v3.json": checkpoint_text(good()).encode(),
+        "good/v3-without-heads.json": checkpoint_text(good(heads=0)).encode(),
+        "good/with-resume.json": checkpoint_text(good(resume=True)).encode(),
         "good/with-resume.resume.safetensors": to_safetensors(RESUME),
         "good/original-system.json": json.dumps(original()).encode(),
         "good/pretty-printed.json": json.dumps(plain(good()), indent=2, ensure_ascii=True).encode(),
@@ -165,9 +165,9 @@ def vectors() -> dict[str, bytes]:
         "bad/metrics-null.json": sealed(lambda d: d.update(metrics=None)),
         "bad/run-hash-missing.json": sealed(lambda d: d.pop("metrics")),
         "bad/lone-surrogate.json": text.replace(b'"flag"', b'"\\ud800":1,"flag"'),
-        "bad/resume-other-content.json": _text(good(resume=True)).encode(),
+        "bad/resume-other-content.json": checkpoint_text(good(resume=True)).encode(),
         "bad/resume-other-content.resume.safetensors": to_safetensors({"x": np.zeros(1, np.float32)}),
-        "bad/resume-broken.json": _text(good(resume=True)).encode(),
+        "bad/resume-broken.json": checkpoint_text(good(resume=True)).encode(),
         "bad/resume-broken.resume.safetensors": b"\xff" * 32,
     }  # fmt: skip
     return files

@@ -19,7 +19,7 @@ from ruvllm.encoders.models import ModelProfile, find_models
 from ruvllm.evaluation.statistics import mean
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
-from ruvllm.learning.training import RunPlan
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold

@@ -8,7 +8,7 @@ from typing import Any
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.learning.constants import Size, changed
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
-from ruvllm.learning.training import RunPlan
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import Workload
 

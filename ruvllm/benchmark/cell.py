@@ -9,7 +9,7 @@ from ruvllm._core import LearningEngine
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.learning.constants import Protocol, Size, constants
-from ruvllm.learning.training import RunPlan
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import RunIdentity
 from ruvllm.version import __version__
 from ruvllm.workloads.splits import ORDINARY, Fold

@@ -16,7 +16,8 @@ from ruvllm.evaluation.closed_forms import closed_form_ranks
 from ruvllm.evaluation.retrieval import Ranks, reciprocal_ranks
 from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
-from ruvllm.learning.training import RunPlan, TrainedRun
+from ruvllm.learning.training import TrainedRun
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, TransferAnswers
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ruvllm._core import LearningEngine
 from ruvllm.benchmark.rebuild import cell_of, setting_difference
@@ -13,7 +12,8 @@ from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_document
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
-from ruvllm.learning.training import TrainingRun
+from ruvllm.learning.snapshots import History
+from ruvllm.learning.training_run import TrainingRun
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
@@ -40,11 +40,11 @@ class Learner:
         return self.run.workload
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> History:
         """One record per epoch, those of the checkpoint first."""
         return self.run.history
 
-    def learn(self, epochs: int = 1) -> list[dict[str, Any]]:
+    def learn(self, epochs: int = 1) -> History:
         """More epochs like the plan's last, each with patterns, replay and schedulers; returns their records.
 
         Raises ValueError for fewer than 0.

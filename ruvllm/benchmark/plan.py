@@ -11,7 +11,7 @@ from ruvllm.encoders.models import MODELS, ModelProfile
 from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
-from ruvllm.learning.training import RunPlan
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.records import RunOptions
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.registry import WORKLOADS, preset_of

@@ -35,7 +35,7 @@ PROFILES = ("quick", "standard", "full")
 
 
 class CannotReplayError(ValueError):
-    """A run that is not to be had here; the message is one line."""
+    """A run that cannot be made again here; the message is one line."""
 
 
 def needed_input(document: Mapping[str, object], encoder: Encoder | None = None) -> tuple[str, str] | None:
@@ -60,51 +60,65 @@ def _kind_of(run: JsonFields, entry: WorkloadEntry) -> str:
 
 
 def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | None = None, isa: str = "auto") -> Cell:
-    """The cell of a verified checkpoint; `task_input` is the input of a run on real input, or its source tree.
+    """Returns the cell of a verified checkpoint; `task_input` is the input of a run on real input, or its source tree.
 
-    Raises CannotReplayError, InvalidFileError where the block is wrong.
+    Raises CannotReplayError, InvalidFileError if the block is wrong.
     """
     if not is_ours(document):
         raise CannotReplayError(
             "has no run block, as the files of the original system: what made its numbers is not known"
         )
     run = JsonFields(document).fields("run")
-    workload = _choice(run, "workload", tuple(WORKLOADS))
-    entry = WORKLOADS[workload]
-    if entry.reader and task_input is None:
+    entry = WORKLOADS[_choice(run, "workload", tuple(WORKLOADS))]
+    made_from = _input_of(run, entry, task_input)
+    model, fold = _model_and_fold(run, None if made_from is None else made_from.encoder)
+    options = _options(run, entry, model, isa)
+    protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
+    return make_cell(options, protocol, model, run.count("seed"), made_from, fold)
+
+
+def _input_of(run: JsonFields, entry: WorkloadEntry, task_input: Corpus | RealInput | None) -> RealInput | None:
+    """Returns the input as the run's workload takes it, or None if the workload takes none."""
+    workload, kind = run.text("workload"), _kind_of(run, entry)
+    if not entry.reader:
+        return None
+    if task_input is None:
         raise CannotReplayError(f"is of the {workload} workload: it needs {entry.needs}")
-    kind = _kind_of(run, entry)
-    split = _choice(run.fields("workloadDetails"), "split", entry.splits) if entry.splits else "file"
-    if isinstance(task_input, Corpus):
-        if workload != "code":
-            raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
-        task_input = code_input(task_input, InputOptions(kind))
+    if not isinstance(task_input, Corpus):
+        return task_input
+    if workload != "code":
+        raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
+    return code_input(task_input, InputOptions(kind))
+
+
+def _model_and_fold(run: JsonFields, encoder: Encoder | None) -> tuple[ModelProfile, Fold | None]:
     try:
-        model = _model(run.text("model"), None if task_input is None else task_input.encoder)
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
+        return _model(run.text("model"), encoder), fold
     except InvalidFileError:
         raise
     except ValueError as error:
         raise CannotReplayError(shown(str(error), 200)) from error
-    rank, seed = run.count("loraRank", least=1), run.count("seed")
-    if rank > min(MOST_RANK, model.embedding_dim) or seed >= 2**53:
+
+
+def _options(run: JsonFields, entry: WorkloadEntry, model: ModelProfile, isa: str) -> Options:
+    """Returns the options of a run, within the bounds of the command."""
+    rank = run.count("loraRank", least=1)
+    if rank > min(MOST_RANK, model.embedding_dim) or run.count("seed") >= 2**53:
         raise CannotReplayError("run.loraRank must be at most 256, and run.seed below 2^53")
-    options = Options(
+    return Options(
         profile=_choice(run, "profile", PROFILES),
-        workload=workload,
-        split=split,
+        workload=run.text("workload"),
+        split=_choice(run.fields("workloadDetails"), "split", entry.splits) if entry.splits else "file",
         stream=_choice(run, "stream", STREAMS),
         controls=run.values.get("controls") is not False,
         rank=rank,
         isa=isa,
     )
-    made_from = task_input if entry.reader else None
-    protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
-    return make_cell(options, protocol, model, seed, made_from, fold)
 
 
 def _model(name: str, encoder: Encoder | None) -> ModelProfile:
-    """One of the six, or the profile that a run with this encoder and no other model has. Raises ValueError."""
+    """Returns one of the six, or the profile of a run with this encoder and no other model. Raises ValueError."""
     if encoder is not None and name not in {model.name for model in MODELS}:
         (own,) = models_for(encoder, None)
         if own.name == name:
@@ -114,7 +128,7 @@ def _model(name: str, encoder: Encoder | None) -> ModelProfile:
 
 
 def setting_difference(document: Mapping[str, object], cell: Cell, workload: Workload) -> Difference | None:
-    """The first setting of the run block that is another one here, the package's version aside."""
+    """Returns the first setting of the run block that differs here, the package's version aside."""
     stored = {k: v for k, v in JsonFields(document).fields("run").values.items() if k != "packageVersion"}
     ours = {k: v for k, v in run_arguments(cell, workload).items() if k != "packageVersion"}
     return first_difference(stored, ours, "run")

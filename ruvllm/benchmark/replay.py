@@ -5,27 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.checkpointing import checkpoint_content
-from ruvllm.benchmark.rebuild import setting_difference
+from ruvllm.benchmark.rebuild import CannotReplayError, needed_input, setting_difference
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.checkpoints.differences import MISSING, Difference, first_difference
 from ruvllm.checkpoints.hashes import UNHASHED_KEYS
 from ruvllm.checkpoints.writing import checkpoint_document
+from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.registry import make_encoder
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import json_type, shown
 from ruvllm.files.json_writing import stringify
 from ruvllm.learning.training import Progress
 from ruvllm.version import __version__
+from ruvllm.workloads.inputs import RealInput, read_input
+from ruvllm.workloads.registry import WORKLOADS
+from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "cost_line", "replay"]
+__all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "ReplayInputs", "cost_line", "replay"]
 
 SAME, DIFFERENT, OTHER_INPUT, OTHER_VERSION = "same", "different", "other input", "other version"
-
-
 INPUT = {f"run.workloadDetails.{name}" for name in ("inputDigest", "transferDigest", "generator", "encoder", "kind")}
 """Settings that say what the tasks were made from, and not how."""
 
@@ -63,7 +67,7 @@ def replay(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Replay:
-    """Compare every hashed field of a verified checkpoint with a new run of its cell, from run_block.cell_of().
+    """Compare every hashed field of a verified checkpoint with a new run of its cell, from rebuild.cell_of().
 
     The settings come first: where one of them is another here, nothing is run.
     """
@@ -118,3 +122,43 @@ def _text(value: object) -> str:
     if isinstance(value, dict | list):
         return json_type(value)
     return shown(stringify(value))
+
+
+class ReplayInputs:
+    """What a user names. Each input is read when a checkpoint first needs it, and once for each kind of tasks."""
+
+    def __init__(self, path: str | None, encoder: str | None, transfer: str | None) -> None:
+        """`path` is a source tree (default: the standard library) or a workload's form such as `jsonl:FILE`.
+
+        The other two are as `ruvllm-bench` takes them.
+        """
+        self._spec = _spec_of(path)
+        self._encoder_name = encoder
+        self._transfer = transfer
+        self._read: dict[str, RealInput] = {}
+
+    def of(self, document: Mapping[str, object]) -> RealInput | None:
+        """Returns the input of a checkpoint's run, or None if it needs none. Raises ValueError."""
+        needed = needed_input(document, self._encoder)
+        if needed is None:
+            return None
+        workload, kind = needed
+        if self._spec.name != workload:
+            entry = WORKLOADS[workload]
+            raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {entry.form}")
+        if kind not in self._read:
+            self._read[kind] = read_input(
+                self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer
+            )
+        return self._read[kind]
+
+    @cached_property
+    def _encoder(self) -> Encoder | None:
+        return None if self._encoder_name in (None, "hash") else make_encoder(str(self._encoder_name))
+
+
+def _spec_of(path: str | None) -> WorkloadSpec:
+    """Returns the workload that --corpus names: a plain path is a source tree."""
+    if path is not None and path.partition(":")[0] in WORKLOADS and ":" in path:
+        return parse_spec(path)
+    return WorkloadSpec("code", path)

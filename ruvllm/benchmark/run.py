@@ -18,7 +18,8 @@ from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.evaluation.learned_retrieval import figures
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
-from ruvllm.learning.training import Cancelled, Progress, TrainedRun, train
+from ruvllm.learning.training import Progress, TrainedRun, train
+from ruvllm.learning.training_run import Cancelled
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.workload import Workload
 

@@ -164,7 +164,7 @@ def write_checkpoint(
     if resume is not None:
         write_atomically(resume_path(path), to_safetensors(resume))
     if not there:
-        write_atomically(path, _text(document).encode())
+        write_atomically(path, checkpoint_text(document).encode())
     return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
 
 
@@ -204,7 +204,7 @@ def _hashes(document: dict[str, Any]) -> CheckpointHashes:
     return CheckpointHashes(document["stateHash"], document["runHash"], document["checkpointId"])
 
 
-def _text(document: dict[str, Any]) -> str:
+def checkpoint_text(document: dict[str, Any]) -> str:
     lines = (f"{stringify(key)}:{stringify(value)}" for key, value in document.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -15,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ruvllm.benchmark.rebuild import CannotReplayError, cell_of
-from ruvllm.benchmark.replay import DIFFERENT, OTHER_VERSION, SAME, Replay, cost_line, replay
-from ruvllm.benchmark.replay_input import ReplayInputs
+from ruvllm.benchmark.replay import DIFFERENT, OTHER_VERSION, SAME, Replay, ReplayInputs, cost_line, replay
 from ruvllm.checkpoints.listing import compare_checkpoints, list_checkpoints
 from ruvllm.checkpoints.verifying import verify_checkpoint, verify_document
 from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import softmax
-from ruvllm.evaluation.statistics import _check_confidences
+from ruvllm.evaluation.statistics import check_confidences
 
 __all__ = ["HIGHEST", "LOWEST", "ReliabilityBin", "fit_temperature", "reliability", "scaled_confidences"]
 
@@ -43,7 +43,7 @@ def reliability(confidences: Sequence[float], correct: Sequence[bool], n_bins: i
     The distances of confidence and accuracy, weighted by count, are that error. Raises ValueError as it does, and for
     n_bins < 1.
     """
-    _check_confidences(confidences, correct)
+    check_confidences(confidences, correct)
     if n_bins < 1:
         raise ValueError(f"a reliability diagram needs at least 1 bin, not {n_bins}")
     edges = [m / n_bins for m in range(n_bins + 1)]

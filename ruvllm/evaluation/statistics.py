@@ -6,10 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.evaluation.bootstrap import bootstrap_interval
-
 __all__ = [
-    "bootstrap_interval",
     "brier_score",
     "expected_calibration_error",
     "mean",
@@ -115,12 +112,12 @@ def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
 
 
 def _differences(confidences: Sequence[float], correct: Sequence[bool]) -> NDArray[np.float64]:
-    _check_confidences(confidences, correct)
+    check_confidences(confidences, correct)
     differences: NDArray[np.float64] = np.asarray(confidences, dtype=np.float64) - np.asarray(correct, dtype=bool)
     return differences
 
 
-def _check_confidences(confidences: Sequence[float], correct: Sequence[bool]) -> None:
+def check_confidences(confidences: Sequence[float], correct: Sequence[bool]) -> None:
     if len(confidences) == 0 or len(confidences) != len(correct):
         raise ValueError(
             f"calibration needs one outcome for each confidence and at least one, not {len(confidences)} "

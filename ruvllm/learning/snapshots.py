@@ -1,5 +1,7 @@
-"""What is kept of unfinished work, so that a run that was stopped goes on: a snapshot of each learning run after its
-last whole epoch, and the results of those that are done while others are not."""
+"""Unfinished work that is kept, so that a run that was stopped can go on.
+
+It is a snapshot of each learning run after its last whole epoch, and the results of runs that are done.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ from ruvllm.files.json_writing import canonical_json
 __all__ = ["Snapshot", "SnapshotWriter", "Unfinished", "key_of"]
 
 FORMAT = 1
-"""Raised when a snapshot of the version before cannot be gone on from."""
+"""Version of the format; a snapshot of another one is not read."""
 MOST_BYTES = 64 * 2**20
 
-History = list[dict[str, Any]]
+Epoch = dict[str, Any]
+"""What was measured after an epoch, as a checkpoint has it."""
+History = list[Epoch]
+Result = dict[str, Any]
+"""A record of the results file as JSON."""
 
 
 class Resumable(Protocol):
@@ -39,20 +45,20 @@ class Resumable(Protocol):
 
 
 def key_of(everything: Mapping[str, Any]) -> str:
-    """The name of a run's files: 32 hex digits over all that can change its result."""
+    """Returns the name of a run's files: 32 hex digits over everything that can change its result."""
     return hashlib.sha256(canonical_json({"format": FORMAT, **everything})).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Where one run's progress is kept."""
+    """Place where one run's progress is kept."""
 
     path: Path
     wanted: bool
     """Whether to go on from what is there."""
 
     def load(self) -> tuple[StateArrays, History, float] | None:
-        """State, history and seconds; None where there are none, none are wanted, or the file is broken."""
+        """Returns state, history and seconds, or None if there are none, none are wanted, or the file is broken."""
         if not self.wanted or not self.path.exists():
             return None
         try:
@@ -65,7 +71,7 @@ class Snapshot:
         return (state, json.loads(history), seconds) if _digest(state, history) == digest else None
 
     def save(self, state: StateArrays, history: History, seconds: float) -> None:
-        """Keeps the progress in place of the one before, which is there until this one is whole. Raises OSError."""
+        """Replaces the progress that is there, which stays until this one is whole. Raises OSError."""
         text = json.dumps(history, allow_nan=False).encode()
         extra = {
             "snapshot.history": np.frombuffer(text, dtype=np.uint8),
@@ -93,7 +99,7 @@ class SnapshotWriter:
         self._writing: tuple[Future[None], Callable[[], None]] | None = None
 
     def resume(self) -> float:
-        """Puts what was saved into the run, which is new; returns the seconds that it took, 0 where there is nothing.
+        """Restores the snapshot into a fresh run. Returns the training seconds already spent, 0 without a snapshot.
 
         Raises ValueError for a snapshot that is whole, but not of such a run.
         """
@@ -109,7 +115,7 @@ class SnapshotWriter:
         return seconds
 
     def save(self, seconds: float, then: Callable[[], None], *, last: bool) -> None:
-        """After an epoch; `then` is called here, in this call or the next, once its snapshot is on disk.
+        """Saves an epoch. Calls `then` here, in this call or the next, once its snapshot is on disk.
 
         Without a snapshot it is called at once. The last epoch's is waited for. Raises the OSError of the writing.
         """
@@ -135,7 +141,7 @@ class SnapshotWriter:
 
 
 class Unfinished:
-    """A folder of unfinished work. Files are named by key_of(): what is not the same run has another name."""
+    """A folder of unfinished work. key_of() names its files, so that another run has other names."""
 
     def __init__(self, folder: Path, resume: bool) -> None:
         self.folder = folder
@@ -145,18 +151,18 @@ class Unfinished:
     def snapshot(self, key: str) -> Snapshot:
         return Snapshot(self.folder / f"{key}.safetensors", self.wanted)
 
-    def result(self, key: str) -> dict[str, Any] | None:
-        """What keep_result() kept, where it is wanted, there and whole."""
+    def result(self, key: str) -> Result | None:
+        """Returns what keep_result() kept, if it is wanted, there and whole."""
         if not self.wanted:
             return None
         try:
             kept = json.loads(read_regular_file(self._result(key), MOST_BYTES))
-            result: dict[str, Any] = kept["result"]
+            result: Result = kept["result"]
             return result if kept["sha256"] == _text_digest(result) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def keep_result(self, key: str, result: dict[str, Any]) -> None:
+    def keep_result(self, key: str, result: Result) -> None:
         """Keeps the result of a run that is done, until forget_results(). Raises OSError."""
         path = self._result(key)
         text = json.dumps({"sha256": _text_digest(result), "result": result}, allow_nan=False)
@@ -164,7 +170,7 @@ class Unfinished:
         self._done.add(path)
 
     def forget_results(self) -> None:
-        """Removes the results that were kept: all of them are in the results file now."""
+        """Removes the results that were kept, because the results file has all of them now."""
         for path in self._done:
             with contextlib.suppress(OSError):
                 path.unlink()

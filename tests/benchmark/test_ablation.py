@@ -23,7 +23,8 @@ from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.constants import Protocol, Size, changed, constants
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.learning.training import RunPlan, TrainedRun, train
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.code.functions import Corpus, DocumentedFunction
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.simulated import build_simulated_workload

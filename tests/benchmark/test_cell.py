@@ -24,10 +24,10 @@ from ruvllm._core import Control, LearningEngine
 from ruvllm.benchmark.cell import Cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.answers import Scores, score
-from ruvllm.learning import training
+from ruvllm.learning import training, training_run
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.learning.training import Cancelled, RunPlan
+from ruvllm.learning.training_run import Cancelled, RunPlan
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.splits import Fold
@@ -130,7 +130,7 @@ def test_the_holdout_is_read_once_and_after_everything_else(
         asked.append(tasks.tolist())
         return score(engine, workload, tasks)
 
-    monkeypatch.setattr(training, "score", recording)
+    monkeypatch.setattr(training_run, "score", recording)
     monkeypatch.setattr("ruvllm.evaluation.answers.score", recording)
     cell = small_cell()
     run_cell(cell, tmp_path)

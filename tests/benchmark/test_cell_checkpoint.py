@@ -24,7 +24,7 @@ from ruvllm.encoders.models import Simulation, find_models
 from ruvllm.learning.constants import Size
 from ruvllm.learning.presets import on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.learning.training import RunPlan
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.version import __version__
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.reading import code_input

@@ -15,7 +15,8 @@ from ruvllm.benchmark.forgetting import backward_transfer, forgetting
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.learning.constants import Protocol, Size, changed
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.learning.training import RunPlan, TrainedRun, train
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.simulated import build_simulated_workload
 
 TYPES = ["code_completion", "bug_fix", "refactor", "test_gen"]

@@ -24,7 +24,7 @@ from ruvllm.commands.verify import main
 from ruvllm.encoders.registry import make_encoder, models_for
 from ruvllm.files.arrays import read_arrays, resume_path, to_safetensors
 from ruvllm.files.json_reading import InvalidFileError
-from ruvllm.learning.training import TrainingRun
+from ruvllm.learning.training_run import TrainingRun
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.inputs import InputOptions, read_transfer

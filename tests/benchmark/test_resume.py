@@ -18,7 +18,7 @@ from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest, to_safetensors
-from ruvllm.learning import training
+from ruvllm.learning import training_run
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.workloads.code.functions import read_corpus
@@ -38,29 +38,29 @@ class Killed(BaseException):
 def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Control]]:
     """Which run each epoch that was begun belongs to."""
     epochs: list[Control] = []
-    whole = training.TrainingRun.epoch
+    whole = training_run.TrainingRun.epoch
 
-    def watched(self: training.TrainingRun) -> None:
+    def watched(self: training_run.TrainingRun) -> None:
         epochs.append(self.plan.control)
         whole(self)
 
-    monkeypatch.setattr(training.TrainingRun, "epoch", watched)
+    monkeypatch.setattr(training_run.TrainingRun, "epoch", watched)
     yield epochs
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     """Kills the run in the middle of the epoch after so many."""
-    attempt = training.TrainingRun._attempt
+    attempt = training_run.TrainingRun._attempt
     left = [epochs]
 
-    def watched(self: training.TrainingRun, *arguments: Any) -> Any:
+    def watched(self: training_run.TrainingRun, *arguments: Any) -> Any:
         result = attempt(self, *arguments)
         if left[0] == 0:
             raise Killed
         left[0] -= 1
         return result
 
-    monkeypatch.setattr(training.TrainingRun, "_attempt", watched)
+    monkeypatch.setattr(training_run.TrainingRun, "_attempt", watched)
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, epochs: int, checkpoints: Path, unfinished: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ruvllm.benchmark.sweep import run_side_by_side
-from ruvllm.learning.training import Cancelled
+from ruvllm.learning.training_run import Cancelled
 
 LIMIT = 20
 """Seconds after which a test gives up rather than hang."""

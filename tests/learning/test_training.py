@@ -14,9 +14,10 @@ from simulated_samples import run_plan
 from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
 from ruvllm.encoders.models import MODELS
 from ruvllm.evaluation.answers import Answers, Scores, answer, calibrated_summary, score
-from ruvllm.learning import training
+from ruvllm.learning import training_run
 from ruvllm.learning.protocols import PROTOCOLS, engine_config
-from ruvllm.learning.training import RunPlan, TrainedRun, train
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
@@ -77,13 +78,13 @@ def test_the_frozen_control_is_the_same_before_and_after_every_epoch(
     frozen = controlled(plan, Control.FROZEN)
     start = bits(answer(untouched(plan, workload), workload, workload.parts.test))
     seen: list[tuple[bytes, bytes]] = []
-    epoch = training.TrainingRun.epoch
+    epoch = training_run.TrainingRun.epoch
 
-    def watched(self: training.TrainingRun) -> None:
+    def watched(self: training_run.TrainingRun) -> None:
         epoch(self)
         seen.append(bits(answer(self.engine, workload, workload.parts.test)))
 
-    monkeypatch.setattr(training.TrainingRun, "epoch", watched)
+    monkeypatch.setattr(training_run.TrainingRun, "epoch", watched)
     run = train(frozen, workload)
     assert seen == [start] * EPOCHS
     assert bits(run.initial) == bits(run.final) == start
@@ -121,7 +122,7 @@ def test_learning_sees_train_schedulers_see_validation_and_the_holdout_is_seen_b
         asked.append(tasks)
         return score(engine, workload, tasks)
 
-    monkeypatch.setattr(training, "score", recording)
+    monkeypatch.setattr(training_run, "score", recording)
     run = train(controlled(plan, control), workload)
     assert set(run.engine.trajectories[0].tolist()) <= set(workload.parts.train.tolist())
 
@@ -248,7 +249,7 @@ def test_the_instruction_set_of_the_plan_is_the_engines(
             asked.append(isa)
 
     asked: list[str] = []
-    monkeypatch.setattr(training, "LearningEngine", Recording)
+    monkeypatch.setattr(training_run, "LearningEngine", Recording)
     run = train(run_plan("v3", EPOCHS, TASKS, isa="scalar"), workload)
     assert asked == ["scalar"]
     assert run.engine.parameters.tobytes() == v3.engine.parameters.tobytes()

@@ -6,7 +6,8 @@ from simulated_samples import run_plan, small_workload
 from ruvllm._core import Control
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
-from ruvllm.learning.training import Cancelled, TrainedRun, train
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.learning.training_run import Cancelled
 from ruvllm.workloads.workload import Workload
 
 

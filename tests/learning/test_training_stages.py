@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from simulated_samples import STRONG_MODEL, run_plan, small_workload
 
 from ruvllm._core import Control, EngineConfig, LearningEngine, TaskSource
-from ruvllm.learning import training
+from ruvllm.learning import training_run
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS, engine_config
-from ruvllm.learning.training import RunPlan, TrainedRun, train
+from ruvllm.learning.training import TrainedRun, train
+from ruvllm.learning.training_run import RunPlan
 from ruvllm.workloads.splits import Parts
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
@@ -41,16 +42,16 @@ Watch = Callable[[RunPlan], tuple[TrainedRun, list[Floats]]]
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Runs a plan; returns the parameters after each epoch as well."""
-    epoch = training.TrainingRun.epoch
+    epoch = training_run.TrainingRun.epoch
 
     def run(plan: RunPlan) -> tuple[TrainedRun, list[Floats]]:
         seen: list[Floats] = []
 
-        def one(self: training.TrainingRun) -> None:
+        def one(self: training_run.TrainingRun) -> None:
             epoch(self)
             seen.append(self.engine.parameters)
 
-        monkeypatch.setattr(training.TrainingRun, "epoch", one)
+        monkeypatch.setattr(training_run.TrainingRun, "epoch", one)
         return train(plan, WORKLOAD), seen
 
     return run
@@ -201,7 +202,7 @@ def test_switches_reach_the_engine_of_a_run(
             seen.append(config)
 
     seen: list[EngineConfig] = []
-    monkeypatch.setattr(training, "LearningEngine", Recording)
+    monkeypatch.setattr(training_run, "LearningEngine", Recording)
     plain, changed = (train(run_plan("v3", 3, 20, **some), WORKLOAD) for some in ({}, changes))
     for name, value in expected.items():
         assert attrgetter(name)(seen[1]) == value
@@ -233,7 +234,7 @@ def replayed(plan: RunPlan, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, 
             calls.append((n, self.pattern_count))
             return super().replay(n, learning_rate=learning_rate)
 
-    monkeypatch.setattr(training, "LearningEngine", Recording)
+    monkeypatch.setattr(training_run, "LearningEngine", Recording)
     train(plan, WORKLOAD)
     return calls
 
