@@ -191,6 +191,13 @@ def test_pictures_were_drawn_from_the_kept_results() -> None:
         assert f"docs/results/protocols.json, SHA-256 {digest}" in (ROOT / "docs/images" / name).read_text("utf-8")
 
 
+def test_the_picture_of_the_layers_is_of_the_imports_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["draw_layers.py", "--check"])
+    import draw_layers
+
+    assert draw_layers.main() == 0, "run scripts/draw_layers.py, and look at the picture"
+
+
 def test_kept_results_are_small_and_of_the_command_that_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import refresh_figures
