@@ -53,7 +53,7 @@ def check_workload(
         return changed.build(dim=dim, seed=seed, split=split, fold=fold)
 
     workload = build()
-    check_built(workload, task_input)
+    _check_built(workload, task_input)
     _check_repeats(workload, build())
     folds = [build(fold=Fold(number + 1, FOLDS)) for number in range(FOLDS)]
     _check_folds(workload, folds)
@@ -62,7 +62,7 @@ def check_workload(
         _check_blind(workload, build(other))
 
 
-def check_built(workload: Workload, task_input: RealInput) -> None:
+def _check_built(workload: Workload, task_input: RealInput) -> None:
     """Raises WorkloadError if one built workload breaks the contract."""
     _check_arrays(workload, task_input.n_tasks)
     _check_parts(workload)
