@@ -60,8 +60,8 @@ def test_a_code_folder_that_does_not_do_is_one_line(tmp_path: Path) -> None:
         ("missing", "a code corpus needs a folder; 'missing': No such file or directory"),
         ("file.py", "a code corpus needs a folder; 'file.py' is a file"),
         ("few", "a code corpus needs at least 50 documented functions; 'few' has 20 in 2 Python files (0 skipped)"),
-        ("small parts", "8 candidates need as many different bodies in each part; part holdout of the split by "
-                        "function has 6, of 60 tasks in all"),
+        ("small parts", "8 candidates need as many different solutions in each part, not 6 as part holdout of 60 tasks "
+                        "has"),
     ):  # fmt: skip
         for command in ((), ("ablate",)):
             arguments = ("-q", "--split", "function", "--workload", f"code:{name}", *DOCSTRINGS, "--out", "out")
