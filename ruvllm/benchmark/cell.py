@@ -18,7 +18,6 @@ from ruvllm.workloads.workload import Workload
 __all__ = ["Cell", "described", "identity"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """What is to be run; the workload is built when its turn comes."""

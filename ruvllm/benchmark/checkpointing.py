@@ -22,7 +22,6 @@ from ruvllm.workloads.workload import TASK_TYPES, Workload
 __all__ = ["checkpoint_content", "run_arguments", "save_checkpoint"]
 
 
-
 def run_arguments(cell: Cell, workload: Workload) -> dict[str, object]:
     """The `run` block of the cell's checkpoint: from it the run can be made again."""
     arguments = {

@@ -8,6 +8,7 @@ from functools import partial
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import MODELS, ModelProfile
+from ruvllm.encoders.registry import DEFAULT_ENCODER
 from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
@@ -33,8 +34,6 @@ __all__ = [
 REAL_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
 """Real input has no encoder of its own per model, only its dimension: d = 1536 and d = 4096."""
 QUICK_MODELS = 3
-DEFAULT_ENCODER = "hash"
-"""Name of the encoder that an input without one of its own gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Options:
     profile: str = "full"
     models: tuple[ModelProfile, ...] = MODELS
     workload: str = "simulated"
-    """"simulated", "code" or "jsonl"."""
+    """Name in WORKLOADS."""
     split: str = "file"
     """Of the code workload: "file" or "function"."""
     seeds: tuple[int, ...] = (0,)
@@ -80,7 +79,7 @@ def recorded_options(options: Options, task_input: RealInput | None = None) -> R
 
 def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
     """The models that run when none are named."""
-    if workload != "simulated":
+    if WORKLOADS[workload].reader:
         return tuple(model for model in MODELS if model.name in REAL_MODELS)
     return MODELS[:QUICK_MODELS] if profile == "quick" else MODELS
 

@@ -16,7 +16,7 @@ from ruvllm.checkpoints.differences import MISSING, Difference, first_difference
 from ruvllm.checkpoints.hashes import UNHASHED_KEYS
 from ruvllm.checkpoints.writing import checkpoint_document
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.registry import make_encoder
+from ruvllm.encoders.registry import DEFAULT_ENCODER, named_encoder
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import json_type, shown
 from ruvllm.files.json_writing import stringify
@@ -154,7 +154,7 @@ class ReplayInputs:
 
     @cached_property
     def _encoder(self) -> Encoder | None:
-        return None if self._encoder_name in (None, "hash") else make_encoder(str(self._encoder_name))
+        return named_encoder(self._encoder_name or DEFAULT_ENCODER)
 
 
 def _spec_of(path: str | None) -> WorkloadSpec:

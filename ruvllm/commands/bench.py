@@ -133,9 +133,15 @@ def protocols() -> int:
       ruvllm-bench protocols
       ruvllm-bench protocols > protocols.txt
     """
-    from ruvllm.commands import bench_actions
+    from rich.console import Console
 
-    return bench_actions.show_protocols()
+    from ruvllm.learning.protocols import protocol_rows
+    from ruvllm.report.parts import Table
+    from ruvllm.report.screen import print_table
+
+    headings, rows = protocol_rows()
+    print_table(Console(), Table("Protocols", tuple(headings), tuple(map(tuple, rows))))
+    return 0
 
 
 @command.command("simd")

@@ -24,19 +24,17 @@ from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import find_models
-from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
+from ruvllm.encoders.registry import UnknownEncoderError, models_for, named_encoder
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
-from ruvllm.learning.protocols import protocol_rows
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
-from ruvllm.report.parts import Table
-from ruvllm.report.screen import print_details, print_table
+from ruvllm.report.screen import print_details
 from ruvllm.results.document import document_text, make_document
 from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.records import RunOptions
 from ruvllm.workloads.inputs import RealInput, read_input
 
-__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd", "show_protocols"]
+__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd"]
 
 PROGRAM = "ruvllm-bench"
 CHECKPOINTS, UNFINISHED = "checkpoints", "unfinished"
@@ -109,13 +107,6 @@ def measure_simd(names: Sequence[str], repetitions: int, arguments: OutputArgume
     return 0
 
 
-def show_protocols() -> int:
-    """Prints a row per constant, with a column per protocol."""
-    headings, rows = protocol_rows()
-    print_table(Console(), Table("Protocols", tuple(headings), tuple(map(tuple, rows))))
-    return 0
-
-
 def _command_line() -> list[str]:
     """The command as it was typed, for the results file."""
     return [PROGRAM, *click.get_current_context().find_root().obj]
@@ -137,10 +128,8 @@ def _prepare(
 
 def _encoder_of(name: str) -> Encoder | None:
     """Makes the named encoder. Returns None for the default one, which is fitted on each run's tasks."""
-    if name == "hash":
-        return None
     try:
-        return make_encoder(name)
+        return named_encoder(name)
     except UnknownEncoderError as error:
         raise click.BadParameter(str(error), param_hint="'--encoder'") from error
     except ValueError as error:

@@ -14,7 +14,7 @@ import click
 
 from ruvllm.commands.common import parse_workload
 from ruvllm.commands.limits import ISAS, MAX_RANK, MAX_SEED, PROFILES, PROTOCOLS
-from ruvllm.encoders.registry import ENCODERS
+from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
 
@@ -63,7 +63,7 @@ class BenchArguments(OutputArguments):
         entry = self.workload.entry
         if self.kind not in ("all", *entry.tasks):
             raise click.UsageError("--tasks is for the code workload")
-        if not entry.reader and (self.encoder_name != "hash" or self.transfer is not None):
+        if not entry.reader and (self.encoder_name != DEFAULT_ENCODER or self.transfer is not None):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
         if self.stream == "blocked" and self.folds is not None:
             raise click.UsageError("--folds is for the mixed stream")
@@ -106,7 +106,7 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
         click.option("--split", type=click.Choice(WORKLOADS["code"].splits), default="file", show_default=True,
                      help="Code only. file: test on files that training never saw. function: the files are known, the "
                      "queries are new."),
-        click.option("--encoder", "encoder_name", default="hash", show_default=True,
+        click.option("--encoder", "encoder_name", default=DEFAULT_ENCODER, show_default=True,
                      metavar="|".join(entry.form for entry in ENCODERS.values()),
                      help="Real input only: what turns texts into vectors. hash: character n-grams, nothing to "
                      "install. MODEL is a folder or a name."),

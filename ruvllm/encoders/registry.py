@@ -5,9 +5,9 @@ Imports nothing heavy, so that the help of a command can read it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ruvllm.encoders.models import MODELS, ModelProfile
@@ -15,7 +15,12 @@ from ruvllm.encoders.models import MODELS, ModelProfile
 if TYPE_CHECKING:
     from ruvllm.encoders.base import Encoder
 
-__all__ = ["ENCODERS", "EncoderEntry", "UnknownEncoderError", "make_encoder", "models_for"]
+__all__ = [
+    "DEFAULT_ENCODER", "ENCODERS", "EncoderEntry", "UnknownEncoderError", "make_encoder", "models_for", "named_encoder",
+]  # fmt: skip
+
+DEFAULT_ENCODER = "hash"
+"""Name of the encoder that is fitted on each run's train part."""
 
 
 class UnknownEncoderError(ValueError):
@@ -33,7 +38,7 @@ class EncoderEntry:
 
 
 ENCODERS: dict[str, EncoderEntry] = {
-    "hash": EncoderEntry("hash"),
+    DEFAULT_ENCODER: EncoderEntry(DEFAULT_ENCODER),
     "sentence-transformers": EncoderEntry(
         "sentence-transformers:MODEL", "ruvllm.encoders.huggingface:SentenceEncoder"
     ),
@@ -55,8 +60,12 @@ def make_encoder(name: str) -> Encoder:
         raise UnknownEncoderError(f"must be {', '.join(forms[:-1])} or {forms[-1]}, not {name!r}")
     from ruvllm.encoders.cache import cached
 
-    module, _, maker = entry.maker.partition(":")
-    return cached(getattr(importlib.import_module(module), maker)(what))
+    return cached(resolve_name(entry.maker)(what))
+
+
+def named_encoder(name: str) -> Encoder | None:
+    """Returns None for the default encoder, which each run fits for itself, else what make_encoder() does."""
+    return None if name == DEFAULT_ENCODER else make_encoder(name)
 
 
 def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[ModelProfile, ...]:

@@ -21,7 +21,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-
 class InvalidFileError(ValueError):
     """A file is not what it should be. The message is one line that names the defect but not the file."""
 

@@ -5,9 +5,9 @@ Imports nothing heavy, so that the help of a command can read it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ class WorkloadEntry:
 
     def read(self, path: str | None, options: InputOptions) -> RealInput:
         """Reads the input. Raises ValueError, one line each, for input that cannot be used."""
-        module, _, function = self.reader.partition(":")
-        task_input: RealInput = getattr(importlib.import_module(module), function)(path, options)
+        task_input: RealInput = resolve_name(self.reader)(path, options)
         return task_input
 
 

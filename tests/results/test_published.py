@@ -12,7 +12,6 @@ def document(results: list[Entry]) -> dict[str, Any]:
     return make_document(results, [], "auto")
 
 
-
 def all_protocols(name: str = "Phi-3-mini-4k") -> list[Entry]:
     """1 of 5 tasks is resolved at the start, and 2, 3 and 4 of them after v1, v2 and v3."""
     before, after = [1, 0, 0, 0, 0], {"v1": [1, 1, 0, 0, 0], "v2": [1, 1, 1, 0, 0], "v3": [1, 1, 1, 1, 0]}
