@@ -80,7 +80,7 @@ class _Group:
         self.differences = {
             f"{measure}: {a} - {b}": _minus(methods[a], methods[b])
             for measure, methods in self.levels.items()
-            for a, b in {**{(name, FROZEN): 0 for name in methods}, **{(LEARNED, name): 0 for name in methods}}
+            for a, b in dict.fromkeys([(name, FROZEN) for name in methods] + [(LEARNED, name) for name in methods])
             if a != b
         }
         self.intervals = bootstrap_intervals({**(more or {}), **self.differences}, BOOTSTRAP_SEED)
