@@ -1,6 +1,6 @@
-"""A user's own tasks from a file: {prompt, solution | candidates + answer, type?, category?, difficulty?} per line.
+"""A user's own tasks from a file: {prompt, solution | candidates + answer, type?, category?, ...} per line.
 
-A file may hold SWE-bench's records instead.
+A file may hold SWE-bench's records instead. A key whose value is null counts as absent: tables are written like that.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ def read_tasks(
     tasks: list[TextTask] = []
     issues: list[Issue] = []
     for number, record in read_records(path, bad, lambda done, total: watch(f"reading {path.name}", done, total)):
+        place = f"{bad.unit} {number}"
         try:
             if is_issue(record):
-                issues.append(issue_of_record(record))
+                issues.append(issue_of_record(record, place))
             else:
-                tasks.append(task_of_record(record))
+                tasks.append(task_of_record(record, place))
         except BadRecordError as error:
             bad.add(number, error)
     bad.check(path)
@@ -61,8 +62,9 @@ def read_tasks(
     return tuple(tasks), tuple(issues)
 
 
-def task_of_record(record: Mapping[str, Any]) -> TextTask:
-    """Returns the task of one record. Other keys are ignored. Raises BadRecordError."""
+def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:
+    """Returns the task of one record, which stands at `place`. Other keys are ignored. Raises BadRecordError."""
+    record = {key: value for key, value in record.items() if value is not None}
     solution, wrong = _answers(record)
     return TextTask(
         prompt=_text(record, "prompt"),
@@ -71,6 +73,9 @@ def task_of_record(record: Mapping[str, Any]) -> TextTask:
         wrong=wrong,
         category=_one_of(record, "category", CATEGORIES),
         difficulty=_difficulty(record),
+        id=_name(record, "id"),
+        group=_name(record, "group"),
+        place=place,
     )
 
 
@@ -111,6 +116,16 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise BadRecordError(f"{key} must be a text that is not empty")
     return value
+
+
+def _name(record: Mapping[str, Any], key: str) -> str:
+    """Returns a text or a whole number as text; "" if there is none."""
+    value = record.get(key, "")
+    if isinstance(value, float) and value.is_integer():  # a column of numbers with gaps is written so
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadRecordError(f"{key} must be a text or a whole number")
+    return str(value).strip()
 
 
 def _one_of(record: Mapping[str, Any], key: str, names: tuple[str, ...]) -> int:

@@ -34,6 +34,10 @@ class Issue:
     text: str
     path: str
     """The file with the most changed lines, apart from tests."""
+    id: str = ""
+    """Its `instance_id`."""
+    place: str = ""
+    """Where it stands in the data: `line 12`."""
 
 
 def is_issue(record: Mapping[str, Any]) -> bool:
@@ -41,19 +45,22 @@ def is_issue(record: Mapping[str, Any]) -> bool:
     return "problem_statement" in record and "patch" in record and "repo" in record
 
 
-def issue_of_record(record: Mapping[str, Any]) -> Issue:
-    """Returns the issue of one record. Raises BadRecordError."""
+def issue_of_record(record: Mapping[str, Any], place: str = "") -> Issue:
+    """Returns the issue of one record, which stands at `place`. Raises BadRecordError."""
     for key in ("repo", "problem_statement", "patch"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             raise BadRecordError(f"{key} must be a text that is not empty")
-    created = record.get("created_at", "")
+    created = "" if record.get("created_at") is None else record["created_at"]
     if not isinstance(created, str):
         raise BadRecordError("created_at must be a text")
     files = _files_of(record["patch"])
     if not files:
         raise BadRecordError("patch changes no file")
     path, _ = max(files, key=lambda file: (not _TEST.search(file[0]), _n_changed(file[1])))
-    return Issue(record["repo"], created, record["problem_statement"], path)
+    name = record.get("instance_id")
+    return Issue(
+        record["repo"], created, record["problem_statement"], path, name if isinstance(name, str) else "", place
+    )
 
 
 def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -72,7 +79,9 @@ def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
 def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
     """Returns one task per issue, with a pool and a source per repository."""
     kind = TASK_TYPES.index("bug_fix")
-    return tuple(TextTask(i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo) for i in issues)
+    return tuple(
+        TextTask(i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo, id=i.id, place=i.place) for i in issues
+    )
 
 
 def _path_text(path: str) -> str:

@@ -28,13 +28,23 @@ class TextTask:
     """Index into CATEGORIES."""
     difficulty: float | None = None
     """In [0, 1]; None to draw it from the seed."""
+    id: str = ""
+    """The user's own name for the task."""
+    group: str = ""
+    """Tasks with the same one belong together: they are never in two parts. Empty for none."""
+    place: str = ""
+    """Where the task stands: `line 12`, or a path and a line."""
 
 
 def texts_digest(tasks: Iterable[TextTask]) -> str:
-    """Returns the SHA-256 (hex) of the tasks: a line of JSON (ASCII) each, a list of the fields in their order."""
+    """Returns the SHA-256 (hex) of the tasks: a line of JSON (ASCII) each, a list of the fields in their order.
+
+    Of the last three only a group counts, where there is one: names and places decide nothing.
+    """
     digest = hashlib.sha256()
     for task in tasks:
         fields = (task.prompt, task.solution, task.type, list(task.wrong), task.pool, task.source, task.category)
-        line = json.dumps([*fields, task.difficulty], ensure_ascii=True, separators=(",", ":"))
+        group = [task.group] if task.group else []
+        line = json.dumps([*fields, task.difficulty, *group], ensure_ascii=True, separators=(",", ":"))
         digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()

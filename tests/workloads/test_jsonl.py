@@ -111,6 +111,27 @@ def test_a_task_has_what_its_line_says() -> None:
     assert (plain.type, plain.category, plain.difficulty) == (0, 0, None)
 
 
+def test_a_task_keeps_its_name_its_group_and_its_place(tmp_path: Path) -> None:
+    lines = [{**GOOD, "id": "a-7", "group": 12}, {**GOOD, "id": 3.0, "group": " x "}, {**GOOD, "id": 0, "group": None}]
+    tasks, _ = read_tasks(write(tmp_path / "f.jsonl", *map(json.dumps, lines), "", json.dumps(GOOD)))
+    assert [task.id for task in tasks] == ["a-7", "3", "0", ""]
+    assert [task.group for task in tasks] == ["12", "x", "", ""]
+    assert [task.place for task in tasks] == ["line 1", "line 2", "line 3", "line 5"]
+
+
+def test_names_and_places_are_no_part_of_the_digest_and_groups_are() -> None:
+    plain = texts_digest([task_of_record(GOOD)])
+    assert texts_digest([task_of_record({**GOOD, "id": "a"}, "line 9")]) == plain
+    assert texts_digest([task_of_record({**GOOD, "group": "a"})]) != plain
+
+
+def test_a_value_that_is_null_counts_as_absent() -> None:
+    keys = ("candidates", "answer", "type", "category", "difficulty", "id", "group")
+    assert task_of_record({**GOOD, **dict.fromkeys(keys)}) == task_of_record(GOOD)
+    chosen = {"prompt": "p", "candidates": ["a", "b"], "answer": 0}
+    assert task_of_record({**chosen, "solution": None}) == task_of_record(chosen)
+
+
 @pytest.mark.parametrize("answer", [1, "b"])
 def test_candidates_have_their_answer_by_place_or_by_text(answer: Any) -> None:
     task = task_of_record({"prompt": "p", "candidates": ["a", "b", "c"], "answer": answer})
@@ -122,7 +143,11 @@ def test_candidates_have_their_answer_by_place_or_by_text(answer: Any) -> None:
     [
         ({"prompt": ""}, "prompt must be a text that is not empty"),
         ({"prompt": 3}, "prompt must be a text"),
-        ({"solution": None}, "solution must be a text"),
+        ({"solution": None}, "needs a solution"),
+        ({"solution": []}, "solution must be a text"),
+        ({"id": [1]}, "id must be a text or a whole number"),
+        ({"id": 1.5}, "id must be a text or a whole number"),
+        ({"group": True}, "group must be a text or a whole number"),
         ({"candidates": ["a", "b"]}, "has both a solution and candidates"),
         ({"type": "poetry"}, "type must be one of code_completion, .*, not 'poetry'"),
         ({"type": ["refactor"]}, "type must be one of"),

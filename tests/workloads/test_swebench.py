@@ -52,6 +52,13 @@ def test_an_issue_is_its_text_and_the_file_that_changes() -> None:
     assert issue_of_record(record()) == Issue("a/b", "2020-01-02", "It fails.", "src/m.py")
 
 
+def test_an_issue_keeps_its_name_and_its_place_and_needs_no_date() -> None:
+    found = issue_of_record(record(instance_id="a__b-1", created_at=None), "line 3")
+    assert (found.id, found.place, found.created) == ("a__b-1", "line 3", "")
+    (task,) = issue_tasks([found])
+    assert (task.id, task.place) == ("a__b-1", "line 3")
+
+
 def test_of_several_files_the_one_with_most_changes_is_right_tests_and_new_files_aside() -> None:
     files = patch(("tests/test_m.py", 9), ("src/a.py", 2), ("src/b.py", 3), ("pkg/test_x.py", 8))
     new = patch(("src/new.py", 20), header="new file mode 100644\n")

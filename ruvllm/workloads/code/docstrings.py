@@ -21,4 +21,4 @@ twice competed with itself in retrieval."""
 def make_docstring_tasks(functions: Sequence[DocumentedFunction]) -> tuple[TextTask, ...]:
     """Returns one task per function, in their order: from its docstring to its code."""
     kind = TASK_TYPES.index("code_completion")
-    return tuple(TextTask(function.docstring, function.code, kind, source=function.path) for function in functions)
+    return tuple(TextTask(f.docstring, f.code, kind, source=f.path, place=f.place) for f in functions)

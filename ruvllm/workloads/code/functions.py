@@ -48,6 +48,11 @@ class DocumentedFunction:
     line: int
     """Line of the `def`, from 1."""
 
+    @property
+    def place(self) -> str:
+        """Returns the path and the line, as editors take them."""
+        return f"{self.path}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:

@@ -184,7 +184,7 @@ def _signature_first(source: str) -> tuple[str, str, str]:
 def _task(
     function: DocumentedFunction, name: str, prompt: str, solution: str, *, wrong: Sequence[str] = (), pool: str = ""
 ) -> TextTask:
-    return TextTask(prompt, solution, TASK_TYPES.index(name), wrong, pool, function.path)
+    return TextTask(prompt, solution, TASK_TYPES.index(name), wrong, pool, function.path, place=function.place)
 
 
 def _stream(number: int, name: str) -> RandomStream:
