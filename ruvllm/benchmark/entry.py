@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -18,7 +18,7 @@ from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import TrainedRun
 from ruvllm.learning.training_run import RunPlan
-from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, TransferAnswers
+from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, InputIdentity, TransferAnswers
 from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
 
@@ -45,6 +45,7 @@ def make_entry(
     entry = {
         **msgspec.to_builtins(identity(cell, workload)),
         "taskSet": task_set(cell, workload),
+        "input": _input_of(workload),
         **metrics,
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,
@@ -60,6 +61,21 @@ def make_entry(
         "checkpoint": str(written.path),
     }
     return msgspec.convert(entry, BenchmarkRun)
+
+
+def _input_of(workload: Workload) -> dict[str, Any] | None:
+    origin, details = workload.origin, workload.details
+    if origin is None:
+        return None
+    named = ("encoder", "tasks", "candidates", "generator", "split")
+    record = InputIdentity(
+        source=origin.source,
+        name=origin.name,
+        texts_digest=origin.texts_digest,
+        encoder_digest=origin.encoder_digest,
+        **{key: details[key] for key in named if key in details},  # type: ignore[arg-type]
+    )
+    return cast("dict[str, Any]", msgspec.to_builtins(record))
 
 
 def metrics_of(

@@ -199,11 +199,34 @@ class RunIdentity(Record, kw_only=True):
             raise ValueError(f"fold must be at most folds, {self.folds}, not {self.fold}")
 
 
+class InputIdentity(Record, kw_only=True):
+    """What the tasks of real input were made of: runs with equal digests may stand in one table."""
+
+    source: Name
+    """As the user wrote it, `jsonl:FILE` for one."""
+    name: Name
+    """What to call the input: its file, its folder."""
+    texts_digest: HexDigest
+    """Of all tasks as texts."""
+    encoder: Name
+    encoder_digest: HexDigest | None = None
+    """Of the vectors that a user's encoder gave; None for the default one, which each run fits anew."""
+    tasks: Count
+    """In all parts."""
+    candidates: Count
+    """Of each task."""
+    generator: Count = 1
+    split: str | None = None
+    """How the tasks were split; None if at random."""
+
+
 class BenchmarkRun(RunIdentity, kw_only=True):
     """One model, protocol, seed and fold: an element of `results`. Trimmed files have neither answers nor times."""
 
     task_set: HexDigest | None = None
     """Equal if the tasks of two runs have the same numbers and vectors."""
+    input: InputIdentity | None = None
+    """None for the simulated workload, and in files of before version 0.3.0."""
     initial: Scores
     final: FinalScores
     calibrated: StartAndEnd[CalibratedScores]

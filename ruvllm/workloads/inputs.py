@@ -36,6 +36,8 @@ class InputOptions:
     """Tasks of other input, for retrieval only."""
     note: Note = ignore
     watch: Watch = ignore
+    source: str = ""
+    """The input as the user wrote it, `code:PATH` or `jsonl:FILE`; empty if no file was named."""
 
 
 class RealInput(Protocol):
@@ -79,7 +81,7 @@ def read_input(
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
     others = () if transfer is None else read_transfer(transfer, note, watch)
-    return spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch))
+    return spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch, spec.text))
 
 
 def read_transfer(spec: str, note: Note = ignore, watch: Watch = ignore) -> tuple[TextTask, ...]:

@@ -37,6 +37,8 @@ class WorkloadEntry:
     """Ways to split that --split may ask for, the default first."""
     presets: Mapping[str, str] = field(default_factory=dict)
     """By kind of tasks: the name in ruvllm.learning.presets.PRESETS."""
+    without_path: str = ""
+    """What is read if no path is named."""
 
     def read(self, path: str | None, options: InputOptions) -> RealInput:
         """Reads the input. Raises ValueError, one line each, for input that cannot be used."""
@@ -48,7 +50,7 @@ WORKLOADS: dict[str, WorkloadEntry] = {
     "simulated": WorkloadEntry("simulated"),
     "code": WorkloadEntry(
         "code[:PATH]", "ruvllm.workloads.code.reading:read_code", "a source tree", CODE_TASKS, ("file", "function"),
-        {**dict.fromkeys(CODE_TASKS, "code"), "docstring": "docstrings"},
+        {**dict.fromkeys(CODE_TASKS, "code"), "docstring": "docstrings"}, "the standard library",
     ),
     "jsonl": WorkloadEntry(
         "jsonl:FILE", "ruvllm.workloads.jsonl:read_jsonl", "a file of tasks", presets={"issues": "issues"}

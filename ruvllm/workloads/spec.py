@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
 
@@ -25,6 +27,13 @@ class WorkloadSpec:
     def text(self) -> str:
         """How a user writes it."""
         return self.name if self.path is None else f"{self.name}:{self.path}"
+
+    @property
+    def title(self) -> str:
+        """What to call the input: the name of its file or folder."""
+        if self.path is not None:
+            return Path(os.path.abspath(self.path)).name or self.path
+        return self.entry.without_path or self.name
 
 
 def parse_spec(text: str, names: Collection[str] = WORKLOADS) -> WorkloadSpec:

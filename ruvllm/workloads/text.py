@@ -20,9 +20,10 @@ from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
 from ruvllm.workloads.tasks import TextTask, texts_digest
-from ruvllm.workloads.workload import Details, Question, Retrieval, Vectors, Workload, validation_sample
+from ruvllm.workloads.workload import Details, Origin, Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["CANDIDATES", "TextInput"]
 
@@ -88,6 +89,16 @@ class TextInput:
             digest=digest,
             details=self._details(split, dim, encoder, digest),
             question=self._question(encoded, parts, encoder, dim),
+            origin=self._origin(encoded),
+        )
+
+    def _origin(self, encoded: EncodedTasks) -> Origin:
+        source = self.options.source
+        return Origin(
+            source=source or self.name,
+            name=parse_spec(source).title if source else self.name,
+            texts_digest=self.digest,
+            encoder_digest=None if self.encoder is None else encoded.vectors_digest,
         )
 
     def _way_to_split(self, split: str) -> str:

@@ -13,8 +13,8 @@ from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
 
 __all__ = [
-    "CATEGORIES", "TASK_TYPES", "Details", "Question", "Retrieval", "RetrievalBlock", "Vectors", "Workload",
-    "validation_sample",
+    "CATEGORIES", "TASK_TYPES", "Details", "Origin", "Question", "Retrieval", "RetrievalBlock", "Vectors",
+    "Workload", "validation_sample",
 ]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
@@ -110,6 +110,20 @@ class Question:
     """Queries of other input, of which training sees nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the tasks of real input were made of, for whoever reads the results; it decides nothing."""
+
+    source: str
+    """The input as the user wrote it, `jsonl:FILE` for one."""
+    name: str
+    """What to call the input: its file, its folder."""
+    texts_digest: str
+    """SHA-256 (hex) of the tasks as texts."""
+    encoder_digest: str | None = None
+    """SHA-256 (hex) of the vectors that a user's encoder gave. None for the default one, which each run fits anew."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
     """n tasks in parts, with their vectors behind `source`."""
@@ -128,6 +142,8 @@ class Workload:
     details: Details = field(default_factory=dict)
     """Arguments that made the workload, for the `run` block of a checkpoint."""
     question: Question | None = None
+    """None for the simulated workload."""
+    origin: Origin | None = None
     """None for the simulated workload."""
 
 

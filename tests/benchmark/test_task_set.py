@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from bench_samples import DOCSTRING, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, make_document, run_cell
+from numpy.typing import NDArray
 
 from ruvllm.benchmark.plan import Options, dataset_size, make_cells
 from ruvllm.encoders.models import MODELS
@@ -17,6 +20,7 @@ from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.code.reading import code_input
+from ruvllm.workloads.inputs import read_input
 from ruvllm.workloads.splits import Fold
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,))
@@ -150,3 +154,48 @@ def test_the_smallest_number_of_folds_runs_too(tmp_path: Path) -> None:
     sizes = [entry["antiOverfitting"]["stratifiedSplit"] for entry in found]
     n = sum(sizes[0].values())
     assert sizes == [{"train": 3 * n // 10, "valid": 3 * n // 10, "test": 3 * n // 10, "holdout": n // 10}] * 3
+
+
+# what a run says of its input
+
+
+def test_a_run_says_what_its_tasks_were_made_of_and_the_same_texts_and_vectors_have_the_same_digests(
+    tmp_path: Path,
+) -> None:
+    lines = [{"prompt": f"asks {i} {i * i % 97}", "solution": f"says {i} {i * i % 89}"} for i in range(120)]
+    for name, kept in (("one", lines), ("again", lines), ("other", [*lines[1:], lines[0]])):
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    shared: dict[str, float] = {"by": 1.0}
+
+    class Letters:
+        name, dim = "letters", 24
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            counts = [[shared["by"] + ord(c) % 7 * text.count(c) for c in "0123456789asky sentoru:."] for text in texts]
+            return np.array(counts, dtype=np.float32)
+
+    def found(name: str, seed: int = 0, encoder: Letters | None = None) -> dict[str, Any]:
+        task_input = read_input(f"jsonl:{tmp_path}/{name}.jsonl", encoder=encoder)
+        model = replace(SMALL_MODEL, embedding_dim=24)
+        options = replace(QUICK, workload="jsonl", models=(model,), seeds=(seed,), rank=2)
+        (cell,) = make_cells(replace(options, controls=False), task_input)
+        record: dict[str, Any] = run_cell(cell, tmp_path)["input"]
+        return record
+
+    first = found("one")
+    assert (first["source"], first["name"]) == (f"jsonl:{tmp_path}/one.jsonl", "one.jsonl")
+    assert (first["tasks"], first["candidates"], first["encoder"]) == (120, 8, "hashed-ngram-logtf-idf")
+    assert "encoderDigest" not in first  # fitted anew by each run
+    assert found("again", seed=3)["textsDigest"] == first["textsDigest"] != found("other")["textsDigest"]
+    own = found("one", encoder=Letters())
+    assert own["encoder"] == "letters"
+    assert found("one", seed=3, encoder=Letters()) == own
+    shared["by"] = 2.0
+    changed = found("one", encoder=Letters())
+    assert changed["encoderDigest"] != own["encoderDigest"]
+    assert {**changed, "encoderDigest": own["encoderDigest"]} == own
+
+
+def test_the_simulated_workload_has_no_input(of_protocols: list[Entry]) -> None:
+    assert all("input" not in entry for entry in of_protocols)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
@@ -26,3 +28,20 @@ def test_another_form_is_refused_with_the_forms_there_are(text: str) -> None:
     with pytest.raises(ValueError) as raised:
         parse_spec(text)
     assert str(raised.value) == f"must be simulated, code, code:PATH or jsonl:FILE, not {text!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("jsonl:data/mine.jsonl", "mine.jsonl"),
+        ("jsonl:a:b.jsonl", "a:b.jsonl"),
+        ("code:/usr/src/thing/", "thing"),
+        ("code:some/..", "some/.."),
+        ("code", "the standard library"),
+        ("simulated", "simulated"),
+    ],
+)
+def test_an_input_is_called_after_its_file_or_folder(text: str, title: str) -> None:
+    if title.endswith(".."):
+        title = Path.cwd().name
+    assert parse_spec(text).title == title
