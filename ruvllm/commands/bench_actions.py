@@ -19,9 +19,10 @@ from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
-from ruvllm.commands.common import WORSE, Failure, check_isas, failures, printing
+from ruvllm.commands.common import WORSE, Failure, check_isas, failures
 from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.progress import QuietReporter, make_reporter
+from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, models_for, named_encoder
@@ -200,10 +201,10 @@ def _give_out(arguments: OutputArguments, document: Document) -> None:
     """Saves the document, then prints it: as JSON, as the tables of its report, or not at all."""
     text = document_text(document)
     path = _save(text, document, arguments.out)
-    with printing():
-        if arguments.as_json:
-            click.echo(text, nl=False)
-        elif not arguments.quiet:
+    if arguments.as_json:
+        click.echo(text, nl=False)
+    elif not arguments.quiet:
+        with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
             print_details(console, make_report(in_memory(document)))
             saved = f"Results: {path}"

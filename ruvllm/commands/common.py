@@ -6,22 +6,23 @@ Imports only what loads at once, so that --help and usage errors answer at once.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import sys
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import click
 
+from ruvllm.commands.streams import CLOSED, guarded_output, lost_output
 from ruvllm.workloads.registry import WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = [
-    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_workload", "printing", "run",
+    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_workload", "run",
 ]  # fmt: skip
 
-FAILED, WORSE, NOT_MEASURED, INTERRUPTED = 1, 3, 4, 130
-"""Exit codes beside 0 for success and 2 for wrong usage."""
+FAILED, WORSE, NOT_MEASURED = 1, 3, 4
+"""Exit codes beside 0 for success, 2 for wrong usage, and 128 + its number for a signal."""
 
 
 class Failure(click.ClickException):
@@ -42,35 +43,66 @@ def parse_workload(*names: str) -> Callable[[click.Context, click.Parameter, str
     return parse
 
 
-def run(command: click.Command, program: str, words: Sequence[str], *, when_interrupted: str = "") -> int:
+def run(command: click.Command, program: str, words: Sequence[str], *, when_interrupted: str = "interrupted") -> int:
     """Runs the command with these words, which it finds in the `obj` of its context. Returns its exit code.
 
-    Wrong usage, a failed output and an interrupt end in one line at most, never in a traceback.
+    Wrong usage, a failed output and an interrupt end in one line, never in a traceback.
     """
     # No command multiplies matrices with NumPy. The threads that OpenBLAS would start for that wait, and use the CPU.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # "×" or a folder's name on a terminal with only ASCII
+    with guarded_output():
+        code = _run(command, program, words, when_interrupted)
+        reason = lost_output()
+        if reason is not None:
+            click.echo(f"{program}: cannot write the output: {reason}", err=True)
+            code = code or (0 if reason == CLOSED else FAILED)  # who closes it wants none
+        return code
+
+
+def _run(command: click.Command, program: str, words: Sequence[str], when_interrupted: str) -> int:
     try:
-        code = command.main(list(words), prog_name=program, standalone_mode=False, obj=list(words))
-        sys.stdout.flush()
+        with _signals_interrupt():
+            return int(command.main(list(words), prog_name=program, standalone_mode=False, obj=list(words)) or 0)
     except click.UsageError as error:
         click.echo(f"{program}: {error.format_message()} (see {program} --help)", err=True)
         return error.exit_code
     except click.ClickException as error:
         click.echo(f"{program}: {error.format_message()}", err=True)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        if when_interrupted:
-            click.echo(f"{program}: {when_interrupted}", err=True)
-        return INTERRUPTED
-    except OSError as error:  # from our own output: errors of files have become failures before
-        _discard_output()
-        with contextlib.suppress(OSError):
-            click.echo(f"{program}: cannot write the output: {error.strerror or error}", err=True)
-        return FAILED
-    return int(code or 0)
+    except (KeyboardInterrupt, click.Abort) as error:
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
+        number = cause.number if isinstance(cause, _Stopped) else signal.SIGINT
+        by = "" if number == signal.SIGINT else f" by {number.name}"
+        head, semicolon, rest = when_interrupted.partition(";")
+        click.echo(f"{program}: {head}{by}{semicolon}{rest}", err=True)
+        return 128 + number
+
+
+class _Stopped(KeyboardInterrupt):
+    """A signal asks the command to end."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Lets SIGTERM (of `docker stop` and CI) and SIGHUP end a command as Ctrl-C does, unless they are ignored."""
+
+    def stop(number: int, _: object) -> None:
+        raise _Stopped(signal.Signals(number))
+
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    ours = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 @contextlib.contextmanager
@@ -80,21 +112,6 @@ def failures(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         raise Failure(str(error)) from error
-
-
-@contextlib.contextmanager
-def printing() -> Iterator[None]:
-    """Lets whoever reads standard output go away, as `| head` does, without an error: the files are written."""
-    try:
-        yield
-    except (BrokenPipeError, SystemExit):  # rich turns the first into the second
-        _discard_output()
-
-
-def _discard_output() -> None:
-    """Sends standard output nowhere; otherwise the interpreter flushes it once more at its end, and complains."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_isas(names: Sequence[str], others: Sequence[str] = ()) -> None:

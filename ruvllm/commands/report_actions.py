@@ -11,7 +11,8 @@ from msgspec import to_builtins
 from rich.console import Console
 from rich.markup import escape
 
-from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure, printing
+from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure
+from ruvllm.commands.streams import optional_output
 from ruvllm.files.json_reading import InvalidFileError, shown_path
 from ruvllm.files.json_writing import to_json
 from ruvllm.report.comparison_table import print_comparison
@@ -70,10 +71,10 @@ def _write(report: Report, collection: Collection, targets: Targets, quiet: bool
 
 
 def _print(report: Report | None, lines: Sequence[str]) -> None:
-    with printing():
-        console = Console()
-        if report is not None:
-            print_report(console, report)
+    console = Console()
+    if report is not None:
+        print_report(console, report)
+    with optional_output(PROGRAM, "the files are written"):
         for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -90,11 +91,10 @@ def compare_files(paths: tuple[Path, Path], margin: float | None, as_json: bool)
         raise Failure("the two files do not fit into memory") from error
     verdict = judge(comparison, margin)
     document = make_comparison_document((a, b), comparison, margin, verdict)
-    with printing():
-        if as_json:
-            click.echo(to_json(to_builtins(document)), nl=False)
-        else:
-            print_comparison(Console(), document)
+    if as_json:
+        click.echo(to_json(to_builtins(document)), nl=False)
+    else:
+        print_comparison(Console(), document)
     return verdict.exit_code
 
 
