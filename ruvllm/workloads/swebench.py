@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ruvllm.files.json_lines import BadRecordError
+from ruvllm.workloads.patches.changes import PatchError, changed_files
+from ruvllm.workloads.patches.tests import is_test
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
@@ -20,8 +22,6 @@ __all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "usable_issues
 
 FEWEST_ISSUES, FEWEST_FILES = 5, 4
 """Fewest of a repository: five stretches of time need five issues, and of three files any guess is often right."""
-_HEADER = re.compile(r"^diff --git a/(\S+) b/(\S+)$", re.MULTILINE)
-_TEST = re.compile(r"(^|/)(tests?|testing)/|(^|/)test_|_test\.py$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ def issue_of_record(record: Mapping[str, Any], place: str = "") -> Issue:
     for key in ("repo", "problem_statement", "patch"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             raise BadRecordError(f"{key} must be a text that is not empty")
-    created = "" if record.get("created_at") is None else record["created_at"]
-    if not isinstance(created, str):
+    created, name = record.get("created_at"), record.get("instance_id")
+    if not isinstance(created, str | None):
         raise BadRecordError("created_at must be a text")
-    files = _files_of(record["patch"])
-    if not files:
-        raise BadRecordError("patch changes no file")
-    path, _ = max(files, key=lambda file: (not _TEST.search(file[0]), _n_changed(file[1])))
-    name = record.get("instance_id")
     return Issue(
-        record["repo"], created, record["problem_statement"], path, name if isinstance(name, str) else "", place
+        repo=record["repo"],
+        created=(created or "").strip(),
+        text=record["problem_statement"],
+        path=_right_file(record["patch"]),
+        id=name if isinstance(name, str) else "",
+        place=place,
     )
 
 
@@ -84,22 +84,17 @@ def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
     )
 
 
+def _right_file(patch: str) -> str:
+    """Returns the file with the most changed lines, a test only if there is nothing else. Raises BadRecordError."""
+    try:
+        files = changed_files(patch)
+    except PatchError as error:
+        raise BadRecordError(str(error)) from None
+    if not files:
+        raise BadRecordError("patch changes no file that was there before")
+    return max(files, key=lambda path: (not is_test(path), files[path]))
+
+
 def _path_text(path: str) -> str:
     """Returns the path as it stands, and its words."""
     return f"{path} {re.sub(r'[^0-9A-Za-z]+', ' ', path.rpartition('.')[0])}"
-
-
-def _files_of(patch: str) -> list[tuple[str, str]]:
-    """Returns path and hunks of each file that a patch changes or removes. New files could not have been found."""
-    headers = list(_HEADER.finditer(patch))
-    ends = [*(header.start() for header in headers[1:]), len(patch)]
-    files = [(header[1], patch[header.end() : end]) for header, end in zip(headers, ends, strict=False)]
-    return [(path, hunks) for path, hunks in files if "\nnew file mode" not in hunks]
-
-
-def _n_changed(hunks: str) -> int:
-    return sum(_is_change(line) for line in hunks.splitlines())
-
-
-def _is_change(line: str) -> bool:
-    return line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- "))

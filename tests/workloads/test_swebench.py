@@ -70,6 +70,8 @@ def test_of_several_files_the_one_with_most_changes_is_right_tests_and_new_files
     [
         ({"problem_statement": " "}, "problem_statement must be a text that is not empty"),
         ({"repo": 1}, "repo must be a text"),
+        ({"patch": None}, "patch must be a text that is not empty"),
+        ({"patch": "diff --cc src/m.py\n"}, "patch is of a merge"),
         ({"patch": "no patch"}, "patch changes no file"),
         ({"patch": patch(("new.py", 1), header="new file mode 100644\n")}, "patch changes no file"),
         ({"created_at": 5}, "created_at must be a text"),
@@ -78,6 +80,24 @@ def test_of_several_files_the_one_with_most_changes_is_right_tests_and_new_files
 def test_a_record_that_is_no_issue_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadRecordError, match=message):
         issue_of_record(record(**changes))
+
+
+@pytest.mark.parametrize("created", [None, "", " "])
+def test_a_column_without_a_date_is_no_date(created: str | None) -> None:
+    assert issue_of_record(record(created_at=created)).created == ""
+    without = {key: value for key, value in record().items() if key != "created_at"}
+    assert issue_of_record(without).created == ""
+
+
+def test_a_file_with_a_space_does_not_lose_its_lines_to_its_neighbour() -> None:
+    assert issue_of_record(record(patch=patch(("docs/note.txt", 1), ("src/my file.py", 9)))).path == "src/my file.py"
+
+
+def test_tests_of_other_languages_are_not_right_and_a_shipped_package_called_test_is() -> None:
+    assert issue_of_record(record(patch=patch(("run_test.go", 9), ("run.go", 1)))).path == "run.go"
+    shipped = patch(("django/test/client.py", 9), ("docs/releases.txt", 1))
+    assert issue_of_record(record(patch=shipped)).path == "django/test/client.py"
+    assert issue_of_record(record(patch=patch(("run_test.go", 1), ("b_test.go", 2)))).path == "b_test.go"
 
 
 def test_repositories_with_too_few_issues_or_files_are_left_out_and_the_others_are_in_order_of_date() -> None:
