@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+import numpy as np
+from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell, identity
 from ruvllm.checkpoints.writing import WrittenCheckpoint
+from ruvllm.evaluation.answers import Answers as TestAnswers
 from ruvllm.evaluation.answers import answer, transitions
 from ruvllm.evaluation.closed_forms import closed_form_ranks
+from ruvllm.evaluation.learned_retrieval import Ranked
 from ruvllm.evaluation.retrieval import Ranks, reciprocal_ranks
 from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import TrainedRun
 from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, InputIdentity, TransferAnswers
-from ruvllm.workloads.splits import ORDINARY, Fold
-from ruvllm.workloads.workload import Workload
+from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
+from ruvllm.workloads.workload import Retrieval, Workload
 
 __all__ = ["MeasuredCell", "closed_forms_of", "make_entry", "metrics_of"]
+
+DIGITS = 6
+"""Of what is looked at only: nothing is computed from it again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +40,8 @@ class MeasuredCell:
     run: TrainedRun
     metrics: dict[str, Any]
     """As JSON, for the checkpoint's hash covers them."""
-    ranks: tuple[Ranks, Ranks] | None
+    ranked: tuple[Ranked, Ranked] | None
+    """The test queries by the frozen vectors, and by what was learned."""
     transfer: tuple[Ranks, Ranks] | None
 
 
@@ -54,7 +62,7 @@ def make_entry(
         "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
-        "answers": _answers(workload, run, measured.ranks, closed_forms),
+        "answers": _answers(workload, run, measured.ranked, closed_forms),
         "transferAnswers": _transfer_answers(workload, measured.transfer),
         "stateHash": written.state_hash,
         "runHash": written.run_hash,
@@ -129,19 +137,50 @@ def closed_forms_of(
 
 
 def _answers(
-    workload: Workload, run: TrainedRun, ranks: tuple[Ranks, Ranks] | None, closed_forms: dict[str, list[float]]
+    workload: Workload, run: TrainedRun, ranked: tuple[Ranked, Ranked] | None, closed_forms: dict[str, list[float]]
 ) -> Answers:
-    frozen, learned = (None, None) if ranks is None else (reciprocal_ranks(each).tolist() for each in ranks)
-    return Answers(
-        tasks=workload.parts.test.tolist(),
+    test = workload.parts.test
+    answers = Answers(
+        tasks=test.tolist(),
         resolved_initially=run.initial.resolved.astype(int).tolist(),
         resolved=run.final.resolved.astype(int).tolist(),
+        confidence_initially=[round(sure, DIGITS) for sure in run.initial.confidence.tolist()],
         confidence=run.final.confidence.tolist(),
-        types=None if ranks is None else workload.types[workload.parts.test].tolist(),
-        reciprocal_rank_initially=frozen,
-        reciprocal_rank=learned,
+        types=workload.types[test].tolist(),
         closed_forms=closed_forms or None,
     )
+    if ranked is None or workload.question is None:
+        return structs.replace(
+            answers,
+            categories=workload.categories[test].tolist(),
+            difficulty=[round(each, DIGITS) for each in workload.difficulty[test].tolist()],
+        )
+    frozen, learned = ranked
+    return structs.replace(
+        answers,
+        reciprocal_rank_initially=reciprocal_ranks(frozen.ranks).tolist(),
+        reciprocal_rank=reciprocal_ranks(learned.ranks).tolist(),
+        chosen_initially=_chosen(workload, run.initial),
+        chosen=_chosen(workload, run.final),
+        first_initially=_first(workload.question.test, test, frozen),
+        first=_first(workload.question.test, test, learned),
+    )
+
+
+def _chosen(workload: Workload, answers: TestAnswers) -> list[int] | None:
+    """The number of the solution that was chosen for each test task."""
+    if workload.candidates is None or answers.chosen is None:
+        return None
+    numbers: list[int] = workload.candidates[workload.parts.test, answers.chosen].tolist()
+    return numbers
+
+
+def _first(question: Retrieval, test: Numbers, ranked: Ranked) -> list[int | None] | None:
+    """The number of the solution that stood first for each test query: the task's own if it is the right one."""
+    if question.numbers is None:
+        return None
+    first = np.where(ranked.ranks == 1, test, question.numbers[ranked.first])
+    return [None if place < 0 else number for number, place in zip(first.tolist(), ranked.first.tolist(), strict=True)]
 
 
 def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks] | None) -> TransferAnswers | None:

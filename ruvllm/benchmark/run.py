@@ -21,6 +21,7 @@ from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.learning.training import Progress, TrainedRun, train
 from ruvllm.learning.training_run import Cancelled
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.task_records import MOST_TASKS
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["CONTROLS", "kept_record", "measure_cell", "run_cell"]
@@ -87,14 +88,15 @@ def measure_cell(
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     retrieval = cell.retrieval(run.engine, workload)
     question = workload.question
-    ranks = None if question is None else retrieval.ranks(question.test)
+    ranked = None if question is None else retrieval.ranked(question.test, MOST_TASKS)
     transfer = None if question is None else retrieval.ranks(question.transfer)
     metrics = metrics_of(workload, run, controls)
-    if ranks is not None:
+    if ranked is not None:
+        ranks = (ranked[0].ranks, ranked[1].ranks)
         metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
     if transfer is not None:
         metrics["transfer"] = figures(transfer)
-    return MeasuredCell(workload, run, metrics, ranks, transfer)
+    return MeasuredCell(workload, run, metrics, ranked, transfer)
 
 
 def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:

@@ -59,6 +59,8 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
               help="blocked: the four task types one after another, to see what is forgotten with EWC on and off.")
 @click.option("--controls/--no-controls", default=True, show_default=True,
               help="Run each model under the three controls as well. Without them the command ends sooner.")
+@click.option("--no-texts", is_flag=True,
+              help="Real input only: keep the beginnings of prompts and solutions out of the results file.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
               help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**options: Any) -> int:

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
 from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options
 from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
 from ruvllm.benchmark.sweep import run_cells
+from ruvllm.benchmark.task_table import make_task_table
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
 from ruvllm.commands.common import WORSE, Failure, check_isas, failures
@@ -33,6 +35,8 @@ from ruvllm.report.screen import print_details
 from ruvllm.results.document import document_text, make_document
 from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.records import RunOptions
+from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.summary_records import BenchmarkDocument
 from ruvllm.workloads.inputs import RealInput, read_input
 
 __all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd"]
@@ -67,12 +71,20 @@ def benchmark(arguments: BenchArguments) -> int:
         lambda: run_cells(
             make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished
         ),
-        make_document,
+        partial(_document_of, run),
     )
     worse = [f"{s.model} {s.protocol}" for s in document.summaries if s.gain_ci95[1] < 0]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
     return WORSE if worse else 0
+
+
+def _document_of(
+    run: _Run, results: list[BenchmarkRun], options: RunOptions, command: Sequence[str], isa: str
+) -> BenchmarkDocument:
+    tasks = run.task_input
+    table = None if tasks is None else make_task_table(results, tasks.tasks, texts=not run.arguments.no_texts)
+    return make_document(results, options, command, isa, table)
 
 
 def measure_forgetting(arguments: BenchArguments) -> int:

@@ -57,6 +57,7 @@ class BenchArguments(OutputArguments):
     folds: int | None = None
     stream: str = "mixed"
     controls: bool = False
+    no_texts: bool = False
 
     def check(self) -> None:
         """Raises UsageError if an option would change nothing."""
@@ -65,6 +66,8 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("--tasks is for the code workload")
         if not entry.reader and (self.encoder_name != DEFAULT_ENCODER or self.transfer is not None):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
+        if not entry.reader and self.no_texts:
+            raise click.UsageError("--no-texts is for real input: simulated tasks have no texts")
         if self.stream == "blocked" and self.folds is not None:
             raise click.UsageError("--folds is for the mixed stream")
         if self.stream == "blocked" and entry.reader:

@@ -25,6 +25,8 @@ class Answers:
     """(n,): probability given to the candidate that was chosen."""
     types: NDArray[np.uint8]
     """(n,) indices into TASK_TYPES."""
+    chosen: NDArray[np.int64] | None = None
+    """(n,): numbers of the candidates that were chosen; None where nobody asks for them."""
 
     @property
     def resolve_rate(self) -> float:
@@ -86,8 +88,8 @@ class Scores:
 
     def answers(self, temperature: float = 1.0) -> Answers:
         """Best-ranked candidates, as sure as softmax(logits / temperature) is of them."""
-        resolved = np.argmax(self.logits, axis=1) == self.right
-        return Answers(resolved, scaled_confidences(self.logits, temperature), self.types)
+        chosen = np.argmax(self.logits, axis=1)
+        return Answers(chosen == self.right, scaled_confidences(self.logits, temperature), self.types, chosen)
 
 
 def score(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Scores:

@@ -9,11 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
-from ruvllm.evaluation.retrieval import Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5
+from ruvllm.evaluation.retrieval import (
+    Ranks,
+    first_in_groups,
+    mean_reciprocal_rank,
+    ranks_in_groups,
+    recall_at_1,
+    recall_at_5,
+)
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload
 
-__all__ = ["LearnedRetrieval", "figures"]
+__all__ = ["LearnedRetrieval", "Ranked", "figures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """How n queries were answered."""
+
+    ranks: Ranks
+    """(n,): rank of the right solution, from 1."""
+    first: NDArray[np.int32]
+    """(n,): row of the solution that stood first, -1 where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +79,28 @@ class LearnedRetrieval:
         frozen = ranks_in_groups(question, question.queries, question.solutions, self.isa)
         return frozen, self.learned_ranks(question)
 
+    def ranked(self, question: Retrieval, most: int) -> tuple[Ranked, Ranked]:
+        """The ranks, and which solution stood first for the first `most` queries: frozen, and with what was learned."""
+        solutions, learned = question.solutions, (self._adapted(question), self._discount(question))
+        found = []
+        for queries, discount in ((question.queries, None), learned):
+            ranks = ranks_in_groups(question, queries, solutions, self.isa, discount)
+            found.append(
+                Ranked(ranks, first_in_groups(question, queries, solutions, ranks, self.isa, discount, most=most))
+            )
+        return found[0], found[1]
+
     def learned_ranks(self, question: Retrieval) -> Ranks:
+        return ranks_in_groups(
+            question, self._adapted(question), question.solutions, self.isa, self._discount(question)
+        )
+
+    def _discount(self, question: Retrieval) -> NDArray[np.float32]:
+        """What is taken from the cosines of each solution (m,)."""
         discount = self._crowding(question)
         for block in question.blocks():
             discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
-        return ranks_in_groups(question, self._adapted(question), question.solutions, self.isa, discount)
+        return discount
 
     def _adapted(self, question: Retrieval) -> NDArray[np.float32]:
         return self.engine.adapt(question.queries, question.types)

@@ -18,6 +18,7 @@ __all__ = [
     "OF_RECIPROCAL_RANK",
     "Ranks",
     "crowding",
+    "first_in_groups",
     "hits_at_1",
     "mean_reciprocal_rank",
     "ranks_in_groups",
@@ -98,6 +99,36 @@ def ranks_in_groups(
         less = None if discount is None else discount[block.candidates]
         ranks[block.members] = retrieval_ranks(rows, candidates, block.right, discount=less, isa=isa)
     return ranks
+
+
+def first_in_groups(
+    question: Retrieval,
+    queries: NDArray[np.float32],
+    solutions: NDArray[np.float32],
+    ranks: Ranks,
+    isa: str = "auto",
+    discount: NDArray[np.float32] | None = None,
+    *,
+    most: int,
+) -> NDArray[np.int32]:
+    """Which solution stood first (n,), as a row of the solutions; -1 for queries from number `most` on.
+
+    The other arguments are those of ranks_in_groups(), `ranks` (n,) what it returned. Where the right solution did not
+    come first, this is the wrong one with the highest cosine, the first of several.
+    """
+    first = np.full(len(queries), -1, dtype=np.int32)
+    first[:most] = question.right[:most]
+    for block in question.blocks():
+        wrongly = np.flatnonzero((ranks[block.members] > 1) & (block.members < most))
+        candidates = take_rows(solutions, block.candidates) if len(wrongly) else solutions[:0]
+        for place in wrongly.tolist():
+            query = block.members[place]
+            cosines = _core.cosine_similarity(np.ascontiguousarray(queries[query]), candidates, isa=isa)
+            if discount is not None:
+                cosines -= discount[block.candidates]
+            cosines[block.right[place]] = -np.inf  # as near as the wrong one at most
+            first[query] = block.candidates[int(np.argmax(cosines))]
+    return first
 
 
 def hits_at_1(ranks: Ranks) -> NDArray[np.float64]:

@@ -13,14 +13,16 @@ __all__ = ["trimmed"]
 
 
 def trimmed(document: Document) -> Document:
-    """A copy without single answers and without most of the history; a report from it has the same tables and figures.
+    """A copy without single answers and without most of the history.
+
+    A report from it has the same tables and figures, but no single tasks.
 
     It says so under `trimmed`. `ruvllm-report compare` needs the answers and refuses such a file.
     """
     if isinstance(document, BenchmarkDocument):
         summaries = [structs.replace(summary, seconds=None) for summary in document.summaries]
         results = [_run(run) for run in document.results]
-        return structs.replace(document, trimmed=True, results=results, summaries=summaries)
+        return structs.replace(document, trimmed=True, results=results, summaries=summaries, tasks=None)
     if isinstance(document, AblationDocument):
         components = [structs.replace(component, models=None) for component in document.components]
         return structs.replace(document, trimmed=True, runs=None, components=components)

@@ -19,6 +19,7 @@ from ruvllm.results.records import SCHEMA, Host, RunOptions
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summaries import beside_published, rankings, recommendations, summarise
 from ruvllm.results.summary_records import BenchmarkDocument, BootstrapMethod
+from ruvllm.results.task_records import TaskTable
 from ruvllm.version import __version__
 
 __all__ = ["HeaderFields", "document_text", "make_document", "make_header"]
@@ -57,9 +58,13 @@ def make_header(options: RunOptions | None, command: Sequence[str] = (), isa: st
 
 
 def make_document(
-    runs: Sequence[BenchmarkRun], options: RunOptions | None, command: Sequence[str] = (), isa: str = "auto"
+    runs: Sequence[BenchmarkRun],
+    options: RunOptions | None,
+    command: Sequence[str] = (),
+    isa: str = "auto",
+    tasks: TaskTable | None = None,
 ) -> BenchmarkDocument:
-    """The results file of a benchmark. `command` is the command line, if there was one."""
+    """The results file of a benchmark. `command` is the command line, `tasks` the tested tasks, if there are any."""
     summaries = summarise(runs)
     return BenchmarkDocument(
         **make_header(options, command, isa),
@@ -69,6 +74,7 @@ def make_document(
         beside_published=beside_published(summaries),
         rankings=rankings(summaries),
         recommendations=recommendations(summaries),
+        tasks=tasks,
     )
 
 

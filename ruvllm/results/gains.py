@@ -50,7 +50,8 @@ def gains_of_answers(answers: Sequence[Answers]) -> AllGains:
     more = {"initial": resolved[FROZEN], "final": resolved[LEARNED], "confidence": confidence}
     everything = _Group(answers, None, more)
     intervals = {name: everything.intervals[name] for name in more}
-    kinds = sorted({kind for each in answers for kind in each.types or ()})
+    with_types = [each.types or () for each in answers if each.reciprocal_rank or each.closed_forms]
+    kinds = sorted({kind for types in with_types for kind in types})
     common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
     groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind) for kind in common}
     rows: list[MethodRow] = []

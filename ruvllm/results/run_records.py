@@ -14,6 +14,8 @@ Outcome = Annotated[int, Meta(ge=0, le=1)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 ReciprocalRank = Annotated[float, Meta(gt=0, le=1)]
 TaskNumber = Annotated[int, Meta(ge=0, lt=2**32)]
+SolutionNumber = Annotated[int, Meta(ge=0, lt=2**32)]
+"""In the input of n tasks: i < n is the right solution of task i; own wrong ones of one task after another follow."""
 
 
 class Scores(Record):
@@ -135,8 +137,20 @@ class Answers(Record, kw_only=True):
     resolved_initially: list[Outcome]
     resolved: list[Outcome]
     confidence: list[Probability]
+    confidence_initially: list[Probability] | None = None
+    """Six digits; files of version 0.2.0 and before do not have it, nor what is chosen."""
     types: list[Count] | None = None
-    """Indices into TASK_TYPES; like the ranks on real input only."""
+    """Indices into TASK_TYPES. Files of version 0.2.0 and before have them on real input only."""
+    categories: list[Count] | None = None
+    """Indices into CATEGORIES; like `difficulty` on the simulated workload only, whose tasks have no texts."""
+    difficulty: list[float] | None = None
+    chosen_initially: list[SolutionNumber] | None = None
+    """Which solution of the input was chosen; the texts are in the document's task table. Like the ranks and what
+    follows on real input only."""
+    chosen: list[SolutionNumber] | None = None
+    first_initially: list[SolutionNumber | None] | None = None
+    """Which solution stood first in retrieval; null for all but the first MOST_TASKS tasks."""
+    first: list[SolutionNumber | None] | None = None
     reciprocal_rank_initially: list[ReciprocalRank] | None = None
     reciprocal_rank: list[ReciprocalRank] | None = None
     closed_forms: dict[str, list[ReciprocalRank]] | None = None

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from ruvllm.results.records import Count, Header, Interval, MeanWithInterval, Name, Record, Seeds, StartAndEnd
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.task_records import TaskTable
 
 
 class Gain(Record):
@@ -141,4 +142,6 @@ class BenchmarkDocument(Header, kw_only=True, tag="benchmark"):
     beside_published: list[PublishedRow] = field(name="besideTheReport")
     rankings: Rankings
     recommendations: Recommendations
+    tasks: TaskTable | None = None
+    """What the tested tasks are; None for the simulated workload, and in files of version 0.2.0 and before."""
     trimmed: bool = False

@@ -56,6 +56,10 @@ class RealInput(Protocol):
         """None for the default encoder."""
 
     @property
+    def tasks(self) -> Sequence[TextTask]:
+        """All tasks by number, for whoever has to show one."""
+
+    @property
     def n_tasks(self) -> int:
         """Number of tasks in all parts."""
 

@@ -90,6 +90,7 @@ class TextInput:
             details=self._details(split, dim, encoder, digest),
             question=self._question(encoded, parts, encoder, dim),
             origin=self._origin(encoded),
+            candidates=table.rows,
         )
 
     def _origin(self, encoded: EncodedTasks) -> Origin:
@@ -188,6 +189,7 @@ def _retrieval(encoded: EncodedTasks, part: Numbers, closed: bool) -> Retrieval:
         right=np.array([place[group(i), int(encoded.bodies[i])] for i in part.tolist()], dtype=np.int32),
         groups=np.array([group(i) for i in part.tolist()], dtype=np.int32),
         solution_groups=np.array(groups, dtype=np.int32),
+        numbers=np.array(rows, dtype=np.int32),
     )
 
 

@@ -45,6 +45,8 @@ class Retrieval:
     """(n,): the group of each query."""
     solution_groups: NDArray[np.int32]
     """(m,): the group of each solution."""
+    numbers: NDArray[np.int32] | None = None
+    """(m,): the number of each solution in the input, as in Workload.candidates; None if nobody tells them apart."""
 
     @classmethod
     def by_type(cls, queries: FloatRows, solutions: FloatRows, types: NDArray[np.uint8]) -> Retrieval:
@@ -63,6 +65,7 @@ class Retrieval:
             right=np.searchsorted(rows, self.right[members]).astype(np.int32),
             groups=self.groups[members],
             solution_groups=self.solution_groups[rows],
+            numbers=None if self.numbers is None else self.numbers[rows],
         )
 
     def blocks(self) -> Iterator[RetrievalBlock]:
@@ -145,6 +148,9 @@ class Workload:
     """None for the simulated workload."""
     origin: Origin | None = None
     """None for the simulated workload."""
+    candidates: NDArray[np.int32] | None = None
+    """(n, M): the numbers of each task's candidates among the input's solutions. The first n solutions are the tasks'
+    right ones, the others the own wrong answers of one task after another. None for the simulated workload."""
 
 
 def validation_sample(valid: Numbers) -> Numbers:

@@ -55,13 +55,19 @@ def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_there_is_an_answer_to_each_test_task(measured: Measured) -> None:
     answers = measured.entry["answers"]
-    assert answers.keys() == {"tasks", "resolvedInitially", "resolved", "confidence"}
+    of_the_tasks = {"tasks", "types", "categories", "difficulty"}  # which have no texts
+    assert answers.keys() == of_the_tasks | {"resolvedInitially", "resolved", "confidenceInitially", "confidence"}
     assert answers["tasks"] == measured.workload.parts.test.tolist()
     for key, engine in (("resolvedInitially", measured.untrained), ("resolved", measured.trained)):
         _, resolved, confidence, _ = engine.evaluate(measured.workload.parts.test)
         assert answers[key] == resolved.tolist()
         assert {type(value) for value in answers[key]} == {int}
+        if key == "resolvedInitially":
+            assert answers["confidenceInitially"] == pytest.approx(confidence.tolist(), abs=1e-6)
     assert answers["confidence"] == confidence.tolist()
+    assert [answers["types"], answers["categories"]] == [
+        each[measured.workload.parts.test].tolist() for each in (measured.workload.types, measured.workload.categories)
+    ]
 
 
 def test_the_answers_add_up_to_the_metrics(measured: Measured) -> None:

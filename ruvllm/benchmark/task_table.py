@@ -1,0 +1,93 @@
+"""The tested tasks of a benchmark as the results file shows them: names, places, and how their texts begin."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from ruvllm.results.run_records import Answers, BenchmarkRun
+from ruvllm.results.task_records import MOST_CHARACTERS, MOST_TASKS, SolutionEntry, TaskEntry, TaskTable
+from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.workload import TASK_TYPES
+
+__all__ = ["beginning", "make_task_table"]
+
+RULE = f"the first {MOST_CHARACTERS} characters of each text, white space folded"
+NO_TEXTS = "no texts, as --no-texts asks"
+
+
+def make_task_table(runs: Sequence[BenchmarkRun], tasks: Sequence[TextTask], *, texts: bool = True) -> TaskTable:
+    """Tells what each task of the input is that a run was tested on; `texts` False leaves prompts and solutions out.
+
+    Of more than MOST_TASKS tasks those keep their texts that a run won or lost, then those that no run resolved.
+    """
+    answers = [run.answers for run in runs if run.answers is not None]
+    tested = sorted({number for each in answers for number in each.tasks})
+    with_texts = set(_telling(answers)[:MOST_TASKS]) if texts else set()
+    entries = [_entry(number, tasks[number], number in with_texts) for number in tested]
+    rule = RULE if texts else NO_TEXTS
+    if texts and len(tested) > MOST_TASKS:
+        rule += (
+            f", of {MOST_TASKS} of {len(tested)} tasks: first those that a run won or lost, then those that no run "
+            "resolved"
+        )
+    return TaskTable(
+        input_tasks=len(tasks),
+        rule=rule,
+        tasks=[entry for entry in entries if entry.id or entry.place or entry.prompt is not None],
+        solutions=list(_solutions(answers, tasks, with_texts)),
+    )
+
+
+def _telling(answers: Sequence[Answers]) -> list[int]:
+    """The tested tasks, those first that a look at them tells most about."""
+    changed: set[int] = set()
+    never: dict[int, bool] = {}
+    for each in answers:
+        for number, before, after in zip(each.tasks, each.resolved_initially, each.resolved, strict=True):
+            if before != after:
+                changed.add(number)
+            never[number] = never.get(number, True) and not before and not after
+    return sorted(never, key=lambda number: (number not in changed, not never[number], number))
+
+
+def _entry(number: int, task: TextTask, with_text: bool) -> TaskEntry:
+    return TaskEntry(
+        task=number,
+        type=TASK_TYPES[task.type],
+        id=_cut(task.id),
+        place=_cut(task.place),
+        prompt=beginning(task.prompt) if with_text else None,
+    )
+
+
+def _solutions(answers: Sequence[Answers], tasks: Sequence[TextTask], numbers: set[int]) -> Iterable[SolutionEntry]:
+    """The right solutions of these tasks, and those that a run chose or ranked first for one of them."""
+    wanted = set(numbers)
+    for each in answers:
+        for found in (each.chosen_initially, each.chosen, each.first_initially, each.first):
+            for task, solution in zip(each.tasks, found or (), strict=found is not None):
+                if task in numbers and solution is not None:
+                    wanted.add(solution)
+    ends = list(accumulate((len(task.wrong) for task in tasks), initial=len(tasks)))
+    for number in sorted(wanted):
+        if number < len(tasks):
+            text = tasks[number].solution
+        else:
+            owner = bisect_right(ends, number) - 1
+            text = tasks[owner].wrong[number - ends[owner]]
+        yield SolutionEntry(number, beginning(text))
+
+
+def beginning(text: str) -> str:
+    """How a text begins, in one line with single spaces."""
+    text = text.strip()
+    head = " ".join(text[: 4 * MOST_CHARACTERS].split())
+    return _cut(head if len(text) <= 4 * MOST_CHARACTERS else f"{head[: MOST_CHARACTERS - 1]}…")
+
+
+def _cut(text: str) -> str:
+    """The text as a file can hold it: not too long, and without halves of characters."""
+    short = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+    return short.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
