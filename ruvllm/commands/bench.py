@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ruvllm.commands import help_texts
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, output_options, run_options, split_names
 from ruvllm.commands.common import check_isas, run
 from ruvllm.commands.limits import ISAS, MAX_FOLDS, MIN_FOLDS, STREAMS
@@ -44,6 +45,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 
 @click.group(
+    help=help_texts.BENCH,
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -64,29 +66,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
               help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**options: Any) -> int:
-    """Does a small model get better from use, and is that true?
-
-    Runs the learning stack on tasks, for up to six models, beside three controls: nothing learned, random gradients,
-    shuffled answers. Prints the table, and saves the results and a checkpoint per model, which ruvllm-verify checks.
-
-    \b
-    Examples:
-      ruvllm-bench --profile full                     the table of final results
-      ruvllm-bench --protocol all --seeds 5 --jobs 2  v1, v2 and v3 beside the published figures, with intervals
-      ruvllm-bench --folds 5                          5-fold cross-validation
-      ruvllm-bench --stream blocked                   what is forgotten of one task type while others are learned
-      ruvllm-bench ablate                             what each component brings
-      ruvllm-bench protocols                          all constants of v1, v2 and v3
-      ruvllm-bench simd                               how fast the kernels are on this machine
-      ruvllm-bench --workload code                    the four task types, made from the standard library
-      ruvllm-bench --workload code --tasks docstring  which function does a docstring describe?
-      ruvllm-bench --workload jsonl:my-tasks.jsonl    your own tasks
-      ruvllm-bench --models Phi-3-mini-4k --json      for other programs
-      ruvllm-bench --seeds 10 --resume                after Ctrl-C: finished epochs are not run again
-
-    Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (the 95% interval of
-    its gain lies below 0).
-    """
+    """Runs models, unless a subcommand is named."""
     context = click.get_current_context()
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
@@ -105,20 +85,10 @@ def _refuse_options_before(context: click.Context) -> None:
         raise click.UsageError(f"options of {context.invoked_subcommand} come after its name")
 
 
-@command.command("ablate")
+@command.command("ablate", help=help_texts.ABLATE)
 @run_options(seeds_help="Run N seeds, beginning with --seed; at least 2.  [default: 10]", several_protocols=False)
 def ablate(**options: Any) -> int:
-    """What does each component bring?
-
-    Removes every component in turn and compares with the full system on the same tasks and seeds: final resolve rate,
-    training tasks until 90% are resolved, calibration error (ECE), each with a 95% interval over the seeds. A component
-    without an effect is shown as such. All six models and 10 seeds take some minutes.
-
-    \b
-    Examples:
-      ruvllm-bench ablate --jobs 2
-      ruvllm-bench ablate --protocol v2 --models StarCoder2-3B
-    """
+    """Runs the ablation."""
     arguments = BenchArguments(**options)
     arguments.check()
     from ruvllm.commands import bench_actions
@@ -126,15 +96,9 @@ def ablate(**options: Any) -> int:
     return bench_actions.ablate(arguments)
 
 
-@command.command("protocols")
+@command.command("protocols", help=help_texts.PROTOCOLS)
 def protocols() -> int:
-    """All constants of v1, v2 and v3 side by side.
-
-    \b
-    Examples:
-      ruvllm-bench protocols
-      ruvllm-bench protocols > protocols.txt
-    """
+    """Prints the constants."""
     from rich.console import Console
 
     from ruvllm.learning.protocols import protocol_rows
@@ -146,7 +110,7 @@ def protocols() -> int:
     return 0
 
 
-@command.command("simd")
+@command.command("simd", help=help_texts.SIMD)
 @click.option("--isa", "isas", multiple=True, metavar=f"all|{ISAS}",
               help="Measure this instruction set, and scalar to compare it with. For several, repeat the option or "
               "separate the names by commas.  [default: all of this CPU]")
@@ -154,18 +118,7 @@ def protocols() -> int:
               help="Take each median over N measurements.")
 @output_options("Folder for the results file.")
 def simd(isas: tuple[str, ...], repetitions: int, **options: Any) -> int:
-    """How fast are the kernels here, on each instruction set?
-
-    Dot products per second at 256, 1536 and 4096 elements, and the speed-up over a plain loop; then the cosine with a
-    bank, a LoRA learning step, the Fisher average and k-means. One thread; some seconds. Every answer is first compared
-    with a naive one in double precision: a wrong one ends the command with exit code 1. All other commands give the
-    same bits on each instruction set.
-
-    \b
-    Examples:
-      ruvllm-bench simd
-      ruvllm-bench simd --isa sse4.1,avx2 --repetitions 25
-    """
+    """Measures the kernels."""
     names = split_names(isas) or ["all"]
     check_isas(names, ["all"])
     from ruvllm.commands import bench_actions

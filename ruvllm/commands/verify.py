@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ruvllm.commands import help_texts
 from ruvllm.commands.common import check_isas, parse_workload, run
 from ruvllm.version import __version__
 from ruvllm.workloads.spec import WorkloadSpec
@@ -19,7 +20,10 @@ PROGRAM = "ruvllm-verify"
 DEFAULT_FOLDER = "results/checkpoints"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    help=help_texts.VERIFY,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--replay", "replayed", is_flag=True,
               help="Run each file's own run again and say whether every hashed number comes out the same.")
@@ -51,22 +55,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Check that checkpoint files are intact - form, shapes and hashes - and with --replay that they are true.
-
-    Prints a summary of each FILE, what each hash covers and what none does. A file that does not verify gets one line
-    on standard error, and the others are verified all the same. Nothing that a file names is opened or imported.
-
-    \b
-    Examples:
-      ruvllm-verify results/checkpoints/*.json
-      ruvllm-verify --list                          one line each: model, protocol, id, rate, state
-      ruvllm-verify --compare A.json B.json         rates, patterns, norms, the first setting that differs
-      ruvllm-verify --replay FILE --isa scalar      run it again, here on another instruction set
-      ruvllm-verify --replay FILE --corpus TREE     a run of --workload code:TREE; --encoder and --transfer as there
-
-    Exit codes: 0 all is well, 1 a file does not verify or its numbers are not those of its run, 2 wrong usage, 4 a file
-    cannot be replayed here: another corpus, another version's numbers, a file of the original system.
-    """
+    """Does what one of FILE, --list and --compare asks for."""
     subjects = sum((bool(files), folder is not None, compared is not None))
     if subjects == 0:
         raise click.UsageError("Missing argument 'FILE...', --list or --compare")
