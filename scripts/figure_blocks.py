@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ruvllm.encoders.models import profile_of_width
 from ruvllm.learning.protocols import protocol_rows
 from ruvllm.report.markdown import markdown_table
 from ruvllm.report.parts import Table
@@ -202,9 +203,9 @@ def _free(summary: Summary) -> list[MethodRow]:
 
 
 def _dimension(model: str) -> int:
-    from ruvllm.encoders.models import find_models
-
-    return find_models([model])[0].embedding_dim
+    profile = profile_of_width(model)
+    assert profile is not None, f"{model} is not the default encoder"
+    return profile.embedding_dim
 
 
 def _constants() -> str:

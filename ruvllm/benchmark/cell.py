@@ -44,7 +44,8 @@ class Cell:
     @property
     def label(self) -> str:
         fold = "" if self.fold is None else f" fold {self.fold.number}/{self.fold.of}"
-        return f"{self.model.name} {self.protocol.name} seed {self.plan.seed}{fold}"
+        name = self.model.name
+        return f"{name}{',' if ' ' in name else ''} {self.protocol.name} seed {self.plan.seed}{fold}"
 
 
 def identity(cell: Cell, workload: Workload) -> RunIdentity:

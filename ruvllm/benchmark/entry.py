@@ -57,7 +57,7 @@ def make_entry(
         **metrics,
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,
-        "efficiency": cell.model.efficiency(metrics["final"]["resolveRate"]),
+        "efficiency": None if workload.origin else cell.model.efficiency(metrics["final"]["resolveRate"]),
         "seconds": run.seconds,
         "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
         "transitions": transitions(run.initial, run.final),

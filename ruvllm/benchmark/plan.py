@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ruvllm.benchmark.cell import Cell
-from ruvllm.encoders.models import MODELS, ModelProfile
+from ruvllm.encoders.models import DEFAULT_DIM, MODELS, ModelProfile, find_models, hashed_profile
 from ruvllm.encoders.registry import DEFAULT_ENCODER
 from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.presets import PRESETS, RANK
@@ -21,7 +21,6 @@ from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.workload import Workload
 
 __all__ = [
-    "REAL_MODELS",
     "Options",
     "dataset_size",
     "make_cell",
@@ -31,8 +30,6 @@ __all__ = [
     "recorded_options",
 ]
 
-REAL_MODELS = ("Qwen2.5-Coder-1.5B", "CodeLlama-7B")
-"""Real input has no encoder of its own per model, only its dimension: d = 1536 and d = 4096."""
 QUICK_MODELS = 3
 
 
@@ -77,11 +74,18 @@ def recorded_options(options: Options, task_input: RealInput | None = None) -> R
     )
 
 
-def models_of(workload: str, profile: str) -> tuple[ModelProfile, ...]:
-    """The models that run when none are named."""
+def models_of(
+    workload: str, profile: str, names: Sequence[str] = (), dims: Sequence[int] = ()
+) -> tuple[ModelProfile, ...]:
+    """Returns what runs: the named models or the default ones; on real input the default encoder at each width.
+
+    There a name of a model stands for its width alone. Raises ValueError for an unknown name.
+    """
+    named = find_models(names)
     if WORKLOADS[workload].reader:
-        return tuple(model for model in MODELS if model.name in REAL_MODELS)
-    return MODELS[:QUICK_MODELS] if profile == "quick" else MODELS
+        widths = [*dims, *(model.embedding_dim for model in named)] or [DEFAULT_DIM]
+        return tuple(hashed_profile(dim) for dim in dict.fromkeys(widths))
+    return named or (MODELS[:QUICK_MODELS] if profile == "quick" else MODELS)
 
 
 def make_cells(options: Options, task_input: RealInput | None = None) -> list[Cell]:

@@ -14,7 +14,7 @@ from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.checkpoints.differences import Difference, first_difference
 from ruvllm.checkpoints.schema import is_ours
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.models import MODELS, ModelProfile, find_models
+from ruvllm.encoders.models import MODELS, ModelProfile, find_models, profile_of_width
 from ruvllm.encoders.registry import models_for
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import InvalidFileError, shown
@@ -71,7 +71,7 @@ def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | Non
     run = JsonFields(document).fields("run")
     entry = WORKLOADS[_choice(run, "workload", tuple(WORKLOADS))]
     made_from = _input_of(run, entry, task_input)
-    model, fold = _model_and_fold(run, None if made_from is None else made_from.encoder)
+    model, fold = _model_and_fold(run, made_from)
     options = _options(run, entry, model, isa)
     protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
     return make_cell(options, protocol, model, run.count("seed"), made_from, fold)
@@ -91,10 +91,12 @@ def _input_of(run: JsonFields, entry: WorkloadEntry, task_input: Corpus | RealIn
     return code_input(task_input, InputOptions(kind))
 
 
-def _model_and_fold(run: JsonFields, encoder: Encoder | None) -> tuple[ModelProfile, Fold | None]:
+def _model_and_fold(run: JsonFields, made_from: RealInput | None) -> tuple[ModelProfile, Fold | None]:
     try:
         fold = Fold(run.count("fold"), run.count("folds")) if "fold" in run.values else None
-        return _model(run.text("model"), encoder), fold
+        name = run.text("model")
+        hashed = profile_of_width(name) if made_from is not None and made_from.encoder is None else None
+        return hashed or _model(name, None if made_from is None else made_from.encoder), fold
     except InvalidFileError:
         raise
     except ValueError as error:
@@ -118,7 +120,10 @@ def _options(run: JsonFields, entry: WorkloadEntry, model: ModelProfile, isa: st
 
 
 def _model(name: str, encoder: Encoder | None) -> ModelProfile:
-    """Returns one of the six, or the profile of a run with this encoder and no other model. Raises ValueError."""
+    """Returns one of the six, or the profile of a run with this encoder and no other model. Raises ValueError.
+
+    Up to version 0.2.0 the default encoder bore the name of one of the six too, and its files are still run again.
+    """
     if encoder is not None and name not in {model.name for model in MODELS}:
         (own,) = models_for(encoder, None)
         if own.name == name:

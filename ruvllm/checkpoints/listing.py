@@ -75,7 +75,7 @@ def compare_checkpoints(a: Path, b: Path) -> Compared:
     first, second = files
     norms = [_norms(document) for document in documents]
     rows: list[tuple[str, Any, Any]] = [
-        ("model", shown(first.model_name), shown(second.model_name)),
+        ("model", shown(first.title), shown(second.title)),
         ("protocol", PROTOCOL_OF_VERSION[first.version], PROTOCOL_OF_VERSION[second.version]),
         ("frozen start", first.frozen_resolve_rate, second.frozen_resolve_rate),
         ("resolve rate", first.resolve_rate, second.resolve_rate),

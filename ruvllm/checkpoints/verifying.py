@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash, uncovered_keys
 from ruvllm.checkpoints.schema import CheckpointShape, check_form, is_ours
+from ruvllm.encoders.models import called, is_hashed
 from ruvllm.files.arrays import read_arrays, resume_path, state_digest
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
@@ -45,8 +46,18 @@ class VerifiedCheckpoint:
     uncovered: tuple[str, ...]
     """The top-level keys that no hash covers."""
     resume_hash: str | None = None
+    encoder: str | None = None
+    """What encoded the tasks of real input; None for a run on simulated ones."""
     resume: str = RESUME_NONE
     """The file to go on learning from: "none" where there never was one, "missing", "broken" or "ok"."""
+
+
+    @property
+    def title(self) -> str:
+        """What was run: the model, or on real input the encoder, which older files call after a model."""
+        if self.encoder is None:
+            return self.model_name
+        return called(self.model_name, None if is_hashed(self.encoder) else self.encoder)
 
 
 def verify_checkpoint(
@@ -96,6 +107,7 @@ def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
         state_hash=fields.text("stateHash"),
         run_hash=digest,
         uncovered=tuple(uncovered_keys(document)),
+        encoder=_text(_nested(document, "run", "workloadDetails"), "encoder"),
         resume_hash=fields.text("resumeHash") if "resumeHash" in document and is_ours(document) else None,
     )
 
@@ -134,6 +146,11 @@ def _claim(record: object, *keys: str) -> float | None:
             if isinstance(value, float):
                 return value
     return None
+
+
+def _text(record: object, key: str) -> str | None:
+    value = record.get(key) if isinstance(record, Mapping) else None
+    return value if isinstance(value, str) else None
 
 
 def _nested(record: object, *keys: str) -> object:

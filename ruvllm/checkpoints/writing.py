@@ -170,7 +170,7 @@ def write_checkpoint(
 
 def file_name(version: str, model_name: str, identifier: str) -> str:
     """The original system's pattern: DeepSeek_Coder_1_3B_v3_726463ae22c4884f.json."""
-    safe = re.sub("[^0-9A-Za-z]", "_", model_name)[:100]  # file systems end at 255 bytes; the identifier tells apart
+    safe = re.sub("[^0-9A-Za-z]+", "_", model_name)[:100]  # file systems end at 255 bytes; the identifier tells apart
     return f"{safe}_{PROTOCOL_OF_VERSION[version]}_{identifier}.json"
 
 

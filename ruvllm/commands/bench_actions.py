@@ -26,7 +26,6 @@ from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, models_for, named_encoder
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
 from ruvllm.learning.snapshots import Unfinished
@@ -133,6 +132,9 @@ def _prepare(
     options = _options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))
     _prepare_folders([arguments.out, *(arguments.out / folder for folder in (*folders, UNFINISHED))])
     reporter = make_reporter(arguments.quiet)
+    if arguments.model_names and arguments.workload.entry.reader:
+        widths = " ".join(f"--dim {model.embedding_dim}" for model in options.models)
+        reporter.note(f"no model runs on real input: --models chooses the width of the encoder alone, as {widths} does")
     unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
     if not arguments.resume and any(unfinished.folder.iterdir()):
         reporter.note(f"unfinished work in {unfinished.folder}; --resume with the same arguments goes on from it")
@@ -153,9 +155,9 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
     check_isas([arguments.isa], ["auto"])
     names = split_names(arguments.model_names)
     try:
-        models = find_models(names) if names else models_of(arguments.workload.name, arguments.profile)
+        models = models_of(arguments.workload.name, arguments.profile, names, arguments.dims)
         if encoder is not None:
-            models = models_for(encoder, models if names else None)
+            models = models_for(encoder, None)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--models'") from error
     return Options(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ruvllm.commands.common import parse_workload
-from ruvllm.commands.limits import ISAS, MAX_RANK, MAX_SEED, PROFILES, PROTOCOLS
+from ruvllm.commands.limits import ISAS, MAX_DIM, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
@@ -42,6 +42,8 @@ class BenchArguments(OutputArguments):
     """"v1", "v2", "v3" or "all"."""
     model_names: tuple[str, ...]
     """As they were typed: one element may hold several names with commas. Empty for the default models."""
+    dims: tuple[int, ...]
+    """Widths of the default encoder; empty for the default one."""
     workload: WorkloadSpec
     kind: str
     split: str
@@ -68,6 +70,12 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
         if not entry.reader and self.no_texts:
             raise click.UsageError("--no-texts is for real input: simulated tasks have no texts")
+        if self.dims and not entry.reader:
+            raise click.UsageError("--dim is for real input: the width of a simulated model is its own")
+        if self.encoder_name != DEFAULT_ENCODER and (self.dims or self.model_names):
+            raise click.UsageError(
+                f"--encoder {self.encoder_name} has a width and a name of its own: --models and --dim are not for it"
+            )
         if self.stream == "blocked" and self.folds is not None:
             raise click.UsageError("--folds is for the mixed stream")
         if self.stream == "blocked" and entry.reader:
@@ -97,7 +105,8 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
         click.option("--protocol", type=click.Choice(protocols), default="v3", show_default=True,
                      help="Version of the learning stack: v1 is one adapter, v2 adds a curriculum, v3 is all of it."),
         click.option("--models", "model_names", multiple=True, metavar="NAME",
-                     help="Run only this model. For several, repeat the option or separate the names by commas."),
+                     help="Simulated workload: run only this model. For several, repeat the option or separate the "
+                     "names by commas."),
         click.option("--workload", callback=parse_workload(), default="simulated", show_default=True,
                      metavar="|".join(entry.form for entry in WORKLOADS.values()),
                      help="Where the tasks come from. simulated: made from the seed. code: a Python source tree, by "
@@ -113,6 +122,9 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      metavar="|".join(entry.form for entry in ENCODERS.values()),
                      help="Real input only: what turns texts into vectors. hash: character n-grams, nothing to "
                      "install. MODEL is a folder or a name."),
+        click.option("--dim", "dims", multiple=True, type=click.IntRange(MIN_DIM, MAX_DIM), metavar="D",
+                     help="Width of the hash encoder; may be repeated. --models chooses the width of that model.  "
+                     "[default: 1536]"),
         click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
                      help="Real input only: measure retrieval on these tasks too. Training never sees them."),
         click.option("--rank", type=click.IntRange(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),

@@ -11,4 +11,5 @@ ISAS = "scalar|sse4.1|avx2|avx512|neon"
 MAX_SEED = 2**53 - 1
 """Largest integer that JSON keeps exactly (RFC 7493, section 2.2)."""
 MAX_RANK = 256
+MIN_DIM, MAX_DIM = 64, 16_384
 MIN_FOLDS, MAX_FOLDS = 3, 20

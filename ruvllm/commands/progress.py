@@ -121,7 +121,7 @@ class BarReporter(QuietReporter):
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         narrow = console.width < 80
         self._progress = _Headed(
-            ("", TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=20))),
+            ("", TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=26))),
             ("", BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4))),
             ("Epoch", _right("epoch")),
             ("Right" if narrow else "Resolved", _right("rate")),

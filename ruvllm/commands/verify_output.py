@@ -25,7 +25,7 @@ WHAT_A_HASH_SHOWS = (
 def summary_rows(checkpoint: VerifiedCheckpoint) -> list[tuple[str, str]]:
     """Returns the lines of a summary as (label, text), safe for a terminal."""
     rows = [
-        ("model", shown(checkpoint.model_name)),
+        ("model", shown(checkpoint.title)),
         ("version", f"{checkpoint.version} (protocol {PROTOCOL_OF_VERSION[checkpoint.version]})"),
         ("checkpoint", checkpoint.checkpoint_id),
         ("created", checkpoint.timestamp),
@@ -45,6 +45,7 @@ def summary_json(checkpoint: VerifiedCheckpoint) -> dict[str, object]:
     return {
         "version": checkpoint.version,
         "modelName": checkpoint.model_name,
+        "title": checkpoint.title,
         "checkpointId": checkpoint.checkpoint_id,
         "timestamp": checkpoint.timestamp,
         "rank": checkpoint.shape.rank,
@@ -106,7 +107,7 @@ def list_rows(listed: Sequence[Listed], headless: bool) -> list[tuple[str, ...]]
     for item in listed:
         values = ("-", "-", "-", "-")
         if (c := item.checkpoint) is not None:
-            values = shown(c.model_name, 40), PROTOCOL_OF_VERSION[c.version], c.checkpoint_id, _rate(c.resolve_rate)
+            values = shown(c.title, 40), PROTOCOL_OF_VERSION[c.version], c.checkpoint_id, _rate(c.resolve_rate)
         rows.append((item.name, *values, item.state))
     return rows
 

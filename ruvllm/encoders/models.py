@@ -1,11 +1,20 @@
-"""The six model profiles: public facts of each architecture, and how its frozen encoder is simulated."""
+"""What rows of results are called: the six simulated models with public facts of each architecture, the default encoder
+by its width, a user's encoder by its name.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["MODELS", "ModelProfile", "Simulation", "find_models"]
+__all__ = [
+    "DEFAULT_DIM", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called", "find_models", "hashed_profile",
+    "is_hashed", "profile_of_width", "short_name",
+]  # fmt: skip
+
+DEFAULT_DIM, LARGEST_DIM = 1536, 16_384
+"""Widths of the default encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +52,9 @@ class ModelProfile:
         """Position in MODELS, which selects the model's random streams. Raises ValueError for another model."""
         return [model.name for model in MODELS].index(self.name)
 
-    def efficiency(self, resolve_rate: float) -> float:
-        """Returns the resolve rate per billion parameters; 0 if their number is unknown."""
-        return resolve_rate / self.params_b if self.params_b else 0.0
+    def efficiency(self, resolve_rate: float) -> float | None:
+        """Returns the resolve rate per billion parameters; None for what is no simulated model."""
+        return resolve_rate / self.params_b if self.simulation is not None else None
 
 
 # The simulation's constants were found by scripts/calibrate.py on seeds 100 to 102, before v1 and v2 were as they are
@@ -79,3 +88,36 @@ def find_models(names: Sequence[str]) -> tuple[ModelProfile, ...]:
             raise ValueError(f"no model is called {name!r}; there are {', '.join(m.name for m in MODELS)}")
         found[model.name] = model
     return tuple(found.values())
+
+
+def hashed_profile(dim: int) -> ModelProfile:
+    """Returns the default encoder at width d, called by what it is: no model has seen a task of real input."""
+    return ModelProfile(f"hashed n-grams, d = {dim}", dim)
+
+
+def profile_of_width(name: str) -> ModelProfile | None:
+    """Returns the default encoder's profile of that name, or None for any other name."""
+    found = re.fullmatch(r"hashed n-grams, d = ([1-9]\d{0,5})", name, re.ASCII)
+    return hashed_profile(int(found[1])) if found and int(found[1]) <= LARGEST_DIM else None
+
+
+def called(name: str, encoder: str | None) -> str:
+    """Returns what a row of real input is called: `name`, unless that is one of the six, none of which was run.
+
+    Up to version 0.2.0 the default encoder at width 1536 was called Qwen2.5-Coder-1.5B, say. `encoder` is the name of
+    a user's encoder, None for the default one.
+    """
+    model = next((model for model in MODELS if model.name == name), None)
+    if model is None:
+        return name
+    return hashed_profile(model.embedding_dim).name if encoder is None else short_name(encoder)
+
+
+def is_hashed(encoder: str) -> bool:
+    """Whether an encoder of that name is the default one, as runs record it."""
+    return encoder.startswith("hashed-ngram")
+
+
+def short_name(encoder: str) -> str:
+    """Returns what a user's encoder is called: the last part of what follows the colon."""
+    return encoder.partition(":")[2].rstrip("/").rpartition("/")[2] or encoder

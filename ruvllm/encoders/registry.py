@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from ruvllm.encoders.models import MODELS, ModelProfile
+from ruvllm.encoders.models import MODELS, ModelProfile, short_name
 
 if TYPE_CHECKING:
     from ruvllm.encoders.base import Encoder
@@ -87,5 +87,4 @@ def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[
 
 def _profile_of(encoder: Encoder) -> ModelProfile:
     """Returns what is known of a model that is not in MODELS: name, width and perhaps size."""
-    name = encoder.name.partition(":")[2].rstrip("/").rpartition("/")[2] or encoder.name
-    return ModelProfile(name, encoder.dim, round(getattr(encoder, "parameters", 0) / 1e9, 3))
+    return ModelProfile(short_name(encoder.name), encoder.dim, round(getattr(encoder, "parameters", 0) / 1e9, 3))

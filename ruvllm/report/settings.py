@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ruvllm.report.parts import slug
+from ruvllm.results.naming import SIMULATED, option_of
 from ruvllm.results.reading import Source
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 
-__all__ = ["Measured", "Setting", "find_settings", "option_of"]
+__all__ = ["Measured", "Setting", "find_settings"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,15 @@ class Setting:
     """By protocol and model."""
 
     @property
+    def is_simulated(self) -> bool:
+        return self.workload == SIMULATED
+
+    @property
+    def what(self) -> str:
+        """What a row is: the heading of the first column."""
+        return "Model" if self.is_simulated else "Encoder"
+
+    @property
     def title(self) -> str:
         split = f", tasks {self.tasks}, split by {self.split}" if self.split else ""
         folds = f", {self.folds}-fold cross-validation" if self.folds else ""
@@ -55,7 +65,9 @@ class Setting:
 
     @property
     def models(self) -> list[str]:
-        """Models, the most confident first by the last protocol that ran each."""
+        """Models, the most confident first by the last protocol that ran each; encoders in the order of their runs."""
+        if not self.is_simulated:
+            return list(dict.fromkeys(model for _, model in self.measured))
         confidence = {model: self.measured[protocol, model].summary.confidence
                       for protocol in self.protocols for model in self._of(protocol)}  # fmt: skip
         return sorted(confidence, key=lambda model: -confidence[model])
@@ -120,14 +132,3 @@ def _experiment_of(document: BenchmarkDocument) -> tuple[str, str, str]:
         profile = option_of(command, "--profile", "full") if command else ""
     size = f"profile {profile}" if profile else f"{first.epochs} x {first.tasks_per_epoch} tasks"
     return tasks if split else "", split, size
-
-
-def option_of(command: Sequence[str], name: str, default: str) -> str:
-    """The value that a command line gives to an option."""
-    value = default
-    for place, word in enumerate(command):
-        if word == name and place + 1 < len(command):
-            value = command[place + 1]
-        elif word.startswith(f"{name}="):
-            value = word.partition("=")[2]
-    return value

@@ -54,9 +54,9 @@ def model_size(billions: float) -> str:
     return f"{billions:g}B" if billions else "?"
 
 
-def efficiency(rate: float, billions: float) -> str:
-    """Returns the resolve rate per billion parameters, if their number is known."""
-    return f"{percent(rate)}/B" if billions else "?"
+def efficiency(rate: float | None) -> str:
+    """Returns a resolve rate per billion parameters, if their number is known."""
+    return f"{percent(rate)}/B" if rate else "?"
 
 
 def counted(n: int, what: str) -> str:

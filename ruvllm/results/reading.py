@@ -21,6 +21,7 @@ from ruvllm.files.json_reading import (
     shown,
 )
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
+from ruvllm.results.naming import ablation_named_by_what_it_is, named_by_what_they_are
 from ruvllm.results.records import SCHEMA
 from ruvllm.results.summary_records import BenchmarkDocument
 
@@ -74,13 +75,17 @@ def read_document(path: Path, limits: JsonLimits = DEFAULT_LIMITS) -> Document:
 
 
 def parse_document(values: dict[str, object]) -> Document:
-    """Checks a parsed results file, with integers as int. Raises as `read_document` does."""
+    """Checks a parsed results file, with integers as int. Rows are called by what they are, whatever older versions
+    called them. Raises as `read_document` does.
+    """
     _check_kind(values)
     try:
         document: Document = msgspec.convert({"kind": KINDS[0], **values}, Document)
     except msgspec.ValidationError as error:
         raise InvalidFileError(_in_words(str(error))) from None
-    return document
+    if isinstance(document, BenchmarkDocument):
+        return named_by_what_they_are(document)
+    return ablation_named_by_what_it_is(document) if isinstance(document, AblationDocument) else document
 
 
 def _check_kind(values: dict[str, object]) -> None:

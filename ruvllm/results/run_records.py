@@ -254,8 +254,8 @@ class BenchmarkRun(RunIdentity, kw_only=True):
     transfer: RunRetrieval | None = None
     anti_overfitting: AntiOverfitting | None = None
     patterns: Count
-    efficiency: float
-    """Final resolve rate per billion parameters."""
+    efficiency: float | None = None
+    """Final resolve rate per billion parameters; None on real input, where no model of that size is run."""
     seconds: float | None = None
     microseconds_per_task: float
     """Processor time of learning from one example."""

@@ -58,7 +58,7 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
             _calibration([(run.initial, run.calibrated.initial) for run in runs]),
             _calibration([(run.final, run.calibrated.final) for run in runs]),
         ),
-        efficiency=average(lambda run: run.efficiency),
+        efficiency=None if first.efficiency is None else average(lambda run: run.efficiency),
         patterns=average(lambda run: run.patterns),
         controls={
             name: average(lambda run, name=name: run.controls[name].final.resolve_rate)  # type: ignore[misc]
@@ -116,8 +116,10 @@ def beside_published(summaries: Sequence[Summary]) -> list[PublishedRow]:
     return rows
 
 
-def rankings(summaries: Sequence[Summary]) -> Rankings:
-    """Names of the models, best first; confidence decides between equals."""
+def rankings(summaries: Sequence[Summary]) -> Rankings | None:
+    """Names of the models, best first; confidence decides between equals. None where no simulated models ran."""
+    if any(summary.efficiency is None for summary in summaries):
+        return None
 
     def ranked(value: Callable[[Summary], float]) -> list[str]:
         order = sorted(summaries, key=lambda s: (-value(s), -s.confidence))
@@ -126,15 +128,22 @@ def rankings(summaries: Sequence[Summary]) -> Rankings:
     return Rankings(
         by_resolve_rate=ranked(lambda s: s.resolve_rate),
         by_improvement=ranked(lambda s: s.gain),
-        by_efficiency=ranked(lambda s: s.efficiency),
+        by_efficiency=ranked(_efficiency),
     )
 
 
-def recommendations(summaries: Sequence[Summary]) -> Recommendations:
+def _efficiency(summary: Summary) -> float:
+    return summary.efficiency or 0.0
+
+
+def recommendations(summaries: Sequence[Summary]) -> Recommendations | None:
     """The published four: the surest model, the most per parameter, the same below 2B, the surest of 2B to 5B.
 
-    The surest has the highest confidence among those within 2 points of the best resolve rate.
+    The surest has the highest confidence among those within 2 points of the best resolve rate. None where no simulated
+    models ran.
     """
+    if any(summary.efficiency is None for summary in summaries):
+        return None
 
     def surest(low: float = 0.0, high: float = math.inf) -> str | None:
         within = [s for s in summaries if low <= s.params_b < high]
@@ -143,8 +152,8 @@ def recommendations(summaries: Sequence[Summary]) -> Recommendations:
 
     return Recommendations(
         best_overall=surest(),
-        best_efficiency=_best(summaries, lambda s: s.efficiency),
-        edge=_best([s for s in summaries if s.params_b < 2], lambda s: s.efficiency),
+        best_efficiency=_best(summaries, _efficiency),
+        edge=_best([s for s in summaries if s.params_b < 2], _efficiency),
         mid_range=surest(2.0, 5.0),
     )
 

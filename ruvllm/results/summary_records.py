@@ -76,7 +76,8 @@ class Summary(Record, kw_only=True):
     gain: float
     gain_ci95: Interval
     calibration: StartAndEnd[MeanCalibration]
-    efficiency: float
+    efficiency: float | None = None
+    """None on real input, where no model of that size is run."""
     patterns: float
     controls: dict[str, float]
     """Final resolve rate under each control."""
@@ -140,8 +141,9 @@ class BenchmarkDocument(Header, kw_only=True, tag="benchmark"):
     results: Annotated[list[BenchmarkRun], Meta(min_length=1)]
     summaries: Annotated[list[Summary], Meta(min_length=1)]
     beside_published: list[PublishedRow] = field(name="besideTheReport")
-    rankings: Rankings
-    recommendations: Recommendations
     tasks: TaskTable | None = None
     """What the tested tasks are; None for the simulated workload, and in files of version 0.2.0 and before."""
+    rankings: Rankings | None = None
+    """Like the recommendations of the simulated workload only: elsewhere no models are compared."""
+    recommendations: Recommendations | None = None
     trimmed: bool = False

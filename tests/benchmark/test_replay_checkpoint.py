@@ -21,6 +21,7 @@ from ruvllm.benchmark.rebuild import CannotReplayError
 from ruvllm.checkpoints.differences import first_difference
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash
 from ruvllm.commands.verify import main
+from ruvllm.encoders.models import hashed_profile
 from ruvllm.encoders.registry import make_encoder, models_for
 from ruvllm.files.arrays import read_arrays, resume_path, to_safetensors
 from ruvllm.files.json_reading import InvalidFileError
@@ -150,6 +151,28 @@ def test_a_corpus_that_is_another_is_said_so(
     assert "other input: run.workloadDetails." in err and "different" not in err
     code, out, err = said(capsys, "--replay", of_code, "--corpus", tmp_path / "none", "-q")
     assert (code, len(err.splitlines())) == (4, 1)
+
+
+def test_a_run_on_real_input_is_found_by_its_name_and_by_the_one_it_had_before(
+    of_code: Path, corpus: tuple[Path, Corpus], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Up to version 0.2.0 the default encoder was called after a model of the same width."""
+    options = Options(profile="quick", models=(hashed_profile(1536),), workload="code", seeds=(2,), controls=False)
+    (cell,) = make_cells(options, code_input(corpus[1], DOCSTRING))
+    new = Path(run_cell(cell, tmp_path)["checkpoint"])
+    names = [json.loads(path.read_text())["modelName"] for path in (of_code, new)]
+    assert names == [SMALL_MODEL.name, "hashed n-grams, d = 1536"]
+    learned = [json.loads(path.read_text())["stateHash"] for path in (of_code, new)]
+    assert learned[0] == learned[1]
+    for path in (of_code, new):
+        code, out, err = said(capsys, "--replay", path, "--corpus", corpus[0])
+        assert (code, "same: every hashed number" in out) == (0, True), err
+        code, out, err = said(capsys, path)
+        assert code == 0 and "hashed n-grams, d = 1536" in out and SMALL_MODEL.name not in out
+    for name in ("hashed n-grams, d = 0", "hashed n-grams, d = 999999", "hashed n-grams, d = 1536\n"):
+        path = edited(new, tmp_path, lambda d, name=name: d["run"].update(model=name))
+        code, _, err = said(capsys, "--replay", path, "--corpus", corpus[0], "-q")
+        assert code == 4 and "no model is called" in err
 
 
 def test_tasks_of_an_older_generator_are_other_input(

@@ -180,7 +180,7 @@ def test_versions_without_heads_and_without_patterns(tmp_path: Path) -> None:
     state = sample_state(rank=1, dimension=3, heads=0, patterns=0)
     for version, protocol in (("1.0.0", "v1"), ("2.0.0", "v2"), ("3.0.0", "v3")):
         written = write_sample(tmp_path, version=version, state=state, model_name="a/b: c.")
-        assert written.path.name == f"a_b__c__{protocol}_{written.checkpoint_id}.json"
+        assert written.path.name == f"a_b_c__{protocol}_{written.checkpoint_id}.json"
         assert "multiHeadLoRA" not in json.loads(written.path.read_text())
         assert verify_checkpoint(written.path).shape.patterns == 0
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from bench_samples import SMALL_MODEL, SMALL_RUN, bench, checkpoints, leftovers, results_file, write_corpus
 
+from ruvllm.encoders.models import MODELS
 from ruvllm.files.json_writing import to_json
 from ruvllm.learning.constants import constants
 from ruvllm.learning.protocols import PROTOCOLS
@@ -92,7 +93,7 @@ CODE = ("--workload", "code:source", "--tasks", "docstring")
 
 def test_code_runs_on_any_folder_with_three_seeds_and_a_retrieval_table(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
-    arguments = [*CODE, "--profile", "quick", "--models", SMALL_MODEL.name]
+    arguments = [*CODE, "--profile", "quick"]
     done = bench(*arguments, folder=tmp_path, COLUMNS="140")
     assert done.returncode in (0, 3), done.stderr
     assert "Retrieval of v3, seeds 0 to 2" in done.stdout
@@ -240,7 +241,7 @@ def test_a_file_of_tasks_runs_with_a_table_by_type_and_names_its_bad_lines(tmp_p
     done = bench(*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "2", "--rank", "2", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
     assert "1 of 161 lines are bad: line 161: is not JSON" in done.stderr
-    assert re.search(r"bug fix, recall@1 +Qwen2.5-Coder-1.5B ", done.stdout)
+    assert re.search(r"bug fix, recall@1 +hashed n-grams, d = 1536 ", done.stdout)
     document = json.loads(results_file(tmp_path / "results").read_text())
     (summary,) = document["summaries"]
     assert list(summary["byType"]) == ["bug_fix", "refactor"]
@@ -255,7 +256,7 @@ def test_transfer_is_a_table_of_its_own_and_changes_nothing_else(tmp_path: Path)
     arguments = (*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "1", "--rank", "2", "--no-controls")
     done = bench(*arguments, "--transfer", "jsonl:other.jsonl", "--out", "with", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
-    assert re.search(r"transfer, recall@5 +Qwen2.5-Coder-1.5B ", done.stdout)
+    assert re.search(r"transfer, recall@5 +hashed n-grams, d = 1536 ", done.stdout)
     bench(*arguments, "-q", "--out", "without", folder=tmp_path)
     with_it, without = (json.loads(results_file(tmp_path / name).read_text()) for name in ("with", "without"))
     assert with_it["results"][0]["stateHash"] == without["results"][0]["stateHash"]
@@ -274,10 +275,30 @@ def test_a_function_is_an_encoder_of_any_width(tmp_path: Path) -> None:
     done = bench(*arguments, "--encoder", "python:mine.vectors", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
     (entry,) = json.loads(results_file(tmp_path / "results").read_text())["results"]
-    assert (entry["model"], entry["paramsB"], entry["efficiency"]) == ("mine.vectors", 0.0, 0.0)
-    named = bench(*arguments, "--encoder", "python:mine.vectors", "--models", SMALL_MODEL.name, folder=tmp_path)
-    assert named.returncode == 2
-    assert "Qwen2.5-Coder-1.5B has embeddings of 1536, encoder 'python:mine.vectors' of 12" in named.stderr
+    assert (entry["model"], entry["paramsB"]) == ("mine.vectors", 0.0)
+    assert "efficiency" not in entry
+
+
+def test_on_real_input_no_model_is_named_for_none_has_seen_a_task(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "tasks.jsonl")
+    arguments = ("--profile", "quick", "--workload", "jsonl:tasks.jsonl", "--seeds", "1", "--rank", "2")
+    default = bench(*arguments, "--no-controls", "--out", "default", folder=tmp_path)
+    assert default.returncode in (0, 3), default.stderr
+    document = json.loads(results_file(tmp_path / "default").read_text())
+    assert [entry["model"] for entry in document["results"]] == ["hashed n-grams, d = 1536"]  # one width
+    assert document["options"]["models"] == ["hashed n-grams, d = 1536"]
+    assert not {"rankings", "recommendations"} & document.keys()
+    (checkpoint,) = checkpoints(tmp_path / "default")
+    assert checkpoint.name.startswith("hashed_n_grams_d_1536_v3_")
+    said = default.stdout + default.stderr + json.dumps(document) + checkpoint.name
+    for claim in (*(model.name for model in MODELS), "Efficiency", "Params", "Ranking", "est overall", "per parameter"):
+        assert claim not in said, claim
+    both = bench(*arguments, "--no-controls", "--dim", "64", "--models", SMALL_MODEL.name, folder=tmp_path)
+    assert both.returncode in (0, 3), both.stderr
+    assert "no model runs on real input: --models chooses the width of the encoder alone" in both.stderr
+    entries = json.loads(results_file(tmp_path / "results").read_text())["results"]
+    assert [entry["model"] for entry in entries] == ["hashed n-grams, d = 64", "hashed n-grams, d = 1536"]
+    assert entries[1]["runHash"] == document["results"][0]["runHash"]
 
 
 def test_a_file_with_too_many_bad_lines_does_not_start(tmp_path: Path) -> None:

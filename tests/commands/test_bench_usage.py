@@ -53,8 +53,8 @@ def test_wrong_usage_loads_nothing_heavy(words: list[str]) -> None:
 
 def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     common = {
-        "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--transfer", "--rank",
-        "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help",
+        "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
+        "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
     for words, options in (
@@ -108,6 +108,10 @@ def test_the_version_loads_little() -> None:
         (["--transfer", "jsonl:f"], "--encoder and --transfer are for real input"),
         (["--workload", "code", "--transfer", "f"], "'--transfer': must be jsonl:FILE, not 'f'"),
         (["--workload", "code", "--encoder", "bert"], "'--encoder': must be hash, sentence-transformers:MODEL,"),
+        (["--dim", "256"], "--dim is for real input"),
+        (["--workload", "code", "--dim", "63"], "'--dim': 63 is not in the range 64<=x<=16384"),
+        (["--workload", "code", "--encoder", "python:m.f", "--dim", "256"], "has a width and a name of its own"),
+        (["--workload", "code", "--encoder", "python:m.f", "--models", "Phi-3-mini-4k"], "has a width and a name of"),
         (["--rank", "0"], "'--rank': 0 is not in the range"),
         (["--rank", "257"], "'--rank': 257 is not in the range"),
         (["--split", "line"], "'--split': 'line' is not one of"),

@@ -3,6 +3,7 @@
 from ruvllm import _core
 from ruvllm.benchmark import rebuild
 from ruvllm.commands import limits
+from ruvllm.encoders.models import LARGEST_DIM
 from ruvllm.files.json_writing import MAX_SAFE_INTEGER
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
@@ -16,5 +17,6 @@ def test_limits_are_the_truth() -> None:
     assert limits.STREAMS == STREAMS
     assert limits.MAX_SEED == MAX_SAFE_INTEGER
     assert limits.MAX_RANK == rebuild.MOST_RANK
+    assert limits.MAX_DIM == LARGEST_DIM
     assert (limits.MIN_FOLDS, limits.MAX_FOLDS) == (splits.SMALLEST, splits.LARGEST)
     assert set(_core.available_isas()) <= set(limits.ISAS.split("|"))

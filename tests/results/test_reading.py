@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from report_samples import EVERY_KIND
 from results_samples import MODEL, TASK_SET, document, entry, parsed, results, write
 
 from ruvllm.files.json_reading import InvalidFileError, JsonLimits
-from ruvllm.results.pairing import OtherKindError, read_answers
+from ruvllm.results.experiment_records import AblationDocument
+from ruvllm.results.pairing import OtherKindError, answered_runs, read_answers
 from ruvllm.results.reading import NotResultsError, parse_document
+from ruvllm.results.summary_records import BenchmarkDocument
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -51,6 +54,66 @@ def test_a_file_without_a_kind_is_a_benchmark() -> None:
     older = document()
     del older["kind"]
     assert len(parsed(older).runs) == 1
+
+
+# names
+
+
+OLD = {"workload": "jsonl", "model": "CodeLlama-7B", "paramsB": 7.0, "efficiency": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "hashed n-grams, d = 4096"),
+        ({"command": ["ruvllm-bench", "--workload", "jsonl:x.jsonl"]}, "hashed n-grams, d = 4096"),
+        ({"command": ["ruvllm-bench", "--encoder=python:mine.vectors"]}, "mine.vectors"),
+        ({"command": ["ruvllm-bench", "--encoder", "sentence-transformers:org/small"]}, "small"),
+        ({"options": "hash"}, "hashed n-grams, d = 4096"),
+        ({"options": "python:mine.vectors"}, "mine.vectors"),
+    ],
+)
+def test_rows_of_real_input_in_older_files_are_called_by_what_they_are(changes: dict[str, Any], name: str) -> None:
+    older = document(entry(**OLD), **changes)
+    older["summaries"][0] |= OLD
+    if "options" in changes:
+        older["options"] = {
+            "profile": "full", "protocols": ["v3"], "models": ["CodeLlama-7B"], "workload": "jsonl", "seeds": [0],
+            "stream": "mixed", "controls": False, "encoder": changes["options"],
+        }  # fmt: skip
+    read = parse_document(older)
+    assert isinstance(read, BenchmarkDocument)
+    for row in (*read.results, *read.summaries):
+        assert (row.model, row.params_b, row.efficiency) == (name, 0.0, None)
+    assert (read.rankings, read.recommendations) == (None, None)
+    assert read.options is None or read.options.models == [name]
+    assert answered_runs(read).runs[0].model == name
+
+
+def test_simulated_models_keep_their_names_sizes_and_ranking() -> None:
+    read = parse_document(document())
+    assert isinstance(read, BenchmarkDocument)
+    assert (read.results[0].model, read.results[0].params_b) == (MODEL, 3.8)
+    assert read.results[0].efficiency is not None and read.rankings is not None and read.recommendations is not None
+
+
+def test_an_encoder_of_real_input_keeps_its_name_and_size() -> None:
+    own = {**OLD, "model": "mine", "paramsB": 0.02}
+    older = document(entry(**own), command=["ruvllm-bench", "--encoder", "python:m.mine"])
+    older["summaries"][0] |= own
+    read = parse_document(older)
+    assert isinstance(read, BenchmarkDocument)
+    assert (read.results[0].model, read.results[0].params_b, read.results[0].efficiency) == ("mine", 0.02, None)
+
+
+def test_an_older_ablation_on_real_input_names_no_model_either() -> None:
+    older = EVERY_KIND["ablation"]()
+    older = json.loads(json.dumps(older).replace('"A"', '"Qwen2.5-Coder-1.5B"')) | {"workload": "code"}
+    older["options"]["encoder"] = "hash"
+    read = parse_document(older)
+    assert isinstance(read, AblationDocument) and read.runs is not None
+    assert "Qwen2.5-Coder-1.5B" not in repr(read.components) + repr(read.runs) + repr(read.models)
+    assert read.models[0] == read.runs[0].model == "hashed n-grams, d = 1536"
 
 
 @pytest.mark.parametrize("kind", ["ablation", "stream", "simd"])

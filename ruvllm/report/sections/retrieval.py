@@ -75,15 +75,15 @@ def _table(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> Tab
         (
             measure,
             model,
+            points_with(gains[measure].gain, gains[measure].gain_ci95),
             percent(gains[measure].frozen),
             percent(gains[measure].learned),
-            points_with(gains[measure].gain, gains[measure].gain_ci95),
         )
         for measure in dict.fromkeys(measure for gains in found.values() for measure in gains)
         for model, gains in found.items()
         if measure in gains
     )
-    columns = ("Measure", "Model", "frozen", "learned", "gain")
+    columns = ("Measure", setting.what, "gain", "frozen", "learned")
     return Table(f"Retrieval of {protocol}, {setting.seeds(protocol)}", columns, rows, EXPLAINED, headline=True,
                  groups=(4,))  # fmt: skip
 
