@@ -1,6 +1,6 @@
 """The help of the commands, as texts of their own: `python -OO` keeps no docstrings."""
 
-__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "SHOW", "SIMD", "VERIFY"]
+__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "SHOW", "SIMD", "TASKS", "VERIFY"]
 
 BENCH = """\
 Does a small model get better from use, and is that true?
@@ -97,6 +97,7 @@ Examples:
   ruvllm-report results                            the main tables, here
   ruvllm-report compare old.json new.json          is the new run worse, better, or is it chance?
   ruvllm-report compare --help                     all about it
+  ruvllm-report tasks results                      which tasks were won, which were lost?
 
 A file that is broken, empty or of another format is left out, and one line says why. --html and --plots need the
 report extra: pip install 'ruvllm[report]'.
@@ -131,4 +132,32 @@ Examples:
 
 Exit codes: 0 not worse, 1 a file cannot be read or is broken, 2 wrong usage, 3 worse, 4 could not measure (nothing
 to pair, too few tasks, or no verdict within the margin).
+"""
+
+TASKS = """\
+Which tasks did learning win, and which did it lose?
+
+RESULTS are results files of ruvllm-bench, or folders with such files in them. For each task that a run was tested on:
+its id or its line, how its prompt and its right answer begin, what was chosen before and after learning, how sure the
+answer was. Won tasks were right after learning and not before, lost ones the other way round. Under several seeds
+that counts which most runs gave. The surest answers come first: a task that was lost for sure is worth a look.
+
+Single tasks show what changed, not whether it got better: chance alone wins some and loses some. The intervals of
+ruvllm-report tell the two apart.
+
+\b
+Examples:
+  ruvllm-report tasks results                                    won and lost, ten of each
+  ruvllm-report tasks results --outcome lost --type bug_fix      the lost bug fixes
+  ruvllm-report tasks results --outcome never --limit 50         what no run ever gets right
+  ruvllm-report tasks results --measure retrieval                won and lost among all solutions
+  ruvllm-report tasks results --id ticket-4711                   one task in full, run by run
+  ruvllm-report tasks results --outcome all --csv tasks.csv      a row for each task, with its id
+  ruvllm-report tasks a.json --json                              for other programs
+
+An id is the key `id` of a line of your own tasks, or the instance_id of an issue; without one the line or the path
+stands for it. Simulated tasks are numbers, and so are tasks of files without texts (ruvllm-bench --no-texts, version
+0.2.0 and before).
+
+Exit codes: 0 done, 1 a file cannot be read or is broken or has no such task, 2 wrong usage.
 """

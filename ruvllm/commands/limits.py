@@ -10,6 +10,10 @@ ISAS = "scalar|sse4.1|avx2|avx512|neon"
 """All instruction sets of the kernels; a CPU has some of them."""
 MAX_SEED = 2**53 - 1
 """Largest integer that JSON keeps exactly (RFC 7493, section 2.2)."""
+TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
+OUTCOMES = ("won", "lost", "never", "kept")
+ALL_OUTCOMES = "all"
+MEASURES = ("resolve", "retrieval")
 MAX_RANK = 256
 MIN_DIM, MAX_DIM = 64, 16_384
 MIN_FOLDS, MAX_FOLDS = 3, 20

@@ -9,11 +9,13 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ruvllm.commands import help_texts
 from ruvllm.commands.common import run
+from ruvllm.commands.limits import ALL_OUTCOMES, MAX_SEED, MEASURES, OUTCOMES, PROTOCOLS, TYPES
 from ruvllm.version import __version__
 
 PROGRAM = "ruvllm-report"
@@ -59,7 +61,7 @@ def command() -> None:
 @click.option("--csv", type=click.Path(path_type=Path), metavar="FILE",
               help="Write every number of every run as one long table.")
 @click.option("--trim", type=click.Path(path_type=Path), metavar="DIR",
-              help="Write smaller copies of the results files, without single answers. Their report is the same.")
+              help="Write smaller copies of the results files, without single tasks. The rest of the report is the same.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
 def show_command(results: tuple[Path, ...], quiet: bool, **paths: Path | None) -> int:
     """Prints or writes the report."""
@@ -88,6 +90,41 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
     from ruvllm.commands import report_actions
 
     return report_actions.compare_files((a, b), margin, as_json)
+
+
+@command.command("tasks", help=help_texts.TASKS, context_settings=SETTINGS)
+@click.argument("results", metavar="RESULTS...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--outcome", "outcomes", multiple=True, type=click.Choice([*OUTCOMES, ALL_OUTCOMES]),
+              help="Only tasks with this outcome; may be repeated.  [default: won and lost]")
+@click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Only tasks of this type.")
+@click.option("--measure", type=click.Choice(MEASURES), default=MEASURES[0], show_default=True,
+              help="What is right. resolve: the right one of the task's candidates was chosen. retrieval: the right "
+              "solution stood first among all.")
+@click.option("--id", "name", default="", metavar="ID",
+              help="One task in full, with the answer of each run: its id, its place or its number.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Only this model's answers.")
+@click.option("--protocol", "protocols", multiple=True, type=click.Choice(PROTOCOLS), help="Only this protocol's.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0, MAX_SEED), metavar="N",
+              help="Only the answers under this seed.")
+@click.option("--limit", type=click.IntRange(1), metavar="N",
+              help="At most N tasks: of each outcome on the screen, of each model in CSV and JSON.  [default: 10 "
+              "on the screen]")
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE|-",
+              help="Write a row for each task into a file, or on standard output.")
+@click.option("--json", "as_json", is_flag=True,
+              help="Print one JSON object with the answers of all runs on standard output, and nothing else there.")
+def tasks_command(
+    results: tuple[Path, ...], csv: Path | None, as_json: bool, limit: int | None, **selection: Any
+) -> int:
+    """Lists single tasks."""
+    if not results:
+        raise click.UsageError("name results files, or folders with results files in them")
+    if csv is not None and as_json:
+        raise click.UsageError("--csv and --json are two forms: give one of them")
+    from ruvllm.commands import task_actions
+
+    chosen = task_actions.Selection(**selection)
+    return task_actions.show_tasks(results, chosen, task_actions.Output(csv, as_json, limit))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,7 +24,7 @@ from ruvllm.results.compare import compare, judge, make_comparison_document
 from ruvllm.results.pairing import AnsweredRuns, CannotCompareError, OtherKindError, read_answers
 from ruvllm.results.reading import Collection, read_sources
 
-__all__ = ["Targets", "compare_files", "show"]
+__all__ = ["PROGRAM", "Targets", "compare_files", "read_results", "show"]
 
 PROGRAM = "ruvllm-report"
 
@@ -42,7 +42,7 @@ def show(results: Sequence[Path], targets: Targets, quiet: bool) -> int:
     missing = missing_packages(targets)
     if missing:
         raise Failure(f"needs {' and '.join(missing)}: pip install 'ruvllm[report]'")
-    collection = _read_results(results, quiet)
+    collection = read_results(results, quiet)
     if collection.sources:
         report = make_report(collection)
         lines = _write(report, collection, targets, quiet) if targets.any else []
@@ -53,7 +53,7 @@ def show(results: Sequence[Path], targets: Targets, quiet: bool) -> int:
     return FAILED if collection.broken else 0
 
 
-def _read_results(results: Sequence[Path], quiet: bool) -> Collection:
+def read_results(results: Sequence[Path], quiet: bool) -> Collection:
     with _busy("Reading results", quiet) as show_step:
         collection = read_sources(results, show_step)
     for line in (*collection.broken, *([] if quiet else collection.others)):

@@ -14,6 +14,7 @@ from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
 from ruvllm.report.settings import find_settings
+from ruvllm.report.tasks.section import tasks_section
 from ruvllm.report.wording import counted
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.reading import Collection, Document, Source
@@ -40,7 +41,8 @@ def make_report(collection: Collection) -> Report:
     if len({version for version, _ in sections}) > 1:
         sections = [(version, replace(each, title=f"{each.title}, version {version}")) for version, each in sections]
     lead = tuple(lead_of(setting) for setting in settings) or tuple(_kinds(collection))
-    parts = _distinct([*(section for _, section in sections), provenance_section(collection.sources)])
+    tasks = tasks_section(collection.of(BenchmarkDocument))
+    parts = _distinct([*(section for _, section in sections), *tasks, provenance_section(collection.sources)])
     return Report(TITLE, lead, parts, (*_cautions(collection), *collection.broken, *collection.others))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ruvllm.encoders.models import MODELS
-from ruvllm.report.parts import Figure, Report, Section, Table
+from ruvllm.report.parts import CardList, Figure, Report, Section, Table
 from ruvllm.report.sections.provenance import command_of
 from ruvllm.results.reading import Document, Source
 from ruvllm.version import __version__
@@ -55,6 +55,8 @@ def make_comparison(report: Report, sources: Sequence[Source[Document]], picture
                 parts.append(block)
             elif isinstance(block, Table):
                 parts += _table(block, 3)
+            elif isinstance(block, CardList):
+                parts += [*_table(block.short, 4), block.note]
             elif pictures is not None:
                 parts += [f"### {block.title}", _picture(block, pictures, target), block.note]
     parts += _origin(sources)

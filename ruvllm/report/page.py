@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from itertools import count
 
-from ruvllm.report.parts import Report, Series, Table, slug
+from ruvllm.report.parts import CardList, Report, Series, Table, slug
 from ruvllm.report.pictures import drawing, panel_svg, swatch_svg
 from ruvllm.report.style import DARK, LIGHT, Theme, variables
+from ruvllm.report.tasks.page import cards_css, cards_html
 from ruvllm.version import __version__
 
 __all__ = ["make_page"]
@@ -32,6 +34,9 @@ def make_page(report: Report, n_files: int) -> str:
         """What stands between backticks, as code."""
         return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
+    environment.tests["cards"] = lambda block: isinstance(block, CardList)
+    numbers = count(1)
+    environment.filters["cards"] = lambda block: cards_html(block, next(numbers))
     environment.filters.update(swatch=swatch, code=code, slug=slug, kinds=_kinds)
     with drawing(text_as_text=True):
         pictures = {
@@ -41,6 +46,7 @@ def make_page(report: Report, n_files: int) -> str:
             for figure in report.figures
         }
     css = (here / "page.css").read_text(encoding="utf-8")
+    css += cards_css(report)
     css = css.replace("{{light}}", _declared(LIGHT)).replace("{{dark}}", _declared(DARK))
     template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
     page = template.render(

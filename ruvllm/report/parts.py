@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Block", "Figure", "Panel", "Report", "Section", "Series", "Table", "slug"]
+__all__ = ["Block", "Card", "CardList", "Figure", "Panel", "Report", "Section", "Series", "Table", "slug"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,37 @@ class Figure:
     """Height of a panel in inches; its width is 3.4."""
 
 
-Block = Table | Figure | str
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A single task; all texts are one line each, fit for a terminal."""
+
+    name: str
+    facts: str
+    """Place and type."""
+    score: str
+    """How often it was right, how sure the answers were, its ranks."""
+    texts: tuple[tuple[str, str], ...]
+    """What is asked, what is right and what was chosen: heading and text."""
+    outcome: str
+    kind: str
+    """Task type as results files have it; empty if nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardList:
+    """Single tasks of one model, those first that are worth a look."""
+
+    title: str
+    cards: tuple[Card, ...]
+    total: int
+    """Number of tasks, of which some may have no card."""
+    short: Table
+    """The first few, where there is no room for cards."""
+    note: str = ""
+    folded: bool = False
+
+
+Block = Table | Figure | CardList | str
 """A string is a paragraph."""
 
 
@@ -76,6 +106,8 @@ Block = Table | Figure | str
 class Section:
     title: str
     blocks: tuple[Block, ...]
+    on_screen: bool = True
+    """False for what has a command of its own."""
 
 
 @dataclass(frozen=True, slots=True)

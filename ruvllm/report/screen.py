@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ruvllm.report.parts import Report, Table
+from ruvllm.report.parts import Report, Section, Table
 
 __all__ = ["print_details", "print_notes", "print_report", "print_table"]
 
@@ -24,7 +24,7 @@ def print_report(console: Console, report: Report) -> None:
     """Print what the results say, then the main tables of each section, then the notes to these tables."""
     _print_lead(console, report)
     notes: dict[str, None] = {}
-    for section in report.sections[:-1]:  # the last one is where it comes from
+    for section in _on_screen(report):
         tables = [block for block in section.blocks if isinstance(block, Table)]
         for table in [table for table in tables if table.headline] or tables:
             print_table(console, table, f"{section.title}: {table.title}")
@@ -36,7 +36,7 @@ def print_details(console: Console, report: Report) -> None:
     """Print what the results say, then every paragraph and table of the sections; a note comes once, below a table."""
     _print_lead(console, report)
     noted: set[str] = set()
-    for section in report.sections[:-1]:
+    for section in _on_screen(report):
         console.print(section.title, style="bold", highlight=False, markup=False)
         console.print()
         for block in section.blocks:
@@ -46,6 +46,10 @@ def print_details(console: Console, report: Report) -> None:
             if text and text not in noted:
                 print_notes(console, [text, ""])
                 noted.add(text)
+
+
+def _on_screen(report: Report) -> list[Section]:
+    return [section for section in report.sections[:-1] if section.on_screen]  # the last one is where it comes from
 
 
 def _print_lead(console: Console, report: Report) -> None:

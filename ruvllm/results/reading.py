@@ -96,6 +96,8 @@ def _check_kind(values: dict[str, object]) -> None:
         raise InvalidFileError("has no results: not a results file of ruvllm-bench")
     if kind == "comparison":
         raise NotResultsError("is a comparison, not a results file")
+    if kind == "tasks":
+        raise NotResultsError("is a list of single tasks, not a results file")
     if kind not in KINDS:
         found = repr(shown(kind)) if isinstance(kind, str) else json_type(kind)
         raise InvalidFileError(f"kind must be one of {', '.join(KINDS)}, not {found}")
