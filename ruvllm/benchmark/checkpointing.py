@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,27 @@ from numpy.typing import NDArray
 from ruvllm._core import active_isa
 from ruvllm.benchmark.cell import Cell, identity
 from ruvllm.benchmark.entry import MeasuredCell
-from ruvllm.checkpoints.writing import CheckpointState, WrittenCheckpoint, write_checkpoint
+from ruvllm.checkpoints.writing import (
+    CheckpointHashes,
+    CheckpointState,
+    WrittenCheckpoint,
+    checkpoint_hashes,
+    write_checkpoint,
+)
 from ruvllm.learning.training import TrainedRun
 from ruvllm.version import __version__
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["checkpoint_content", "run_arguments", "save_checkpoint"]
+__all__ = ["KEEP", "checkpoint_content", "kept_cells", "run_arguments", "save_checkpoint"]
+
+KEEP = ("all", "last", "none")
+"""Of which runs the checkpoint is kept: of all; of the last one of each model and protocol; of none."""
+
+
+def kept_cells(cells: Sequence[Cell], keep: str) -> set[int]:
+    """Returns the numbers of the cells whose checkpoints are kept. `last` is the last seed, and its last fold."""
+    last = {(cell.model.name, cell.protocol.name): number for number, cell in enumerate(cells)}
+    return {"all": set(range(len(cells))), "last": set(last.values()), "none": set()}[keep]
 
 
 def run_arguments(cell: Cell, workload: Workload) -> dict[str, object]:
@@ -50,7 +66,12 @@ def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(cell: Cell, measured: MeasuredCell, folder: Path) -> WrittenCheckpoint:
+def save_checkpoint(
+    cell: Cell, measured: MeasuredCell, folder: Path | None
+) -> WrittenCheckpoint | CheckpointHashes:
+    """Writes the checkpoint, or without a folder takes the hashes alone that it would have."""
+    if folder is None:
+        return checkpoint_hashes(**checkpoint_content(cell, measured))
     now = datetime.now(UTC)
     return write_checkpoint(
         folder,

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell, identity
-from ruvllm.checkpoints.writing import WrittenCheckpoint
+from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
 from ruvllm.evaluation.answers import Answers as TestAnswers
 from ruvllm.evaluation.answers import answer, transitions
 from ruvllm.evaluation.closed_forms import closed_form_ranks
@@ -46,9 +46,12 @@ class MeasuredCell:
 
 
 def make_entry(
-    cell: Cell, measured: MeasuredCell, written: WrittenCheckpoint, closed_forms: dict[str, list[float]]
+    cell: Cell,
+    measured: MeasuredCell,
+    saved: WrittenCheckpoint | CheckpointHashes,
+    closed_forms: dict[str, list[float]],
 ) -> BenchmarkRun:
-    """The entry of a cell whose checkpoint was written; `closed_forms` has reciprocal ranks by method."""
+    """The entry of a cell whose checkpoint was written or hashed; `closed_forms` has reciprocal ranks by method."""
     workload, run, metrics = measured.workload, measured.run, measured.metrics
     entry = {
         **msgspec.to_builtins(identity(cell, workload)),
@@ -64,9 +67,9 @@ def make_entry(
         "history": run.history,
         "answers": _answers(workload, run, measured.ranked, closed_forms),
         "transferAnswers": _transfer_answers(workload, measured.transfer),
-        "stateHash": written.state_hash,
-        "runHash": written.run_hash,
-        "checkpoint": str(written.path),
+        "stateHash": saved.state_hash,
+        "runHash": saved.run_hash,
+        "checkpoint": str(saved.path) if isinstance(saved, WrittenCheckpoint) else None,
     }
     return msgspec.convert(entry, BenchmarkRun)
 

@@ -37,13 +37,13 @@ CONTROLS = {
 
 def run_cell(
     cell: Cell,
-    folder: Path,
+    folder: Path | None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     unfinished: Unfinished | None = None,
     comparing: Callable[[int, int], None] = lambda done, total: None,
 ) -> BenchmarkRun:
-    """Runs the cell and writes its checkpoint into an existing folder; returns its entry in the results file.
+    """Runs the cell and writes its checkpoint into the folder, unless that is None; returns its entry in the results.
 
     `comparing` hears of what needs no learning loop, as (fits done, fits in all): with large input it takes minutes.
     `unfinished` is where progress is kept and, where that is wanted, gone on from. Raises Cancelled, OSError,
@@ -55,14 +55,14 @@ def run_cell(
         _keep(cell, workload, key, kept, unfinished)
         return kept
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
-    written = save_checkpoint(cell, measured, folder)
+    saved = save_checkpoint(cell, measured, folder)
 
     def on_comparison(done: int, total: int) -> None:
         if cancelled():
             raise Cancelled
         comparing(done, total)
 
-    entry = make_entry(cell, measured, written, closed_forms_of(workload, cell.plan.isa, on_comparison))
+    entry = make_entry(cell, measured, saved, closed_forms_of(workload, cell.plan.isa, on_comparison))
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
     return entry
@@ -110,10 +110,12 @@ def _keep(cell: Cell, workload: Workload, key: str, entry: BenchmarkRun, unfinis
         _snapshot(cell, workload, control, unfinished).remove()
 
 
-def _kept(unfinished: Unfinished, key: str, folder: Path) -> BenchmarkRun | None:
-    """The kept entry if its checkpoint is in the folder and whole; its path is put right."""
+def _kept(unfinished: Unfinished, key: str, folder: Path | None) -> BenchmarkRun | None:
+    """The kept entry if its checkpoint is in the folder and whole, or is not wanted; its path is put right."""
     kept = kept_record(unfinished, key, BenchmarkRun)
-    if kept is None or kept.checkpoint is None:
+    if kept is not None and folder is None:
+        return structs.replace(kept, checkpoint=None)
+    if kept is None or folder is None or kept.checkpoint is None:
         return None
     path = folder / Path(kept.checkpoint).name
     try:

@@ -15,6 +15,7 @@ from typing import Protocol as Interface
 from msgspec import to_builtins
 
 from ruvllm.benchmark.cell import Cell, described
+from ruvllm.benchmark.checkpointing import kept_cells
 from ruvllm.benchmark.run import kept_record, run_cell
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.learning.training import TrainedRun, train
@@ -57,16 +58,25 @@ class Job:
 
 
 def run_cells(
-    cells: Sequence[Cell], folder: Path, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+    cells: Sequence[Cell],
+    folder: Path,
+    jobs: int,
+    reporter: Reporter,
+    unfinished: Unfinished | None = None,
+    keep: str = "all",
 ) -> list[BenchmarkRun]:
-    """Runs the cells, `jobs` at once, and writes their checkpoints into the folder; returns entries in their order.
+    """Runs the cells, `jobs` at once, and writes checkpoints into the folder; returns entries in their order.
 
-    `unfinished` keeps progress and, where that is wanted, is gone on from.
+    `keep` is one of KEEP: of which runs the checkpoint is written. `unfinished` keeps progress and, where that is
+    wanted, is gone on from.
     """
+
+    kept = {cells[number].label for number in kept_cells(cells, keep)}
 
     def run(job: Job, cancelled: Cancelled) -> BenchmarkRun:
         comparing = partial(reporter.work, f"closed forms, {job.label}")
-        return run_cell(job.cell, folder, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
+        place = folder if job.label in kept else None
+        return run_cell(job.cell, place, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
 
     return _sweep([Job(cell, cell.label) for cell in cells], run, outcome, jobs, reporter)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from ruvllm.checkpoints.hashes import checkpoint_id, run_hash, state_hash, uncovered_keys
 from ruvllm.checkpoints.schema import CheckpointShape, check_form, is_ours
 from ruvllm.encoders.models import called, is_hashed
-from ruvllm.files.arrays import read_arrays, resume_path, state_digest
+from ruvllm.files.arrays import RESUME_SUFFIX, read_arrays, resume_path, state_digest
 from ruvllm.files.json_fields import JsonFields
-from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
+from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object, shown
 from ruvllm.files.json_writing import Texts
 
 RESUME_NONE, RESUME_MISSING, RESUME_BROKEN, RESUME_OK = "none", "missing", "broken", "ok"
@@ -68,6 +68,9 @@ def verify_checkpoint(
     Raises InvalidFileError, whose message is one line, for whatever is wrong with the first, and where check_resume is
     on with the second.
     """
+    if path.name.endswith(RESUME_SUFFIX):
+        name = path.name.removesuffix(RESUME_SUFFIX)
+        raise InvalidFileError(f"is the resume file of a checkpoint: verify {name}.json, which checks both")
     checkpoint = verify_document(load_json_object(path, limits))
     if checkpoint.resume_hash is None:
         return checkpoint
@@ -85,6 +88,7 @@ def verify_checkpoint(
 
 def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
     """Verify a parsed checkpoint, its form first. Raises InvalidFileError."""
+    _refuse_results(document)
     shape = check_form(document)
     fields = JsonFields(document)
     digest = _check_hashes(document, fields)
@@ -110,6 +114,21 @@ def verify_document(document: Mapping[str, object]) -> VerifiedCheckpoint:
         encoder=_text(_nested(document, "run", "workloadDetails"), "encoder"),
         resume_hash=fields.text("resumeHash") if "resumeHash" in document and is_ours(document) else None,
     )
+
+
+def _refuse_results(document: Mapping[str, object]) -> None:
+    """Raises InvalidFileError, which says where the checkpoints are, for a results file of ruvllm-bench."""
+    if "schema" not in document or "loraWeights" in document or not {"kind", "results"} & document.keys():
+        return
+    runs = document.get("results")
+    places = [
+        shown(run["checkpoint"], 4096)
+        for run in (runs if isinstance(runs, list) else ())
+        if isinstance(run, dict) and isinstance(run.get("checkpoint"), str)
+    ]
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    kept = f"its checkpoints: {places[0]}{more}" if places else "no checkpoint was kept (ruvllm-bench --keep all|last)"
+    raise InvalidFileError(f"is a results file, which ruvllm-report reads; {kept}")
 
 
 def _check_hashes(document: Mapping[str, object], fields: JsonFields) -> str | None:

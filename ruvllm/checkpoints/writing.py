@@ -19,7 +19,7 @@ from ruvllm.checkpoints.hashes import CHECKPOINT_ID_DIGITS, checkpoint_id, run_h
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION, check_form
 from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.files.arrays import StateArrays, resume_path, state_digest, to_safetensors
-from ruvllm.files.atomic import write_atomically
+from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.files.json_writing import Texts, stringify
 
@@ -143,7 +143,7 @@ def checkpoint_hashes(**content: Any) -> CheckpointHashes:
 def write_checkpoint(
     folder: Path, *, timestamp: str, resume: StateArrays | None = None, **content: Any
 ) -> WrittenCheckpoint:
-    """Write `<model>_<protocol>_<checkpointId>.json` in an existing folder, atomically.
+    """Write `<model>_<protocol>_<checkpointId>.json` in a folder, atomically.
 
     `content` are the arguments of checkpoint_document(): version "1.0.0", "2.0.0" or "3.0.0"; timestamp like
     2025-12-05T00:47:46.661Z. `history` has one record per epoch, `run` all that is needed to run it again, `unhashed`
@@ -162,9 +162,9 @@ def write_checkpoint(
     if there and _same_run(path, hashes.run_hash) == RESUME_OK:
         resume = None
     if resume is not None:
-        write_atomically(resume_path(path), to_safetensors(resume))
+        write_in_folder(resume_path(path), to_safetensors(resume))
     if not there:
-        write_atomically(path, checkpoint_text(document).encode())
+        write_in_folder(path, checkpoint_text(document).encode())
     return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
 
 

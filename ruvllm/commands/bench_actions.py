@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 
 from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
 from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
@@ -27,7 +28,14 @@ from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import UnknownEncoderError, models_for, named_encoder
-from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, write_atomically
+from ruvllm.files.arrays import resume_path
+from ruvllm.files.atomic import (
+    UnwritableFolderError,
+    ensure_writable_folder,
+    remove_abandoned,
+    remove_empty_folder,
+    write_in_folder,
+)
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
 from ruvllm.report.screen import print_details
@@ -63,12 +71,14 @@ class _Run:
 
 def benchmark(arguments: BenchArguments) -> int:
     """Runs every model, seed and fold. Returns WORSE if the gain of a model lies below 0 beyond chance."""
-    run = _prepare(arguments, default_seeds=3 if arguments.workload.entry.reader else 1, folders=[CHECKPOINTS])
+    keep = arguments.keep or "last"
+    folders = [] if keep == "none" else [CHECKPOINTS]
+    run = _prepare(arguments, default_seeds=3 if arguments.workload.entry.reader else 1, folders=folders)
     folder = arguments.out / CHECKPOINTS
     document = _carry_out(
         run,
         lambda: run_cells(
-            make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished
+            make_cells(run.options, run.task_input), folder, arguments.jobs, run.reporter, run.unfinished, keep
         ),
         partial(_document_of, run),
     )
@@ -176,6 +186,11 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
 
 
 def _prepare_folders(folders: Sequence[Path]) -> None:
+    """Makes a folder and those inside it. At the end of the command those without a file are removed again."""
+    out, *inside = folders
+    made = [folder for folder in (*reversed(out.parents), out) if not folder.exists()]
+    for folder in (*made, *inside):
+        click.get_current_context().call_on_close(partial(remove_empty_folder, folder))  # the last one comes first
     with failures(UnwritableFolderError):
         for folder in folders:
             ensure_writable_folder(folder)
@@ -221,10 +236,25 @@ def _give_out(arguments: OutputArguments, document: Document) -> None:
         with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
             print_details(console, make_report(in_memory(document)))
-            saved = f"Results: {path}"
-            if document.kind == "benchmark":
-                saved += f"; checkpoints: {path.parent / CHECKPOINTS}{os.sep}"
-            console.print(saved, markup=False, highlight=False, soft_wrap=True)
+            console.print(_what_was_saved(path, document), markup=False, highlight=False, soft_wrap=True)
+
+
+def _what_was_saved(path: Path, document: Document) -> str:
+    """Returns the last line: files and their sizes."""
+    line = f"Results: {path} ({_size([path])})"
+    if not isinstance(document, BenchmarkDocument):
+        return line
+    files = {Path(run.checkpoint) for run in document.results if run.checkpoint is not None}
+    if not files:
+        return f"{line}; no checkpoints; --keep last keeps some"
+    number = f"{len(files)}" if len(files) == len(document.results) else f"{len(files)} of {len(document.results)}"
+    number += " checkpoint" if number == "1" else " checkpoints"
+    place, size = f"{path.parent / CHECKPOINTS}{os.sep}", _size([*files, *map(resume_path, files)])
+    return f"{line}; {number}: {place} ({size}); --keep none keeps none"
+
+
+def _size(files: Sequence[Path]) -> str:
+    return decimal(sum(file.stat().st_size for file in files if file.exists()), precision=0)
 
 
 def _save(text: str, document: Document, out: Path) -> Path:
@@ -232,7 +262,7 @@ def _save(text: str, document: Document, out: Path) -> Path:
     stamp = document.created.replace("-", "").replace(":", "")
     path = out / f"{document.kind}-{stamp}-{secrets.token_hex(4)}.json"
     try:
-        write_atomically(path, text.encode())
+        write_in_folder(path, text.encode())
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}") from error
     return path

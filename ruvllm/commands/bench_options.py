@@ -59,6 +59,8 @@ class BenchArguments(OutputArguments):
     folds: int | None = None
     stream: str = "mixed"
     controls: bool = False
+    keep: str | None = None
+    """Of which runs the checkpoint is kept; None for the default."""
     no_texts: bool = False
 
     def check(self) -> None:
@@ -76,6 +78,8 @@ class BenchArguments(OutputArguments):
             raise click.UsageError(
                 f"--encoder {self.encoder_name} has a width and a name of its own: --models and --dim are not for it"
             )
+        if self.stream == "blocked" and self.keep is not None:
+            raise click.UsageError("--keep is for the mixed stream: the blocked one has no checkpoints")
         if self.stream == "blocked" and self.folds is not None:
             raise click.UsageError("--folds is for the mixed stream")
         if self.stream == "blocked" and entry.reader:

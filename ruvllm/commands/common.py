@@ -69,6 +69,9 @@ def _run(command: click.Command, program: str, words: Sequence[str], when_interr
     except click.ClickException as error:
         click.echo(f"{program}: {error.format_message()}", err=True)
         return error.exit_code
+    except OSError as error:
+        click.echo(f"{program}: {_line_of(error)}", err=True)
+        return FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         cause = error.__cause__ if isinstance(error, click.Abort) else error
         number = cause.number if isinstance(cause, _Stopped) else signal.SIGINT
@@ -111,7 +114,14 @@ def failures(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise Failure(str(error)) from error
+        raise Failure(_line_of(error)) from error
+
+
+def _line_of(error: Exception) -> str:
+    """Returns the error in a line: of the system's errors the file and the reason, without numbers."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"cannot write {error.filename}: {error.strerror}"
+    return str(error)
 
 
 def check_isas(names: Sequence[str], others: Sequence[str] = ()) -> None:

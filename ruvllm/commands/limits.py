@@ -6,6 +6,7 @@ tests/commands/test_limits.py holds each of them against the truth.
 PROFILES = ("quick", "standard", "full")
 PROTOCOLS = ("v1", "v2", "v3")
 STREAMS = ("mixed", "blocked")
+KEEP = ("all", "last", "none")
 ISAS = "scalar|sse4.1|avx2|avx512|neon"
 """All instruction sets of the kernels; a CPU has some of them."""
 MAX_SEED = 2**53 - 1

@@ -20,6 +20,7 @@ from ruvllm.files.json_writing import canonical_json
 __all__ = [
     "DTYPES",
     "MOST_BYTES",
+    "RESUME_SUFFIX",
     "StateArrays",
     "StateReader",
     "parse_arrays",
@@ -35,7 +36,7 @@ DTYPES = {"F32": "<f4", "F64": "<f8", "U8": "|u1", "U32": "<u4", "U64": "<u8"}
 """NumPy types of the elements by their names in safetensors files. Files and digests are little-endian."""
 MOST_BYTES = 256 * 2**20
 """A larger file is refused before it is read. Our largest has 4 MB."""
-SUFFIX = ".resume.safetensors"
+RESUME_SUFFIX = ".resume.safetensors"
 _NAMES = {np.dtype(code).newbyteorder("="): name for name, code in DTYPES.items()}
 
 
@@ -97,7 +98,7 @@ def state_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def resume_path(checkpoint: Path) -> Path:
     """Path of the resume file beside a checkpoint: `x.resume.safetensors` for `x.json`."""
-    return checkpoint.with_name(checkpoint.name.removesuffix(".json") + SUFFIX)
+    return checkpoint.with_name(checkpoint.name.removesuffix(".json") + RESUME_SUFFIX)
 
 
 def to_safetensors(arrays: Mapping[str, NDArray[Any]]) -> bytes:

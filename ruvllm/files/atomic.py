@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -25,17 +26,36 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     A temporary file in the same folder is written, synchronised and renamed. Then the folder is synchronised, so that
     the name survives a power cut too. On any error, also an interrupt, the temporary file is removed. Permissions
-    follow the umask. Raises OSError.
+    follow the umask. Raises OSError, whose `filename` is `path` and whose `strerror` says what would be needed.
     """
     temporary = path.parent / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
         _write_and_sync(temporary, data)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, _reason(error, len(data)), str(path)) from error
         raise
     _sync_folder(path.parent)
+
+
+def write_in_folder(path: Path, data: bytes) -> None:
+    """As write_atomically(), in a folder that is made if it is missing, and once more if another run removes it."""
+    for attempts_left in (2, 1, 0):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return write_atomically(path, data)
+        except FileNotFoundError:
+            if not attempts_left:
+                raise
+
+
+def remove_empty_folder(folder: Path) -> None:
+    """Removes the folder if it is there and nothing is in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -65,6 +85,18 @@ def ensure_writable_folder(path: Path) -> None:
             probe.unlink()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnwritableFolderError(f"cannot write in the folder {str(path)!r}: {reason}") from error
+
+
+def _reason(error: OSError, size: int) -> str:
+    """Returns what the system says, and for a file that is too large how large it would have been."""
+    from rich.filesize import decimal
+
+    reason, needed = error.strerror or str(error), decimal(size, precision=0)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{reason}: the file needs {needed}"
+    if error.errno == errno.EFBIG:
+        return f"{reason}: it needs {needed}, and the limit of file sizes (ulimit -f) is lower"
+    return reason
 
 
 def _write_and_sync(path: Path, data: bytes) -> None:

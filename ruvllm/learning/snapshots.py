@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.files.arrays import StateArrays, StateReader, read_arrays, state_digest, to_safetensors
-from ruvllm.files.atomic import write_atomically
+from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import read_regular_file
 from ruvllm.files.json_writing import canonical_json
 
@@ -78,7 +78,7 @@ class Snapshot:
             "snapshot.seconds": np.array([seconds]),
             "snapshot.digest": np.frombuffer(_digest(state, text), dtype=np.uint8),
         }
-        write_atomically(self.path, to_safetensors({**state, **extra}))
+        write_in_folder(self.path, to_safetensors({**state, **extra}))
 
     def remove(self) -> None:
         with contextlib.suppress(OSError):
@@ -166,7 +166,7 @@ class Unfinished:
         """Keeps the result of a run that is done, until forget_results(). Raises OSError."""
         path = self._result(key)
         text = json.dumps({"sha256": _text_digest(result), "result": result}, allow_nan=False)
-        write_atomically(path, text.encode())
+        write_in_folder(path, text.encode())
         self._done.add(path)
 
     def forget_results(self) -> None:

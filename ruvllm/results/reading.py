@@ -92,7 +92,7 @@ def _check_kind(values: dict[str, object]) -> None:
     kind = values.get("kind", KINDS[0])  # older files have none
     if "kind" not in values and "results" not in values:
         if "stateHash" in values:
-            raise NotResultsError("is a checkpoint, not a results file")
+            raise NotResultsError("is a checkpoint, which ruvllm-verify reads, not a results file")
         raise InvalidFileError("has no results: not a results file of ruvllm-bench")
     if kind == "comparison":
         raise NotResultsError("is a comparison, not a results file")

@@ -45,7 +45,14 @@ def test_results_and_checkpoints_are_where_the_last_line_says(
     done, folder = run
     path = results_file(folder / "results")
     checkpoints = Path("results", "checkpoints")
-    assert done.stdout.splitlines()[-1] == f"Results: {path.relative_to(folder)}; checkpoints: {checkpoints}{os.sep}"
+    saved = re.fullmatch(
+        rf"Results: {path.relative_to(folder)} \((\d+) kB\); 1 checkpoint: {checkpoints}{os.sep} \((\d) MB\); "
+        r"--keep none keeps none",
+        done.stdout.splitlines()[-1],
+    )
+    assert saved is not None
+    assert int(saved[1]) == round(path.stat().st_size / 1000)
+    assert int(saved[2]) == round(sum(each.stat().st_size for each in (folder / checkpoints).iterdir()) / 1e6)
     document = json.loads(path.read_text())
     assert document["command"] == ["ruvllm-bench", *SMALL_RUN]
     assert document["results"][0]["epochs"] == 6

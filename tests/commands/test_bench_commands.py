@@ -37,7 +37,9 @@ def document_of(ran: Ran, kind: str) -> dict[str, Any]:
 def check_without_checkpoints(ran: Ran, kind: str) -> None:
     done, folder = ran
     assert [path for path in folder.rglob("*.json") if path.parent.name == "checkpoints"] == []
-    assert done.stdout.splitlines()[-1] == f"Results: {Path('results', results_file(folder / 'results', kind).name)}"
+    path = results_file(folder / "results", kind)
+    size = round(path.stat().st_size / 1000)
+    assert done.stdout.splitlines()[-1] == f"Results: {path.relative_to(folder)} ({size} kB)"
 
 
 # without controls
@@ -63,7 +65,7 @@ def test_without_controls_the_runs_are_the_same_and_the_tables_narrower(tmp_path
 
 
 def test_folds_run_side_by_side_and_end_in_one_table(tmp_path: Path) -> None:
-    done = bench(*SMALL_RUN, "--folds", "3", "--jobs", "2", folder=tmp_path)
+    done = bench(*SMALL_RUN, "--folds", "3", "--jobs", "2", "--keep", "all", folder=tmp_path)
     document = document_of((done, tmp_path), "benchmark")
     assert [(entry["fold"], entry["folds"]) for entry in document["results"]] == [(1, 3), (2, 3), (3, 3)]
     (summary,) = document["summaries"]

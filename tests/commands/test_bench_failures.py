@@ -114,7 +114,7 @@ def test_ctrl_c_ends_runs_without_checkpoints_too(arguments: tuple[str, ...], tm
 @pytest.mark.parametrize("arguments", [(), ("--json",), ("--workload", "code:.", *DOCSTRINGS)])
 def test_ctrl_c_leaves_whole_files_and_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
     write_corpus(tmp_path / "source")
-    command = [*BENCH_COMMAND, *UNBOUNDED, "--models", SMALL_MODEL.name, "--jobs", "2", *arguments]
+    command = [*BENCH_COMMAND, *UNBOUNDED, "--models", SMALL_MODEL.name, "--jobs", "2", "--keep", "all", *arguments]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
