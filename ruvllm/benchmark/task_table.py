@@ -14,6 +14,11 @@ from ruvllm.workloads.workload import TASK_TYPES
 __all__ = ["beginning", "make_task_table"]
 
 RULE = f"the first {MOST_CHARACTERS} characters of each text, white space folded"
+ALIKE = 60
+"""Characters that a task's own wrong answer has in common with the right one before the place is looked for in which
+they differ: so many are seen on a narrow terminal."""
+AROUND, EXCERPT = 25, 84
+"""Characters before and after that place, and in all."""
 NO_TEXTS = "no texts, as --no-texts asks"
 
 
@@ -73,11 +78,26 @@ def _solutions(answers: Sequence[Answers], tasks: Sequence[TextTask], numbers: s
     ends = list(accumulate((len(task.wrong) for task in tasks), initial=len(tasks)))
     for number in sorted(wanted):
         if number < len(tasks):
-            text = tasks[number].solution
+            text = beginning(tasks[number].label or tasks[number].solution)
         else:
             owner = bisect_right(ends, number) - 1
-            text = tasks[owner].wrong[number - ends[owner]]
-        yield SolutionEntry(number, beginning(text))
+            text = _beside(tasks[owner].solution, tasks[owner].wrong[number - ends[owner]])
+        yield SolutionEntry(number, text)
+
+
+def _beside(right: str, wrong: str) -> str:
+    """How a wrong answer begins; where it begins as the right one does, the place in which the two differ."""
+    a, b = (" ".join(text.split()) for text in (right, wrong))
+    same = _common(a, b)
+    if same < ALIKE:
+        return beginning(wrong)
+    end = _common(a[same:][::-1], b[same:][::-1])
+    return " where the right one has ".join(_excerpt(text, same - AROUND, len(text) - end + AROUND) for text in (b, a))
+
+
+def _excerpt(text: str, begin: int, end: int) -> str:
+    end = min(end, begin + EXCERPT)
+    return _cut(f"…{text[begin:end].strip()}{'…' if end < len(text) else ''}")
 
 
 def beginning(text: str) -> str:
@@ -85,6 +105,12 @@ def beginning(text: str) -> str:
     text = text.strip()
     head = " ".join(text[: 4 * MOST_CHARACTERS].split())
     return _cut(head if len(text) <= 4 * MOST_CHARACTERS else f"{head[: MOST_CHARACTERS - 1]}…")
+
+
+def _common(a: str, b: str) -> int:
+    """Number of characters that both begin with."""
+    pairs = enumerate(zip(a, b, strict=False))
+    return next((place for place, (x, y) in pairs if x != y), min(len(a), len(b)))
 
 
 def _cut(text: str) -> str:

@@ -61,7 +61,7 @@ def command() -> None:
 @click.option("--csv", type=click.Path(path_type=Path), metavar="FILE",
               help="Write every number of every run as one long table.")
 @click.option("--trim", type=click.Path(path_type=Path), metavar="DIR",
-              help="Write smaller copies of the results files, without single tasks. The rest of the report is the same.")
+              help="Write small copies of the results files, without single tasks. The report is otherwise the same.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
 def show_command(results: tuple[Path, ...], quiet: bool, **paths: Path | None) -> int:
     """Prints or writes the report."""

@@ -80,7 +80,10 @@ def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
     """Returns one task per issue, with a pool and a source per repository."""
     kind = TASK_TYPES.index("bug_fix")
     return tuple(
-        TextTask(i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo, id=i.id, place=i.place) for i in issues
+        TextTask(
+            i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo, id=i.id, place=i.place, label=i.path
+        )
+        for i in issues
     )
 
 

@@ -34,12 +34,14 @@ class TextTask:
     """Tasks with the same one belong together: they are never in two parts. Empty for none."""
     place: str = ""
     """Where the task stands: `line 12`, or a path and a line."""
+    label: str = ""
+    """What to call the solution, if its text is made for encoders; empty for the text itself."""
 
 
 def texts_digest(tasks: Iterable[TextTask]) -> str:
     """Returns the SHA-256 (hex) of the tasks: a line of JSON (ASCII) each, a list of the fields in their order.
 
-    Of the last three only a group counts, where there is one: names and places decide nothing.
+    Of the last four only a group counts, where there is one: names and places decide nothing.
     """
     digest = hashlib.sha256()
     for task in tasks:

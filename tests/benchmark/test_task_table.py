@@ -21,6 +21,7 @@ from ruvllm.evaluation.retrieval import first_in_groups, ranks_in_groups
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.results.run_records import Answers
 from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.swebench import Issue, issue_tasks
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Retrieval
@@ -194,6 +195,31 @@ def test_of_too_many_tasks_those_keep_their_texts_that_were_won_or_lost(monkeypa
     assert [entry["id"] for entry in table["tasks"]] == [f"task-{i}" for i in range(8)], "names stay"
     assert [entry["solution"] for entry in table["solutions"]] == [1, 2, 4, 7]
     assert "of 4 of 8 tasks: first those that a run won or lost" in table["rule"]
+
+
+def test_a_wrong_answer_that_begins_as_the_right_one_does_is_shown_where_they_differ() -> None:
+    body = "total = 0 " * 20
+    right, wrong = f"{body}if a <= b: return total {body}", f"{body}if a < b: return total {body}"
+    task = TextTask("p", right, 1, wrong=[wrong, "short", right + " more"])
+    run = {**one_run([0], [0]), "chosenInitially": [1], "chosen": [3]}
+    texts = {entry["solution"]: entry["text"] for entry in table_of([run], [task])["solutions"]}
+    assert texts[1] == (
+        "…otal = 0 total = 0 if a < b: return total total =… where the right one has "
+        "…otal = 0 total = 0 if a <= b: return total total =…"
+    )
+    assert " more" in texts[3].partition(" where the right one has ")[0]
+    assert max(map(len, texts.values())) <= 200
+
+
+def test_a_solution_is_shown_as_it_is_called() -> None:
+    """The text of an issue's right file is made for encoders: its path is what a reader looks for."""
+    issues = [
+        Issue(repo="r", created="2024", text=f"issue {i}", path=f"src/a file/{i % 4}.py", id=f"r-{i}")
+        for i in range(8)
+    ]
+    table = table_of([one_run([0] * 8, [1] * 8)], issue_tasks(issues))
+    assert [entry["id"] for entry in table["tasks"]] == [f"r-{i}" for i in range(8)]
+    assert [entry["text"] for entry in table["solutions"]] == [f"src/a file/{i % 4}.py" for i in range(8)]
 
 
 @pytest.mark.parametrize(

@@ -56,25 +56,26 @@ def _print_outcomes(console: Console, found: Found, selection: Selection, limit:
         print_notes(console, [NO_TEXTS])
 
 
-def _print_card(console: Console, card: Card) -> None:
+def _print_card(console: Console, card: Card, whole: bool = False) -> None:
     console.print()
-    _print(console, f"{card.name}  ({card.facts})" if card.facts else card.name, bold=len(card.name))
-    _print(console, f"  {card.score}")
+    title = f"{card.name}  ({card.facts})" if card.facts else card.name
+    _print(console, title, bold=len(card.name), whole=whole)
+    _print(console, f"  {card.score}", whole=whole)
     for heading, text in card.texts:
-        _print(console, f"  {heading:{HEADING - 2}}{text}")
+        _print(console, f"  {heading:{HEADING - 2}}{text}", whole=whole)
 
 
 def _print_whole(console: Console, task: SingleTask, measure: str) -> None:
-    """A task, and what each run answered to it."""
+    """A task, and what each run answered to it, nothing of it cut."""
     card = card_of(task, measure)
-    _print_card(console, card)
+    _print_card(console, card, whole=True)
     _print(console, f"  {'outcome':{HEADING - 2}}{card.outcome}")
     for attempt in task.attempts:
         fold = "" if attempt.fold is None else f", fold {attempt.fold}"
         console.print()
         _print(console, f"  seed {attempt.seed}{fold}")
         for heading, text in _lines_of(task, attempt):
-            _print(console, f"    {heading:{HEADING + 10}}{text}")
+            _print(console, f"    {heading:{HEADING + 10}}{text}", whole=True)
 
 
 def _lines_of(task: SingleTask, attempt: Attempt) -> list[tuple[str, str]]:
@@ -109,11 +110,11 @@ def _wanted(selection: Selection) -> str:
     return ", of type ".join(filter(None, (outcomes or "there", kinds)))
 
 
-def _print(console: Console, text: str, bold: int = 0) -> None:
-    """Prints one line, its first letters bold: cut at the end of a terminal, whole elsewhere."""
+def _print(console: Console, text: str, *, bold: int = 0, whole: bool = False) -> None:
+    """Prints one line, its first letters bold: cut at the end of a terminal unless all of it is wanted."""
     line = Text(text)
     line.stylize("bold", 0, bold)
-    if console.is_terminal:
+    if console.is_terminal and not whole:
         console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
     else:
         console.print(line, soft_wrap=True)
