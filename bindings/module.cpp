@@ -4,6 +4,7 @@
 namespace py = pybind11;
 
 void register_bank(py::module_& m);
+void register_copies(py::module_& m);
 void register_encoder(py::module_& m);
 void register_isa(py::module_& m);
 void register_json(py::module_& m);
@@ -31,6 +32,7 @@ PYBIND11_MODULE(_core, m)
     register_bank(m);
     register_random(m);
     register_encoder(m);
+    register_copies(m);
     register_retrieval(m);
     register_replay(m);
     register_ewc(m);

@@ -112,6 +112,22 @@ class NgramEncoder:
     def encode(self, texts: list[bytes]) -> _F32: ...
     def document_frequencies(self) -> _U32: ...
 
+# register_copies
+
+class TaskCopies:
+    def __init__(
+        self,
+        prompts: list[bytes],
+        solutions: list[bytes],
+        prompt_of: _U32,
+        solution_of: _U32,
+        *,
+        by_prompt: bool = False,
+    ) -> None: ...
+    def similarity(self, i: int, j: int) -> float: ...
+    def groups(self, start: _U32) -> _U32: ...
+    def nearest(self, tasks: _U32, known: _U32) -> tuple[_U32, _F64]: ...
+
 # register_retrieval
 
 def retrieval_ranks(

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
+from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
 from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
 from ruvllm.evaluation.answers import Answers as TestAnswers
@@ -57,6 +58,7 @@ def make_entry(
         **msgspec.to_builtins(identity(cell, workload)),
         "taskSet": task_set(cell, workload),
         "input": _input_of(workload),
+        **audit_of(workload),
         **metrics,
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,

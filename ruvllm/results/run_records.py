@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from ruvllm.results.audit_records import LeakCheck, LeftOut, Repeats
 from ruvllm.results.records import Count, HexDigest, Interval, Name, Record, Seed, StartAndEnd, camel_case
 
 Outcome = Annotated[int, Meta(ge=0, le=1)]
@@ -240,7 +241,10 @@ class BenchmarkRun(RunIdentity, kw_only=True):
     task_set: HexDigest | None = None
     """Equal if the tasks of two runs have the same numbers and vectors."""
     input: InputIdentity | None = None
-    """None for the simulated workload, and in files of before version 0.3.0."""
+    """None for the simulated workload, and in files of before version 0.3.0, as the next three."""
+    repeats: Repeats | None = None
+    leak_check: LeakCheck | None = None
+    left_out: list[LeftOut] | None = None
     initial: Scores
     final: FinalScores
     calibrated: StartAndEnd[CalibratedScores]

@@ -257,10 +257,11 @@ def _with_other_test_texts(task_input: RealInput, workload: Workload) -> RealInp
     if "tasks" not in {f.name for f in dataclasses.fields(task_input) if f.init}:
         return None
     tasks = list(task_input.tasks)
+    groups = range(len(tasks)) if workload.repeats is None else workload.repeats.groups.tolist()
     for i in workload.parts.test.tolist():
         task = tasks[i]
         prompt, solution = (f"{text} zyxwv{i} qponm" for text in (task.prompt, task.solution))
-        tasks[i] = dataclasses.replace(task, prompt=prompt, solution=solution)
+        tasks[i] = dataclasses.replace(task, prompt=prompt, solution=solution, group=f"copies of {groups[i]}")
     return dataclasses.replace(task_input, tasks=tuple(tasks))
 
 

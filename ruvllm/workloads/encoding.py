@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.encoders.hashed import HashedNgramEncoder
+from ruvllm.workloads.repeats.normal_form import number_texts
 from ruvllm.workloads.rows import empty_rows
 from ruvllm.workloads.tasks import TextTask
 
@@ -36,7 +37,7 @@ class EncodedTasks:
     own_rows: Sequence[range]
     """Rows of each task's own wrong answers among the solutions."""
     bodies: NDArray[np.int64]
-    """(n,): the same number for right solutions whose texts differ in letter case and spacing at most."""
+    """(n,): the same number for right solutions whose texts have the same normal form."""
     vectors_digest: str
     """SHA-256 (hex) of vectors that are an input of their own; of nothing if they follow from the texts."""
 
@@ -88,7 +89,4 @@ def _cut(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _bodies(tasks: Sequence[TextTask]) -> NDArray[np.int64]:
-    numbers: dict[bytes, int] = {}
-    plain = (" ".join(task.solution.lower().split()).encode("utf-8", "surrogatepass") for task in tasks)
-    keys = (hashlib.sha256(text).digest() for text in plain)
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    return number_texts(task.solution for task in tasks).numbers.astype(np.int64)

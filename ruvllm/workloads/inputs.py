@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ruvllm.encoders.base import Encoder
+from ruvllm.workloads.repeats.finding import Repeats
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, Fold
-from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.tasks import LeftOut, TextTask
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["InputOptions", "Note", "RealInput", "Watch", "ignore", "read_input", "read_transfer"]
@@ -38,6 +39,8 @@ class InputOptions:
     watch: Watch = ignore
     source: str = ""
     """The input as the user wrote it, `code:PATH` or `jsonl:FILE`; empty if no file was named."""
+    candidates: int | None = None
+    """Of each task; None for as many as every part has different solutions for, at most 8."""
 
 
 class RealInput(Protocol):
@@ -63,6 +66,14 @@ class RealInput(Protocol):
     def n_tasks(self) -> int:
         """Number of tasks in all parts."""
 
+    @property
+    def repeats(self) -> Repeats | None:
+        """What comes again among the tasks; None if nobody has looked."""
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]:
+        """What was there to be read and is in no task."""
+
     def build(self, *, dim: int, seed: int, split: str, fold: Fold = ORDINARY) -> Workload:
         """Makes the workload of one run at dimension d. The same arguments give the same bits. Raises ValueError."""
 
@@ -73,19 +84,24 @@ def read_input(
     kind: str = "all",
     encoder: Encoder | None = None,
     transfer: str | None = None,
+    candidates: int | None = None,
     note: Note = ignore,
     watch: Watch = ignore,
 ) -> RealInput:
     """Reads the real input that `code`, `code:PATH` or `jsonl:FILE` names; `kind` is one of its kinds of tasks.
 
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
+    `candidates` is their number for each task, None for as many as fit. `note` gets what was left out and what repeats.
     Raises ValueError, one line each, for input that cannot be used.
     """
     spec = parse_spec(workload)
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
     others = () if transfer is None else read_transfer(transfer, note, watch)
-    return spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch, spec.text))
+    found = spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch, spec.text, candidates))
+    for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):
+        note(f"{spec.title}: {line}")
+    return found
 
 
 def read_transfer(spec: str, note: Note = ignore, watch: Watch = ignore) -> tuple[TextTask, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
 from ruvllm.workloads.inputs import InputOptions, Note, RealInput, Watch, ignore
 from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
-from ruvllm.workloads.tasks import TextTask
+from ruvllm.workloads.tasks import LeftOut, TextTask
 from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
 
@@ -24,15 +24,19 @@ MAX_CANDIDATES = 1000
 
 def read_jsonl(path: str | None, options: InputOptions) -> RealInput:
     """Reads the tasks or the issues of a file. Raises ValueError for a file that cannot be used."""
-    tasks, issues = read_tasks(str(path), options.note, options.watch)
+    tasks, issues, bad = _read(Path(str(path)), options.watch)
+    left_out = [LeftOut(f"{bad.unit}s", bad.bad, bad.records, "cannot be used", tuple(bad.first))] if bad.bad else []
     if not issues:
-        return TextInput("jsonl", "tasks", tasks, options)
+        return TextInput("jsonl", "tasks", tasks, options, left_out=tuple(left_out))
     usable = usable_issues(issues)
-    if len(usable) < len(issues):
-        options.note(f"{len(issues) - len(usable)} of {len(issues)} issues left out: their repositories have too few")
     if not usable:
         raise ValueError(f"{str(path)!r}: no repository has enough issues")
-    return TextInput("jsonl", "issues", issue_tasks(usable), options, ("date",), closed_pools=True)
+    if len(usable) < len(issues):
+        n_few = len(issues) - len(usable)
+        left_out.append(LeftOut("issues", n_few, len(issues), "their repositories have too few issues or files"))
+    return TextInput(
+        "jsonl", "issues", issue_tasks(usable), options, ("date",), closed_pools=True, left_out=tuple(left_out)
+    )
 
 
 def read_tasks(
@@ -42,7 +46,14 @@ def read_tasks(
 
     Raises ValueError if more than 1% of the lines are bad, or if the file holds both.
     """
-    path, bad = Path(path), BadLines()
+    tasks, issues, bad = _read(Path(path), watch)
+    if bad.bad:
+        note(f"{path}: {bad.summary()}")
+    return tasks, issues
+
+
+def _read(path: Path, watch: Watch) -> tuple[tuple[TextTask, ...], tuple[Issue, ...], BadLines]:
+    bad = BadLines()
     tasks: list[TextTask] = []
     issues: list[Issue] = []
     for number, record in read_records(path, bad, lambda done, total: watch(f"reading {path.name}", done, total)):
@@ -55,11 +66,9 @@ def read_tasks(
         except BadRecordError as error:
             bad.add(number, error)
     bad.check(path)
-    if bad.bad:
-        note(f"{path}: {bad.summary()}")
     if tasks and issues:
         raise ValueError(f"{str(path)!r} holds both tasks and SWE-bench's issues; give them as two files")
-    return tuple(tasks), tuple(issues)
+    return tuple(tasks), tuple(issues), bad
 
 
 def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:

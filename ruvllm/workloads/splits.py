@@ -1,12 +1,15 @@
 """How tasks are split: a tenth as the holdout first, the rest into as many groups as there are folds.
 
-One group is the test part, one the validation part, and all others are the train part.
+One group is the test part, one the validation part, and all others are the train part. Tasks that are copies of one
+another are in one part, whatever the way to split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,8 @@ BLOCK_HOLDOUT = 5
 """Tasks of each block that go to the holdout."""
 
 Numbers = NDArray[np.uint32]
+Unit = TypeVar("Unit", str, int)
+"""What stays together in a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,74 +103,89 @@ def stratified_split(
     return _parts(np.flatnonzero(holdout), groups, fold)
 
 
-def split_by_function(n: int, seed: int, fold: Fold = ORDINARY) -> Parts:
-    """Splits n tasks at random: training knows the files, the queries are new."""
+def split_by_function(n: int, seed: int, fold: Fold = ORDINARY, copies: Numbers | None = None) -> Parts:
+    """Splits n tasks at random: training knows the files, the queries are new.
+
+    `copies` (n,) has the same number for tasks that are copies of one another. Each takes the place of the first of
+    them, and parts have the sizes that they would have without copies, as nearly as that goes. Raises ValueError if
+    there are fewer groups than parts.
+    """
     order = RandomStream(seed, Purpose.SPLIT).permutation(n)
-    sizes = [n // 10, *[(n - n // 10) // fold.of] * (fold.of - 1)]  # the last group gets the rest
-    holdout, *groups = np.split(order, np.cumsum(sizes))
-    return _parts(holdout, groups, fold)
+    holdout, share = n // 10, (n - n // 10) // fold.of
+    if copies is None or len(np.unique(copies)) == n:
+        held, *groups = np.split(order, np.cumsum([holdout, *[share] * (fold.of - 1)]))  # the last gets the rest
+        return _parts(held, groups, fold)
+    sizes = Counter(copies.tolist())
+    if len(sizes) < 1 + fold.of:
+        raise ValueError(
+            f"a holdout and {fold.of} groups need at least {1 + fold.of} tasks that are no copies of one another, not "
+            f"{len(sizes)}"
+        )
+    waiting = list(dict.fromkeys(copies[order].tolist()))
+    # a part that is one large group would test one thing: such groups wait for the train part
+    waiting.sort(key=lambda group: 2 * sizes[group] > (share if holdout == 0 else min(holdout, share)))
+    part_of = _deal(waiting, sizes, fold, lambda number, left: max(1, left - (n - holdout - number * share)))
+    return _numbered_parts([part_of[copy] for copy in copies.tolist()], fold)
 
 
-def split_by_file(paths: Sequence[str], seed: int, fold: Fold = ORDINARY) -> Parts:
+def split_by_file(
+    paths: Sequence[str], seed: int, fold: Fold = ORDINARY, copies: Numbers | None = None
+) -> Parts:
     """Splits tasks, one path each, at random and keeps every file in one part: the test files are never seen.
 
     Files are taken in random order. First the holdout, then each group but the last takes a file if that brings its
-    size nearer to its share of what is left, and takes at least one. Raises ValueError if there are fewer files than
-    the holdout and the groups need.
+    size nearer to its share of what is left, and takes at least one. Files with copies of the same tasks (`copies` as
+    for split_by_function) go together. Raises ValueError if there are fewer files than the holdout and the groups need.
     """
-    sizes: dict[str, int] = {}
-    for path in paths:
-        sizes[path] = sizes.get(path, 0) + 1
+    names = sorted(set(paths))
+    first = names if copies is None else _first_of_joined(names, paths, copies)
+    together = dict(zip(names, first, strict=True))
+    sizes = Counter(together[path] for path in paths)
     if len(sizes) < 1 + fold.of:
-        raise ValueError(
-            f"a split by file into a holdout and {fold.of} groups needs at least {1 + fold.of} files with documented "
-            f"functions, not {len(sizes)}; split by function instead"
-        )
-    names = sorted(sizes)
-    waiting = [names[i] for i in RandomStream(seed, Purpose.SPLIT).permutation(len(names))]
-    group_of: dict[str, int] = {}
-    left = len(paths)
-    for number in range(fold.of):  # 0 is the holdout
-        later = fold.of - number  # groups that need a file as well
-        share = left // 10 if number == 0 else left // (1 + later)
-        taken = _nearest_files(waiting, sizes, share)[: len(waiting) - later]
-        left -= sum(sizes[name] for name in taken)
-        group_of.update(dict.fromkeys(taken, number))
-        waiting = [name for name in waiting if name not in group_of]
-    numbers = np.array([group_of.get(path, fold.of) for path in paths])
-    holdout, *groups = (np.flatnonzero(numbers == number) for number in range(1 + fold.of))
-    return _parts(holdout, groups, fold)
+        raise ValueError(_too_few_files(len(names), len(sizes), fold))
+    order = RandomStream(seed, Purpose.SPLIT).permutation(len(names)).tolist()
+    waiting = list(dict.fromkeys(together[names[i]] for i in order))
+    part_of = _deal(
+        waiting, sizes, fold, lambda number, left: left // 10 if number == 0 else left // (1 + fold.of - number)
+    )
+    return _numbered_parts([part_of[together[path]] for path in paths], fold)
 
 
-def split_by_date(repositories: Sequence[str], seed: int, fold: Fold = ORDINARY) -> Parts:
+def split_by_date(
+    repositories: Sequence[str], seed: int, fold: Fold = ORDINARY, copies: Numbers | None = None
+) -> Parts:
     """Splits tasks, one repository each, by date: the tasks of a repository stand in the order of their dates.
 
     A random tenth of each repository is the holdout. The rest is cut into as many stretches of time as there are folds.
     One stretch is tested, the one before it (in a circle) validates, and the earlier and later ones are trained on.
+    `copies` (n,) is the first of each task's copies: the others go where that is, and only first ones are counted.
     Raises ValueError if a part would be empty.
     """
-    holdout: list[int] = []
-    groups: list[list[int]] = [[] for _ in range(fold.of)]
+    first = np.arange(len(repositories)) if copies is None else copies
+    part_of = np.empty(len(repositories), dtype=np.int64)
     for repository in dict.fromkeys(repositories):
-        members = [i for i, name in enumerate(repositories) if name == repository]
+        members = [i for i, name in enumerate(repositories) if name == repository and first[i] == i]
+        if not members:
+            continue
         order = RandomStream(seed, Purpose.SPLIT, members[0]).permutation(len(members))
         kept_back = {members[j] for j in order[: len(members) // 10].tolist()}
-        holdout += kept_back
+        part_of[list(kept_back)] = 0
         rest = [i for i in members if i not in kept_back]
-        for group, stretch in zip(groups, np.array_split(rest, fold.of), strict=True):
-            group += stretch.tolist()
-    parts = _parts(np.array(holdout), [np.array(group) for group in groups], fold)
+        for number, stretch in enumerate(np.array_split(rest, fold.of), start=1):
+            part_of[stretch.astype(np.int64)] = number
+    part_of = part_of[first]
+    parts = _numbered_parts(part_of.tolist(), fold)
     if any(len(parts.part(name)) == 0 for name in PARTS):
         raise ValueError(f"{len(repositories)} issues are too few for a holdout and {fold.of} stretches of time")
     return parts
 
 
-SPLITTERS: dict[str, Callable[[Sequence[str], int, Fold], Parts]] = {
-    "function": lambda sources, seed, fold: split_by_function(len(sources), seed, fold),
+SPLITTERS: dict[str, Callable[[Sequence[str], int, Fold, Numbers | None], Parts]] = {
+    "function": lambda sources, seed, fold, copies: split_by_function(len(sources), seed, fold, copies),
     "file": split_by_file,
     "date": split_by_date,
 }
-"""Ways to split tasks by name, from the source of each task: its file or its repository."""
+"""Ways to split tasks by name, from the source of each task (its file or its repository) and its group of copies."""
 
 
 def _parts(holdout: NDArray[np.int64], groups: Sequence[NDArray[np.int64]], fold: Fold) -> Parts:
@@ -174,12 +194,63 @@ def _parts(holdout: NDArray[np.int64], groups: Sequence[NDArray[np.int64]], fold
     return Parts(*(np.sort(part).astype(np.uint32) for part in parts))
 
 
-def _nearest_files(waiting: Sequence[str], sizes: dict[str, int], target: int) -> list[str]:
-    """Returns files of about `target` tasks in all, at least one, in the order in which they wait."""
-    taken: list[str] = []
+def _numbered_parts(part_of: Sequence[int], fold: Fold) -> Parts:
+    """Makes parts of the number of each task: 0 for the holdout, then the groups from 1."""
+    numbers = np.array(part_of)
+    holdout, *groups = (np.flatnonzero(numbers == number) for number in range(1 + fold.of))
+    return _parts(holdout, groups, fold)
+
+
+def _deal(
+    waiting: Sequence[Unit], sizes: Mapping[Unit, int], fold: Fold, share: Callable[[int, int], int]
+) -> dict[Unit, int]:
+    """Returns the number of each unit, tasks that stay together: 0 for the holdout, then the groups from 1.
+
+    Units are taken in the order in which they wait. `share` says how many of so many tasks left a number gets; the
+    last gets what remains. There must be a unit for each.
+    """
+    part_of: dict[Unit, int] = {}
+    left = sum(sizes[unit] for unit in waiting)
+    for number in range(fold.of):
+        later = fold.of - number  # numbers that need a unit as well
+        taken = _nearest(waiting, sizes, share(number, left))[: len(waiting) - later]
+        left -= sum(sizes[unit] for unit in taken)
+        part_of.update(dict.fromkeys(taken, number))
+        waiting = [unit for unit in waiting if unit not in part_of]
+    return part_of | dict.fromkeys(waiting, fold.of)
+
+
+def _nearest(waiting: Sequence[Unit], sizes: Mapping[Unit, int], target: int) -> list[Unit]:
+    """Returns units of about `target` tasks in all, at least one, in the order in which they wait."""
+    taken: list[Unit] = []
     missing = target
-    for name in waiting:
-        if sizes[name] < 2 * missing:  # |missing - size| < missing
-            taken.append(name)
-            missing -= sizes[name]
-    return taken or [min(waiting, key=lambda name: sizes[name])]
+    for unit in waiting:
+        if sizes[unit] < 2 * missing:  # |missing - size| < missing
+            taken.append(unit)
+            missing -= sizes[unit]
+    return taken or [min(waiting, key=sizes.__getitem__)]
+
+
+def _first_of_joined(names: Sequence[str], paths: Sequence[str], copies: Numbers) -> list[str]:
+    """Returns, for each file, the first of those that it is joined to by copies, over any number of steps."""
+    place = {name: i for i, name in enumerate(names)}
+    root = list(range(len(names)))
+
+    def of(i: int) -> int:
+        while root[i] != i:
+            i = root[i]
+        return i
+
+    known: dict[int, int] = {}
+    for path, copy in zip(paths, copies.tolist(), strict=True):
+        a, b = of(known.setdefault(copy, place[path])), of(place[path])
+        root[max(a, b)] = min(a, b)
+    return [names[of(i)] for i in range(len(names))]
+
+
+def _too_few_files(n_files: int, n_units: int, fold: Fold) -> str:
+    found = f"{n_files}" if n_units == n_files else f"{n_units} ({n_files} files, of which some hold copies of others)"
+    return (
+        f"a split by file into a holdout and {fold.of} groups needs at least {1 + fold.of} files with documented "
+        f"functions, not {found}; split by function instead"
+    )

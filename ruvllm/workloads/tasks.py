@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["TextTask", "texts_digest"]
+__all__ = ["LeftOut", "TextTask", "texts_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,28 @@ class TextTask:
     """Where the task stands: `line 12`, or a path and a line."""
     label: str = ""
     """What to call the solution, if its text is made for encoders; empty for the text itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What was there to be read and is in no task."""
+
+    what: str
+    """In the plural: `files`."""
+    count: int
+    of: int
+    """Number of all that there were."""
+    why: str
+    """`could not be parsed`."""
+    first: tuple[str, ...] = ()
+    """The first of them by name or place."""
+
+    @property
+    def sentence(self) -> str:
+        """Returns `60 of 120 files left out: could not be parsed (names of five, and 55 more)`."""
+        more = [f"and {self.count - len(self.first)} more"] if self.count > len(self.first) else []
+        named = f" ({', '.join([*self.first, *more])})" if self.first else ""
+        return f"{self.count} of {self.of} {self.what} left out: {self.why}{named}"
 
 
 def texts_digest(tasks: Iterable[TextTask]) -> str:

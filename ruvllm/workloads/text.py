@@ -19,10 +19,12 @@ from ruvllm.encoders.base import Encoder
 from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.repeats.finding import Repeats, find_repeats, without_other_answers
+from ruvllm.workloads.repeats.leak_check import check_leaks
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
-from ruvllm.workloads.tasks import TextTask, texts_digest
+from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
 from ruvllm.workloads.workload import Details, Origin, Question, Retrieval, Vectors, Workload, validation_sample
 
 __all__ = ["CANDIDATES", "TextInput"]
@@ -48,10 +50,21 @@ class TextInput:
     """Raised whenever the same input begins to make other tasks of this kind. The run block names it from 2 on."""
     advice: str = ""
     """What to do if a part has too few different solutions."""
+    origins: Sequence[tuple[str, str]] | None = None
+    """What each task was made from, if copies are to be found by that; see find_repeats()."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What the reader could not use."""
+    repeats: Repeats = field(init=False)
+    """What comes again; `tasks` and `origins` have lost exact repeats."""
     digest: str = field(init=False)
     """SHA-256 (hex) of the tasks."""
 
     def __post_init__(self) -> None:
+        kept, repeats = find_repeats(self.tasks, self.origins, closed_pools=self.closed_pools)
+        if self.origins is not None:
+            object.__setattr__(self, "origins", [self.origins[i] for i in repeats.kept])
+        object.__setattr__(self, "tasks", without_other_answers(kept, repeats))
+        object.__setattr__(self, "repeats", repeats)
         object.__setattr__(self, "digest", texts_digest(self.tasks))
 
     @property
@@ -68,7 +81,7 @@ class TextInput:
         `split` is one of `splits`; if there are fewer than two, it is not asked. Raises ValueError for another split, a
         part with too few different solutions, or an encoder whose vectors do not fit.
         """
-        parts = SPLITTERS[self._way_to_split(split)]([task.source for task in self.tasks], seed, fold)
+        parts = self.split(split, seed, fold)
         encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
         label = f"encoding {self.name}, seed {seed}, d = {dim}"
         encoded = encode_tasks(self.tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
@@ -91,7 +104,15 @@ class TextInput:
             question=self._question(encoded, parts, encoder, dim),
             origin=self._origin(encoded),
             candidates=table.rows,
+            repeats=self.repeats,
+            leak_check=check_leaks(self.repeats.copies, self.tasks, parts.test, parts.train),
+            left_out=self.left_out,
         )
+
+    def split(self, split: str, seed: int, fold: Fold = ORDINARY) -> Parts:
+        """Returns the parts of a run; the arguments are those of build()."""
+        sources = [task.source for task in self.tasks]
+        return SPLITTERS[self._way_to_split(split)](sources, seed, fold, self.repeats.groups)
 
     def _origin(self, encoded: EncodedTasks) -> Origin:
         source = self.options.source
@@ -126,8 +147,9 @@ class TextInput:
 
     def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> Details:
         details: Details = {"kind": self.kind}
-        if self.generator > 1:
-            details["generator"] = self.generator
+        generator = self.generator + self.repeats.changes_tasks
+        if generator > 1:
+            details["generator"] = generator
         if self.splits:
             details["split"] = self._way_to_split(split)
         details |= {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import TaskSource
+from ruvllm.workloads.repeats.finding import Repeats
+from ruvllm.workloads.repeats.leak_check import LeakCheck
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
+from ruvllm.workloads.tasks import LeftOut
 
 __all__ = [
     "CATEGORIES", "TASK_TYPES", "Details", "Origin", "Question", "Retrieval", "RetrievalBlock", "Vectors",
@@ -151,6 +154,12 @@ class Workload:
     candidates: NDArray[np.int32] | None = None
     """(n, M): the numbers of each task's candidates among the input's solutions. The first n solutions are the tasks'
     right ones, the others the own wrong answers of one task after another. None for the simulated workload."""
+    repeats: Repeats | None = None
+    """What came again among the tasks; None for the simulated workload, as the next."""
+    leak_check: LeakCheck | None = None
+    """How near test tasks are to train tasks."""
+    left_out: Sequence[LeftOut] = ()
+    """What the reader could not use."""
 
 
 def validation_sample(valid: Numbers) -> Numbers:

@@ -167,16 +167,18 @@ def test_the_run_block_names_the_generator() -> None:
 def test_a_body_that_stands_twice_is_one_candidate_of_retrieval_and_right_for_both() -> None:
     functions = list(FUNCTIONS)
     for i in range(0, 600, 3):
-        functions[i] = replace(functions[i], code="def f():\n    return Same" if i % 2 else "def f():\n\treturn  same")
+        functions[i + 1] = replace(functions[i + 1], code=functions[i].code.upper().replace(" ", "\t"))
     workload = build(functions, split="function")
     assert workload.question is not None
     question, tasks = workload.question.test, workload.parts.test.tolist()
-    same = [row for row, i in enumerate(tasks) if i % 3 == 0]
-    assert len(set(question.right[same].tolist())) == 1
-    assert len(question.solutions) == len(tasks) - len(same) + 1
+    right = dict(zip(tasks, question.right.tolist(), strict=True))
+    twice = [i for i in tasks if i % 3 == 0]
+    assert len(twice) > 30
+    assert all(right[i] == right[i + 1] for i in twice)
+    assert len(question.solutions) == len(tasks) - len(twice)
     for task in tasks:
-        _, rows, right, _ = workload.source.load(task)
-        assert np.count_nonzero((rows == rows[right]).all(axis=1)) == 1
+        _, rows, place, _ = workload.source.load(task)
+        assert np.count_nonzero((rows == rows[place]).all(axis=1)) == 1
 
 
 def test_wrong_arguments_are_named() -> None:

@@ -28,6 +28,8 @@ MIN_BODY = 80
 """A body must be longer than this, in characters of its normal form."""
 MAX_FILE_BYTES = 4 << 20
 """Larger files are skipped: they are tables, not code, and parsing takes a hundred times their size in memory."""
+NAMED = 5
+"""Skipped files that a message names."""
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all)."""
@@ -66,6 +68,8 @@ class Corpus:
     """Number of files and folders that could not be read or parsed."""
     digest: str
     """corpus_digest() of the functions."""
+    skipped: tuple[str, ...] = ()
+    """The first of the files that were skipped, relative to the tree."""
 
 
 def standard_library() -> Path:
@@ -92,14 +96,15 @@ def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progres
     """
     folder = standard_library() if root is None else Path(root)
     _check_folder(folder)
-    paths, n_skipped = _python_files(folder)
+    paths, skipped = _python_files(folder)
     functions: list[DocumentedFunction] = []
     for done, path in enumerate(paths):
         if progress is not None:
             progress(done, len(paths))
-        found = _functions_of_file(path, path.relative_to(folder).as_posix())
+        name = path.relative_to(folder).as_posix()
+        found = _functions_of_file(path, name)
         if found is None:
-            n_skipped += 1
+            skipped.append(name)
         else:
             functions += found
     if progress is not None:
@@ -107,9 +112,15 @@ def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progres
     if len(functions) < MIN_FUNCTIONS:
         raise ValueError(
             f"a code corpus needs at least {MIN_FUNCTIONS} documented functions; {str(folder)!r} has {len(functions)} "
-            f"in {len(paths)} Python files ({n_skipped} skipped)"
+            f"in {len(paths)} Python files ({_named(skipped)})"
         )
-    return Corpus(tuple(functions), folder, len(paths), n_skipped, corpus_digest(functions))
+    digest = corpus_digest(functions)
+    return Corpus(tuple(functions), folder, len(paths), len(skipped), digest, tuple(skipped[:NAMED]))
+
+
+def _named(skipped: Sequence[str]) -> str:
+    first = ", ".join(skipped[:NAMED])
+    return f"{len(skipped)} skipped" + (f": {first}" if first else "")
 
 
 def _check_folder(folder: Path) -> None:
@@ -122,14 +133,14 @@ def _check_folder(folder: Path) -> None:
         raise ValueError(f"a code corpus needs a folder; {str(folder)!r} is a file")
 
 
-def _python_files(root: Path) -> tuple[list[Path], int]:
-    """Returns the paths below root in a fixed order, and the number of folders that could not be listed."""
+def _python_files(root: Path) -> tuple[list[Path], list[str]]:
+    """Returns the paths below root in a fixed order, and the folders that could not be listed, relative to it."""
     unlisted: list[OSError] = []
     paths: list[Path] = []
     for folder, below, files in os.walk(root, onerror=unlisted.append):
         below[:] = sorted(name for name in below if name not in SKIPPED_FOLDERS)
         paths += (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
-    return paths, len(unlisted)
+    return paths, [f"{os.path.relpath(str(error.filename), root)}/" for error in unlisted]
 
 
 def _functions_of_file(path: Path, relative: str) -> list[DocumentedFunction] | None:
