@@ -208,6 +208,7 @@ def _read_input(arguments: BenchArguments, encoder: Encoder | None, reporter: Qu
             encoder=encoder,
             transfer=None if arguments.transfer is None else arguments.transfer.text,
             note=reporter.note,
+            warn=reporter.warn,
             watch=reporter.work,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Column, Table
@@ -23,10 +24,14 @@ LEARNING_SHARE = 0.9
 
 
 class QuietReporter:
-    """Shows nothing. The methods may be called from several threads."""
+    """Shows warnings and nothing else. The methods may be called from several threads."""
 
     def note(self, text: str) -> None:
         """A line that the user should read."""
+
+    def warn(self, text: str) -> None:
+        """A line without which a user would misunderstand the results: it is shown in any case."""
+        click.echo(text, err=True)
 
     def work(self, label: str, done: int, total: int) -> None:
         """Reading or encoding has come to `done` of `total`. Called often."""
@@ -71,6 +76,9 @@ class LineReporter(QuietReporter):
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.note(text)
 
     def work(self, label: str, done: int, total: int) -> None:
         now = time.monotonic()
@@ -145,6 +153,9 @@ class BarReporter(QuietReporter):
 
     def note(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)
+
+    def warn(self, text: str) -> None:
+        self.note(text)
 
     def work(self, label: str, done: int, total: int) -> None:
         with self._lock:

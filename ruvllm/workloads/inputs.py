@@ -86,12 +86,13 @@ def read_input(
     transfer: str | None = None,
     candidates: int | None = None,
     note: Note = ignore,
+    warn: Note = ignore,
     watch: Watch = ignore,
 ) -> RealInput:
     """Reads the real input that `code`, `code:PATH` or `jsonl:FILE` names; `kind` is one of its kinds of tasks.
 
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
-    `candidates` is their number for each task, None for as many as fit. `note` gets what was left out and what repeats.
+    `candidates` is their number, None for as many as fit. `warn` hears what was left out and what repeats.
     Raises ValueError, one line each, for input that cannot be used.
     """
     spec = parse_spec(workload)
@@ -100,7 +101,7 @@ def read_input(
     others = () if transfer is None else read_transfer(transfer, note, watch)
     found = spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch, spec.text, candidates))
     for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):
-        note(f"{spec.title}: {line}")
+        warn(f"{spec.title}: {line}")
     return found
 
 

@@ -308,7 +308,7 @@ def write(path: Path, records: Sequence[dict[str, Any]]) -> str:
 def test_whoever_reads_a_file_hears_of_its_repeats(tmp_path: Path) -> None:
     notes: list[str] = []
     records = [{"prompt": task.prompt, "solution": task.solution} for task in ONCE]
-    read_input(write(tmp_path / "t.jsonl", records + records[:9]), note=notes.append)
+    read_input(write(tmp_path / "t.jsonl", records + records[:9]), warn=notes.append)
     assert len(notes) == 1
     said = "t.jsonl: 9 of 159 tasks are exact repeats of others and left out (line 151 repeats line 1"
     assert notes[0].startswith(said)
