@@ -7,6 +7,7 @@ can ask for no more work than the command ruvllm-bench could; a corpus comes fro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.checkpointing import run_arguments
@@ -15,7 +16,7 @@ from ruvllm.checkpoints.differences import Difference, first_difference
 from ruvllm.checkpoints.schema import is_ours
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models, profile_of_width
-from ruvllm.encoders.registry import models_for
+from ruvllm.encoders.registry import ENCODERS, models_for
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import InvalidFileError, shown
 from ruvllm.learning.protocols import PROTOCOLS
@@ -71,6 +72,7 @@ def cell_of(document: Mapping[str, object], task_input: Corpus | RealInput | Non
     run = JsonFields(document).fields("run")
     entry = WORKLOADS[_choice(run, "workload", tuple(WORKLOADS))]
     made_from = _input_of(run, entry, task_input)
+    _check_encoder(run, entry, None if made_from is None else made_from.encoder)
     model, fold = _model_and_fold(run, made_from)
     options = _options(run, entry, model, isa)
     protocol = protocol_of(_choice(run, "protocol", tuple(PROTOCOLS)), made_from)
@@ -89,6 +91,16 @@ def _input_of(run: JsonFields, entry: WorkloadEntry, task_input: Corpus | RealIn
     if workload != "code":
         raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
     return code_input(task_input, InputOptions(kind))
+
+
+def _check_encoder(run: JsonFields, entry: WorkloadEntry, encoder: Encoder | None) -> None:
+    """Raises CannotReplayError if the run's vectors came from an encoder of the user's, and none is given."""
+    name = run.fields("workloadDetails").values.get("encoder") if entry.reader and encoder is None else None
+    if not isinstance(name, str) or name.partition(":")[0] not in ENCODERS:
+        return
+    named = shown(name, 200)
+    corpus = "" if run.text("workload") == "code" else f" (and its tasks with --corpus {entry.form})"
+    raise CannotReplayError(f"its vectors came from encoder {named}: name it with --encoder {named}{corpus}")
 
 
 def _model_and_fold(run: JsonFields, made_from: RealInput | None) -> tuple[ModelProfile, Fold | None]:
@@ -120,14 +132,14 @@ def _options(run: JsonFields, entry: WorkloadEntry, model: ModelProfile, isa: st
 
 
 def _model(name: str, encoder: Encoder | None) -> ModelProfile:
-    """Returns one of the six, or the profile of a run with this encoder and no other model. Raises ValueError.
+    """Returns one of the six, or the encoder's own profile under the name that the run has for it. Raises ValueError.
 
+    A name says nothing of the vectors, and may be the user's: their digest is compared later.
     Up to version 0.2.0 the default encoder bore the name of one of the six too, and its files are still run again.
     """
     if encoder is not None and name not in {model.name for model in MODELS}:
         (own,) = models_for(encoder, None)
-        if own.name == name:
-            return own
+        return replace(own, name=name)
     (model,) = find_models([name])
     return model
 

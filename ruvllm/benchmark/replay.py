@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from ruvllm.benchmark.cell import Cell
@@ -22,7 +21,7 @@ from ruvllm.files.json_reading import json_type, shown
 from ruvllm.files.json_writing import stringify
 from ruvllm.learning.training import Progress
 from ruvllm.version import __version__
-from ruvllm.workloads.inputs import RealInput, read_input
+from ruvllm.workloads.inputs import Note, RealInput, Watch, ignore, read_input
 from ruvllm.workloads.registry import WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 from ruvllm.workloads.workload import Workload
@@ -134,11 +133,20 @@ class ReplayInputs:
         """
         self._spec = _spec_of(path)
         self._encoder_name = encoder
+        self._encoder: Encoder | None = None
         self._transfer = transfer
         self._read: dict[str, RealInput] = {}
 
-    def of(self, document: Mapping[str, object]) -> RealInput | None:
-        """Returns the input of a checkpoint's run, or None if it needs none. Raises ValueError."""
+    def of(self, document: Mapping[str, object], watch: Watch = ignore, note: Note = ignore) -> RealInput | None:
+        """Returns the input of a checkpoint's run, or None if it needs none. Raises ValueError.
+
+        `watch` hears how far reading and encoding are, `note` of a cache that cannot be written.
+        """
+        if self._encoder_name not in (None, DEFAULT_ENCODER) and self._encoder is None:
+            label = f"loading encoder {self._encoder_name}"
+            watch(label, 0, 1)
+            self._encoder = named_encoder(str(self._encoder_name), note)
+            watch(label, 1, 1)
         needed = needed_input(document, self._encoder)
         if needed is None:
             return None
@@ -148,13 +156,9 @@ class ReplayInputs:
             raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {entry.form}")
         if kind not in self._read:
             self._read[kind] = read_input(
-                self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer
+                self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer, watch=watch
             )
         return self._read[kind]
-
-    @cached_property
-    def _encoder(self) -> Encoder | None:
-        return named_encoder(self._encoder_name or DEFAULT_ENCODER)
 
 
 def _spec_of(path: str | None) -> WorkloadSpec:

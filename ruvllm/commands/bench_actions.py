@@ -24,10 +24,11 @@ from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
 from ruvllm.commands.common import WORSE, Failure, check_isas, failures
 from ruvllm.commands.limits import PROTOCOLS
+from ruvllm.commands.loading import load_encoder
 from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.registry import UnknownEncoderError, models_for, named_encoder
+from ruvllm.encoders.registry import UnknownEncoderError, models_for
 from ruvllm.files.arrays import resume_path
 from ruvllm.files.atomic import (
     UnwritableFolderError,
@@ -138,10 +139,10 @@ def _prepare(
     arguments: BenchArguments, *, default_seeds: int, least_seeds: int = 1, folders: Sequence[str] = ()
 ) -> _Run:
     """Finds out before the first epoch everything that could stop the run later."""
-    encoder = _encoder_of(arguments.encoder_name)
+    reporter = make_reporter(arguments.quiet)
+    encoder = _encoder_of(arguments, reporter)
     options = _options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))
     _prepare_folders([arguments.out, *(arguments.out / folder for folder in (*folders, UNFINISHED))])
-    reporter = make_reporter(arguments.quiet)
     if arguments.model_names and arguments.workload.entry.reader:
         widths = " ".join(f"--dim {model.embedding_dim}" for model in options.models)
         reporter.note(f"no model runs on real input: --models chooses the width of the encoder alone, as {widths} does")
@@ -151,10 +152,10 @@ def _prepare(
     return _Run(arguments, options, _read_input(arguments, encoder, reporter), reporter, unfinished)
 
 
-def _encoder_of(name: str) -> Encoder | None:
+def _encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder | None:
     """Makes the named encoder. Returns None for the default one, which is fitted on each run's tasks."""
     try:
-        return named_encoder(name)
+        return load_encoder(arguments.encoder_name, reporter, arguments.quiet, arguments.encoder_title)
     except UnknownEncoderError as error:
         raise click.BadParameter(str(error), param_hint="'--encoder'") from error
     except ValueError as error:

@@ -20,6 +20,9 @@ from ruvllm.workloads.spec import WorkloadSpec
 
 __all__ = ["BenchArguments", "OutputArguments", "output_options", "run_options", "split_names"]
 
+MOST_LETTERS = 60
+"""Of a name in tables."""
+
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
@@ -48,6 +51,8 @@ class BenchArguments(OutputArguments):
     kind: str
     split: str
     encoder_name: str
+    encoder_title: str | None
+    """What reports are to call the encoder; None for a name of its own."""
     transfer: WorkloadSpec | None
     rank: int | None
     seed: int
@@ -80,6 +85,8 @@ class BenchArguments(OutputArguments):
             )
         if self.stream == "blocked" and self.keep is not None:
             raise click.UsageError("--keep is for the mixed stream: the blocked one has no checkpoints")
+        if self.encoder_title is not None and self.encoder_name == DEFAULT_ENCODER:
+            raise click.UsageError("--encoder-name is for --encoder: the default encoder is called what it is")
         if self.stream == "blocked" and self.folds is not None:
             raise click.UsageError("--folds is for the mixed stream")
         if self.stream == "blocked" and entry.reader:
@@ -98,6 +105,12 @@ class BenchArguments(OutputArguments):
 def split_names(texts: Sequence[str]) -> list[str]:
     """Returns the values of an option that may be repeated, each of them a list with commas."""
     return [name.strip() for text in texts for name in text.split(",")]
+
+
+def _title(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not (text.strip() and text.isprintable() and len(text) <= MOST_LETTERS):
+        raise click.BadParameter(f"must be 1 to {MOST_LETTERS} letters that can be printed, not {text!r}")
+    return None if text is None else text.strip()
 
 
 def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
@@ -129,6 +142,8 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
         click.option("--dim", "dims", multiple=True, type=click.IntRange(MIN_DIM, MAX_DIM), metavar="D",
                      help="Width of the hash encoder; may be repeated. --models chooses the width of that model.  "
                      "[default: 1536]"),
+        click.option("--encoder-name", "encoder_title", callback=_title, metavar="NAME",
+                     help="What to call the encoder in tables.  [default: a name that it brings along]"),
         click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
                      help="Real input only: measure retrieval on these tasks too. Training never sees them."),
         click.option("--rank", type=click.IntRange(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),

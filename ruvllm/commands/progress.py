@@ -17,8 +17,8 @@ from rich.table import Column, Table
 __all__ = ["BarReporter", "LineReporter", "QuietReporter", "make_reporter"]
 
 
-SECONDS_BETWEEN_LINES = 10.0
-"""Between two lines about the same work. Shorter work gets no line."""
+SECONDS_BEFORE_LINE, SECONDS_BETWEEN_LINES = 1.0, 10.0
+"""Before the first line about a work, and between two others. Shorter work gets no line."""
 LEARNING_SHARE = 0.9
 """Part of a run's bar for its epochs. The rest is for the controls and the measures, of which no epoch is reported."""
 
@@ -73,6 +73,7 @@ class LineReporter(QuietReporter):
         self._total = 0
         self._last_line: dict[str, float] = {}
         """Second of the last line about each work."""
+        self._come_to: dict[str, tuple[int, int]] = {}
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -86,10 +87,33 @@ class LineReporter(QuietReporter):
             if done >= total:
                 self._last_line.pop(label, None)
                 return
+            if label not in self._last_line:
+                self._look_again(label, SECONDS_BEFORE_LINE, first=True)
+            self._come_to[label] = done, total
             if now - self._last_line.setdefault(label, now) < SECONDS_BETWEEN_LINES:
                 return
             self._last_line[label] = now
         self.note(f"{label}: {done / total:.0%}")
+
+    def _look_again(self, label: str, seconds: float, first: bool = False) -> None:
+        """Says that the work goes on though nobody calls: a single call of an encoder may take minutes."""
+
+        def look() -> None:
+            with self._lock:
+                if label not in self._last_line:
+                    return
+                self._last_line[label] = time.monotonic()
+                done, total = self._come_to[label]
+                self._look_again(label, SECONDS_BETWEEN_LINES)
+            self.note(f"{label} ..." if first else f"{label}: {done / total:.0%}")
+
+        timer = threading.Timer(seconds, look)
+        timer.daemon = True
+        timer.start()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._last_line.clear()
 
     def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None:
         self._total = len(labels)
@@ -128,8 +152,9 @@ class BarReporter(QuietReporter):
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         narrow = console.width < 80
+        names = Column(no_wrap=True, max_width=26 if narrow else 44)
         self._progress = _Headed(
-            ("", TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=26))),
+            ("", TextColumn("{task.description}", markup=False, table_column=names)),
             ("", BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4))),
             ("Epoch", _right("epoch")),
             ("Right" if narrow else "Resolved", _right("rate")),

@@ -19,6 +19,7 @@ from ruvllm.benchmark.replay import DIFFERENT, OTHER_VERSION, SAME, Replay, Repl
 from ruvllm.checkpoints.listing import compare_checkpoints, list_checkpoints
 from ruvllm.checkpoints.verifying import verify_checkpoint, verify_document
 from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure
+from ruvllm.commands.loading import guard_output
 from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.commands.verify_output import (
     WHAT_A_HASH_SHOWS,
@@ -63,6 +64,7 @@ def _verify(file: Path, show_summary: bool) -> dict[str, object]:
 def replay_files(files: Sequence[Path], isa: str, inputs: ReplayInputs, as_json: bool, quiet: bool) -> int:
     """Replays each file and prints what came of it. Returns FAILED before NOT_MEASURED before 0."""
     ends = []
+    guard_output(quiet)
     for file in files:
         end = _replay(file, isa, inputs, make_reporter(quiet))
         if end.exit_code:
@@ -108,9 +110,13 @@ def _replay(file: Path, isa: str, inputs: ReplayInputs, reporter: QuietReporter)
 
 
 def _run_again(file: Path, name: str, isa: str, inputs: ReplayInputs, reporter: QuietReporter) -> Replay:
-    document = load_json_object(file)
-    verify_document(document)
-    cell = cell_of(document, inputs.of(document), isa)
+    with reporter:
+        reading = f"reading {file.name}"
+        reporter.work(reading, 0, 1)
+        document = load_json_object(file)
+        verify_document(document)
+        reporter.work(reading, 1, 1)
+        cell = cell_of(document, inputs.of(document, reporter.work, reporter.note), isa)
     reporter.note(f"{name}: {cost_line(document, cell)}")
     with reporter:
         reporter.start([cell.label])

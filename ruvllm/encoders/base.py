@@ -18,9 +18,10 @@ __all__ = ["Encoder", "finite_rows", "is_computed_here", "unit_rows"]
 class Encoder(Protocol):
     """Turns texts into vectors: sentence embeddings, hidden states, or a function of a user's own.
 
-    Three more attributes are read if they are there. `digest`, a text that changes whenever any vector would: with it
-    vectors are cached on disk. `parameters`, the size of the model. `computed_here`, True if the vectors follow from
-    the texts alone, have the same bits on every machine, and have length 1 or 0.
+    Four more attributes are read if they are there. `digest`, a text that changes whenever any vector would: with it
+    vectors are cached on disk. `title`, what reports call the model (default: the end of `name`). `parameters`, its
+    size. `computed_here`, True if the vectors follow from the texts alone, have the same bits on every machine, and
+    have length 1 or 0.
     """
 
     @property
@@ -43,9 +44,11 @@ def is_computed_here(encoder: Encoder) -> bool:
 def finite_rows(encoder: Encoder, texts: Sequence[str], dim: int) -> NDArray[np.float32]:
     """Returns the encoder's vectors (n, dim) as they are.
 
-    Raises ValueError if they are not float32 (n, dim), or one of them is not finite.
+    Raises ValueError if they are not float32 (n, dim), are masked, or one of them is not finite.
     """
     rows = encoder.encode(texts)
+    if not isinstance(rows, np.ndarray) or np.ma.isMaskedArray(rows):
+        raise ValueError(f"encoder {encoder.name!r} must give an array without a mask, not a {type(rows).__name__}")
     if rows.shape != (len(texts), dim) or rows.dtype != np.float32:
         raise ValueError(
             f"encoder {encoder.name!r} must give float32 ({len(texts)}, {dim}), not {rows.dtype} {rows.shape}"

@@ -66,6 +66,7 @@ def _check_attributes(encoder: Encoder) -> None:
 
 def _check_rows(encoder: Encoder, rows: Rows, n: int) -> None:
     _require(isinstance(rows, np.ndarray), encoder, f"must give an array, not {type(rows).__name__}")
+    _require(not np.ma.isMaskedArray(rows), encoder, "must give an array without a mask")
     _require(rows.dtype == np.float32, encoder, f"must give float32, not {rows.dtype}")
     _require(rows.shape == (n, encoder.dim), encoder, f"must give shape ({n}, {encoder.dim}), not {rows.shape}")
     _require(bool(rows.flags.c_contiguous), encoder, "must give C-contiguous rows")

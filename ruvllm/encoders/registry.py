@@ -5,18 +5,19 @@ Imports nothing heavy, so that the help of a command can read it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from ruvllm.encoders.models import MODELS, ModelProfile, short_name
+from ruvllm.encoders.models import MODELS, ModelProfile, profile_of_width, short_name
 
 if TYPE_CHECKING:
     from ruvllm.encoders.base import Encoder
 
 __all__ = [
     "DEFAULT_ENCODER", "ENCODERS", "EncoderEntry", "UnknownEncoderError", "make_encoder", "models_for", "named_encoder",
+    "title_of",
 ]  # fmt: skip
 
 DEFAULT_ENCODER = "hash"
@@ -47,11 +48,11 @@ ENCODERS: dict[str, EncoderEntry] = {
 }
 
 
-def make_encoder(name: str) -> Encoder:
+def make_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> Encoder:
     """Makes the encoder that `name` stands for, other than the default one.
 
-    Its vectors are cached on disk if it has a digest of its content. Raises UnknownEncoderError, and ValueError (one
-    line) if a package is missing or the model cannot be loaded.
+    Its vectors are cached on disk if it has a digest of its content; `note` hears if that cannot be. Raises
+    UnknownEncoderError, and ValueError (one line) if a package is missing or the model cannot be loaded.
     """
     kind, _, what = name.partition(":")
     entry = ENCODERS.get(kind)
@@ -60,12 +61,12 @@ def make_encoder(name: str) -> Encoder:
         raise UnknownEncoderError(f"must be {', '.join(forms[:-1])} or {forms[-1]}, not {name!r}")
     from ruvllm.encoders.cache import cached
 
-    return cached(resolve_name(entry.maker)(what))
+    return cached(resolve_name(entry.maker)(what), note)
 
 
-def named_encoder(name: str) -> Encoder | None:
+def named_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> Encoder | None:
     """Returns None for the default encoder, which each run fits for itself, else what make_encoder() does."""
-    return None if name == DEFAULT_ENCODER else make_encoder(name)
+    return None if name == DEFAULT_ENCODER else make_encoder(name, note)
 
 
 def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[ModelProfile, ...]:
@@ -85,6 +86,14 @@ def models_for(encoder: Encoder, named: Sequence[ModelProfile] | None) -> tuple[
     return tuple(named)
 
 
+def title_of(encoder: Encoder) -> str:
+    """What reports call an encoder: its own title, or the end of its name."""
+    return getattr(encoder, "title", "") or short_name(encoder.name)
+
+
 def _profile_of(encoder: Encoder) -> ModelProfile:
     """Returns what is known of a model that is not in MODELS: name, width and perhaps size."""
-    return ModelProfile(short_name(encoder.name), encoder.dim, round(getattr(encoder, "parameters", 0) / 1e9, 3))
+    name, parameters = title_of(encoder), getattr(encoder, "parameters", 0)
+    if name.lower() in {model.name.lower() for model in MODELS} or profile_of_width(name):  # this is another one
+        name = f"{name} ({encoder.name.partition(':')[0]})"
+    return ModelProfile(name, encoder.dim, round(parameters / 1e9, 3))

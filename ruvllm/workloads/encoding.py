@@ -59,6 +59,7 @@ def encode_tasks(
     ends = list(accumulate((len(task.wrong) for task in tasks), initial=n))
     rows, done = empty_rows(n + ends[-1], dim), 0
     vectors = hashlib.sha256()
+    progress(0, len(rows))  # a user's encoder may be silent for minutes
     for texts in _batches(tasks):
         encoded = unit_rows(encoder, texts, dim)
         if not is_computed_here(encoder):  # else vectors follow from the texts: if they differ, the run must differ too

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.registry import title_of
 from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions
@@ -83,7 +84,7 @@ class TextInput:
         """
         parts = self.split(split, seed, fold)
         encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
-        label = f"encoding {self.name}, seed {seed}, d = {dim}"
+        label = self._label(encoder, seed)
         encoded = encode_tasks(self.tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
         difficulty = _difficulty(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
@@ -122,6 +123,12 @@ class TextInput:
             texts_digest=self.digest,
             encoder_digest=None if self.encoder is None else encoded.vectors_digest,
         )
+
+    def _label(self, encoder: Encoder, seed: int) -> str:
+        if self.encoder is None:
+            return f"encoding {self.name}, seed {seed}, d = {encoder.dim}"
+        n_texts = sum(2 + len(task.wrong) for task in self.tasks)
+        return f"encoding {n_texts} texts with {title_of(encoder)}, seed {seed}"
 
     def _way_to_split(self, split: str) -> str:
         if len(self.splits) < 2:

@@ -79,6 +79,8 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "half a dimension": (with_attributes(dim=1.5), "must have dim >= 1, not 1.5"),
     "a strange size": (with_attributes(parameters=-1), "must have a number of parameters, not -1"),
     "a list": (with_rows(lambda rows: rows.tolist()), "must give an array, not list"),
+    "a mask": (with_rows(lambda rows: np.ma.masked_array(rows, mask=rows > 2)), "must give an array without a mask"),
+    "complex numbers": (with_rows(lambda rows: rows + np.complex64(0)), "must give float32, not complex64"),
     "double precision": (with_rows(lambda rows: rows.astype(np.float64)), "must give float32, not float64"),
     "another width": (with_attributes(dim=DIM + 1), r"must give shape \(8, 17\), not \(8, 16\)"),
     "a row too few": (with_rows(lambda rows: rows[:-1]), r"must give shape \(8, 16\), not \(7, 16\)"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from encoder_samples import WIDTH, missing, save_tiny_model
 from numpy.typing import NDArray
 
-from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.base import Encoder, finite_rows
 from ruvllm.encoders.cache import CACHE_VARIABLE, CachedEncoder, cached
 from ruvllm.encoders.models import find_models
 from ruvllm.encoders.registry import UnknownEncoderError, make_encoder, models_for
@@ -26,14 +25,6 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr("sys.path", [*__import__("sys").path])
     return tmp_path
-
-
-def missing(*packages: str) -> str | None:
-    """What to say where an optional package is not installed."""
-    found = [name for name in packages if importlib.util.find_spec(name) is None]
-    if not found:
-        return None
-    return f"{', '.join(found)} not installed: pip install '.[transformers,sentence-transformers]'"
 
 
 class CountingEncoder:
@@ -160,11 +151,64 @@ def test_a_damaged_cache_is_passed_over(own_folder: Path, damage: str) -> None:
     assert encoder.asked == 2
 
 
-def test_a_cache_that_cannot_be_written_changes_nothing(own_folder: Path) -> None:
+@pytest.mark.parametrize("damage", ["rows", "keys"])
+def test_a_row_that_is_not_what_was_written_is_encoded_anew(own_folder: Path, damage: str) -> None:
+    cached(CountingEncoder()).encode(["a", "bb"])
+    (path,) = (own_folder / "cache").rglob(f"*.{damage}")
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1  # of the first row, or of the key of the first text
+    path.write_bytes(content)
+    encoder = CountingEncoder()
+    assert cached(encoder).encode(["a", "bb"]).tolist() == [[1, 1, 2, 3], [2, 1, 2, 3]]
+    assert encoder.asked == 1
+    again = CountingEncoder()
+    assert cached(again).encode(["a", "bb"]).tolist() == [[1, 1, 2, 3], [2, 1, 2, 3]]
+
+
+def test_rows_of_other_texts_are_not_taken(own_folder: Path) -> None:
+    cached(CountingEncoder()).encode(["a"])
+    cached(CountingEncoder()).encode(["bb"])
+    first, second = sorted((own_folder / "cache").rglob("*.rows"))
+    one, two = first.read_bytes(), second.read_bytes()
+    first.write_bytes(two)
+    second.write_bytes(one)
+    assert cached(CountingEncoder()).encode(["a", "bb"]).tolist() == [[1, 1, 2, 3], [2, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("folder", ["writable", "a file"])
+def test_a_buffer_of_the_encoder_is_copied(own_folder: Path, folder: str) -> None:
+    class Borrowing(CountingEncoder):
+        buffer = np.zeros((9, 4), dtype=np.float32)
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            self.buffer[: len(texts)] = super().encode(texts)
+            return self.buffer[: len(texts)]
+
+    if folder == "a file":
+        (own_folder / "cache").write_text("")
+    encoder = cached(Borrowing())
+    encoder.encode(["a"])
+    encoder.encode(["bb", "ccc"])
+    assert encoder.encode(["a", "bb", "ccc"])[:, 0].tolist() == [1, 2, 3]
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing_and_is_told_once(own_folder: Path) -> None:
     (own_folder / "cache").write_text("a file")
-    encoder = cached(CountingEncoder())
+    notes: list[str] = []
+    encoder = cached(CountingEncoder(), notes.append)
     assert encoder.encode(["a"]).tolist() == [[1, 1, 2, 3]]
-    assert encoder.encode(["a"]).tolist() == [[1, 1, 2, 3]]
+    assert encoder.encode(["a", "b"]).tolist() == [[1, 1, 2, 3]] * 2
+    (note,) = notes
+    assert note.startswith("vectors are not cached: cannot write ")
+
+
+def test_masked_rows_of_any_encoder_are_refused(own_folder: Path) -> None:
+    class Masked(CountingEncoder):
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return np.ma.masked_array(super().encode(texts), mask=True)
+
+    with pytest.raises(ValueError, match="must give an array without a mask"):
+        finite_rows(Masked(), ["a"], 4)
 
 
 def test_vectors_of_a_wrong_shape_are_not_kept(own_folder: Path) -> None:
@@ -176,31 +220,6 @@ def test_vectors_of_a_wrong_shape_are_not_kept(own_folder: Path) -> None:
 
 
 # models of other packages, built here from a configuration
-
-WIDTH = 24
-
-
-def save_tiny_model(shape: str, folder: Path) -> Path:
-    """A causal model of few weights with a tokenizer of few words."""
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    some = ["[UNK]", "[PAD]", "def", "f", "g", "a", "b", "x", "return", "(", ")", ":", "+", "1"]
-    words = {word: i for i, word in enumerate(some)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation()])
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]"
-    ).save_pretrained(folder)
-    sizes: dict[str, Any] = {
-        "vocab_size": len(words), "hidden_size": WIDTH, "intermediate_size": 32, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "pad_token_id": 1,
-        "bos_token_id": 0, "eos_token_id": 0,
-    }  # fmt: skip
-    transformers.set_seed(7)
-    config = getattr(transformers, f"{shape}Config")(**sizes)
-    getattr(transformers, f"{shape}Model")(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.filterwarnings("ignore")  # of the packages, whichever version is there
