@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from statistics import fmean
 
 from ruvllm.results.run_records import Answers, BenchmarkRun
-from ruvllm.results.task_records import MOST_CHARACTERS, MOST_TASKS, SolutionEntry, TaskEntry, TaskTable
+from ruvllm.results.task_records import MOST_CHARACTERS, MOST_SOLUTIONS, MOST_TASKS, SolutionEntry, TaskEntry, TaskTable
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
@@ -25,7 +26,8 @@ NO_TEXTS = "no texts, as --no-texts asks"
 def make_task_table(runs: Sequence[BenchmarkRun], tasks: Sequence[TextTask], *, texts: bool = True) -> TaskTable:
     """Tells what each task of the input is that a run was tested on; `texts` False leaves prompts and solutions out.
 
-    Of more than MOST_TASKS tasks those keep their texts that a run won or lost, then those that no run resolved.
+    Of more than MOST_TASKS tasks those keep their texts that a run won or lost, then those that no run resolved, the
+    surest answers first.
     """
     answers = [run.answers for run in runs if run.answers is not None]
     tested = sorted({number for each in answers for number in each.tasks})
@@ -35,7 +37,7 @@ def make_task_table(runs: Sequence[BenchmarkRun], tasks: Sequence[TextTask], *, 
     if texts and len(tested) > MOST_TASKS:
         rule += (
             f", of {MOST_TASKS} of {len(tested)} tasks: first those that a run won or lost, then those that no run "
-            "resolved"
+            f"resolved, the surest answers first; of {MOST_SOLUTIONS} solutions at most"
         )
     return TaskTable(
         input_tasks=len(tasks),
@@ -46,15 +48,19 @@ def make_task_table(runs: Sequence[BenchmarkRun], tasks: Sequence[TextTask], *, 
 
 
 def _telling(answers: Sequence[Answers]) -> list[int]:
-    """The tested tasks, those first that a look at them tells most about."""
+    """The tested tasks in the order in which they are worth a look, as lists of them show them."""
     changed: set[int] = set()
-    never: dict[int, bool] = {}
+    resolved: set[int] = set()
+    sure: dict[int, list[float]] = {}
     for each in answers:
-        for number, before, after in zip(each.tasks, each.resolved_initially, each.resolved, strict=True):
+        rows = zip(each.tasks, each.resolved_initially, each.resolved, each.confidence, strict=True)
+        for number, before, after, confidence in rows:
             if before != after:
                 changed.add(number)
-            never[number] = never.get(number, True) and not before and not after
-    return sorted(never, key=lambda number: (number not in changed, not never[number], number))
+            if before or after:
+                resolved.add(number)
+            sure.setdefault(number, []).append(confidence)
+    return sorted(sure, key=lambda number: (number not in changed, number in resolved, -fmean(sure[number]), number))
 
 
 def _entry(number: int, task: TextTask, with_text: bool) -> TaskEntry:
@@ -69,12 +75,12 @@ def _entry(number: int, task: TextTask, with_text: bool) -> TaskEntry:
 
 def _solutions(answers: Sequence[Answers], tasks: Sequence[TextTask], numbers: set[int]) -> Iterable[SolutionEntry]:
     """The right solutions of these tasks, and those that a run chose or ranked first for one of them."""
-    wanted = set(numbers)
+    wanted = dict.fromkeys(numbers)
     for each in answers:
         for found in (each.chosen_initially, each.chosen, each.first_initially, each.first):
             for task, solution in zip(each.tasks, found or (), strict=found is not None):
-                if task in numbers and solution is not None:
-                    wanted.add(solution)
+                if task in numbers and solution is not None and len(wanted) < MOST_SOLUTIONS:
+                    wanted[solution] = None
     ends = list(accumulate((len(task.wrong) for task in tasks), initial=len(tasks)))
     for number in sorted(wanted):
         if number < len(tasks):

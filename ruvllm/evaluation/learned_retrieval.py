@@ -23,6 +23,10 @@ from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Wor
 __all__ = ["LearnedRetrieval", "Ranked", "figures"]
 
 
+MOST_COSINES = 25_000_000
+"""Of a question, to find out what stood first: some seconds, where ranks take minutes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
     """How n queries were answered."""
@@ -80,7 +84,11 @@ class LearnedRetrieval:
         return frozen, self.learned_ranks(question)
 
     def ranked(self, question: Retrieval, most: int) -> tuple[Ranked, Ranked]:
-        """The ranks, and which solution stood first for the first `most` queries: frozen, and with what was learned."""
+        """The ranks, and which solution stood first: frozen, and with what was learned.
+
+        What stood first is found for the first `most` queries, for fewer if there are very many solutions.
+        """
+        most = min(most, MOST_COSINES // max(len(question.solutions), 1))
         solutions, learned = question.solutions, (self._adapted(question), self._discount(question))
         found = []
         for queries, discount in ((question.queries, None), learned):

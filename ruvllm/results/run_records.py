@@ -150,7 +150,7 @@ class Answers(Record, kw_only=True):
     follows on real input only."""
     chosen: list[SolutionNumber] | None = None
     first_initially: list[SolutionNumber | None] | None = None
-    """Which solution stood first in retrieval; null for all but the first MOST_TASKS tasks."""
+    """Which solution stood first in retrieval; null for later tasks where there are many to search among many."""
     first: list[SolutionNumber | None] | None = None
     reciprocal_rank_initially: list[ReciprocalRank] | None = None
     reciprocal_rank: list[ReciprocalRank] | None = None

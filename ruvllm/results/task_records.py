@@ -6,6 +6,8 @@ from ruvllm.results.records import Count, Name, Record
 
 MOST_TASKS = 5_000
 """Tasks of which a results file holds texts; the rest have their names and places only."""
+MOST_SOLUTIONS = 4 * MOST_TASKS
+"""Right and chosen ones of which a results file holds texts."""
 MOST_CHARACTERS = 200
 """Of a text, of a name or of a place: longer ones are cut and end in an ellipsis."""
 

@@ -17,6 +17,7 @@ from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.benchmark.task_table import beginning, make_task_table
+from ruvllm.evaluation import learned_retrieval
 from ruvllm.evaluation.retrieval import first_in_groups, ranks_in_groups
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.results.run_records import Answers
@@ -190,10 +191,12 @@ def one_run(before: Sequence[int], after: Sequence[int]) -> dict[str, Any]:
 def test_of_too_many_tasks_those_keep_their_texts_that_were_won_or_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_table, "MOST_TASKS", 4)
     #                        kept never won kept lost never kept won
-    table = table_of([one_run([1, 0, 0, 1, 1, 0, 1, 0], [1, 0, 1, 1, 0, 0, 1, 1])])
-    assert [entry["task"] for entry in table["tasks"] if "prompt" in entry] == [1, 2, 4, 7]
+    run = one_run([1, 0, 0, 1, 1, 0, 1, 0], [1, 0, 1, 1, 0, 0, 1, 1])
+    run["confidence"][5] = 0.75  # it is wrong, and surer than the other one
+    table = table_of([run])
+    assert [entry["task"] for entry in table["tasks"] if "prompt" in entry] == [2, 4, 5, 7]
     assert [entry["id"] for entry in table["tasks"]] == [f"task-{i}" for i in range(8)], "names stay"
-    assert [entry["solution"] for entry in table["solutions"]] == [1, 2, 4, 7]
+    assert [entry["solution"] for entry in table["solutions"]] == [2, 4, 5, 7]
     assert "of 4 of 8 tasks: first those that a run won or lost" in table["rule"]
 
 
@@ -220,6 +223,24 @@ def test_a_solution_is_shown_as_it_is_called() -> None:
     table = table_of([one_run([0] * 8, [1] * 8)], issue_tasks(issues))
     assert [entry["id"] for entry in table["tasks"]] == [f"r-{i}" for i in range(8)]
     assert [entry["text"] for entry in table["solutions"]] == [f"src/a file/{i % 4}.py" for i in range(8)]
+
+
+def test_there_are_not_too_many_solutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are right come first."""
+    monkeypatch.setattr(task_table, "MOST_SOLUTIONS", 10)
+    run = {**one_run([0] * 8, [0] * 8), "chosen": list(range(20, 28))}
+    table = table_of([run])
+    assert [entry["solution"] for entry in table["solutions"]] == [*range(8), 20, 21]
+
+
+def test_where_very_many_are_ranked_what_stood_first_is_found_for_some(
+    answers: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learned_retrieval, "MOST_COSINES", 2_000)
+    first, *_ = as_json(run_cells(make_cells(QUICK, INPUT)[:1], tmp_path, 1, Silent()))
+    known = [number for number in first["answers"]["first"] if number is not None]
+    assert 0 < len(known) < len(first["answers"]["first"])
+    assert known == answers[0]["first"][: len(known)]
 
 
 @pytest.mark.parametrize(
