@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from msgspec import structs
 from rich.console import Console
 from rich.filesize import decimal
 
@@ -230,6 +232,7 @@ def _carry_out(
 
 def _give_out(arguments: OutputArguments, document: Document) -> None:
     """Saves the document, then prints it: as JSON, as the tables of its report, or not at all."""
+    document = structs.replace(document, name=arguments.name or "")
     text = document_text(document)
     path = _save(text, document, arguments.out)
     if arguments.as_json:
@@ -238,7 +241,14 @@ def _give_out(arguments: OutputArguments, document: Document) -> None:
         with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
             print_details(console, make_report(in_memory(document)))
-            console.print(_what_was_saved(path, document), markup=False, highlight=False, soft_wrap=True)
+            for line in (*_what_to_look_at(path, document), _what_was_saved(path, document)):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _what_to_look_at(path: Path, document: Document) -> list[str]:
+    """Returns the command that shows single tasks, if they are more than numbers."""
+    has_tasks = isinstance(document, BenchmarkDocument) and document.tasks is not None
+    return [f"Tasks won and lost: ruvllm-report tasks {shlex.quote(str(path))}"] if has_tasks else []
 
 
 def _what_was_saved(path: Path, document: Document) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ruvllm.commands.common import parse_workload
-from ruvllm.commands.limits import ISAS, MAX_DIM, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
+from ruvllm.commands.limits import ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
@@ -32,6 +32,8 @@ class OutputArguments:
     """The options of every command that saves results; see output_options()."""
 
     out: Path
+    name: str | None = None
+    """What the user calls the run."""
     as_json: bool
     quiet: bool
 
@@ -164,10 +166,19 @@ def output_options(out_help: str) -> Decorator:
     return _all_of(
         click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
                      help=out_help),
+        click.option("--name", callback=_check_name, metavar="TEXT",
+                     help="What to call the run. Reports show it beside the name of the file, which stays as it is."),
         click.option("--json", "as_json", is_flag=True,
                      help="Print the results file on standard output, and nothing else there."),
         click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     )  # fmt: skip
+
+
+def _check_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """Raises BadParameter for a name that is empty, too long, or nothing for a line."""
+    if name is not None and (not name.strip() or len(name) > MAX_NAME or not name.isprintable()):
+        raise click.BadParameter(f"a name has 1 to {MAX_NAME} characters that can be printed, not {name[:MAX_NAME]!r}")
+    return name
 
 
 def _all_of(*options: Decorator) -> Decorator:

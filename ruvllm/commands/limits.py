@@ -13,6 +13,8 @@ MAX_SEED = 2**53 - 1
 """Largest integer that JSON keeps exactly (RFC 7493, section 2.2)."""
 TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
 OUTCOMES = ("won", "lost", "never", "kept")
+MAX_NAME = 100
+"""Characters of the name of a run."""
 ALL_OUTCOMES = "all"
 MEASURES = ("resolve", "retrieval")
 MAX_RANK = 256

@@ -49,6 +49,11 @@ class Source(Generic[D]):
     digest: str
     """SHA-256 of the file."""
 
+    @property
+    def run_name(self) -> str:
+        """What the user calls the run, fit for a terminal; empty if it has no name."""
+        return shown(self.document.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:

@@ -105,6 +105,8 @@ class Header(Record, kw_only=True, tag_field="kind"):
     """Universal time, as 2026-01-02T03:04:05Z."""
     command: list[str]
     """Words of the command line; empty if the library was called."""
+    name: str = ""
+    """What the user calls the run."""
     host: Host = Host()
     options: RunOptions | None = None
     """None in files of version 0.1.0, and where there was nothing to choose."""

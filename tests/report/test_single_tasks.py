@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from headless_browser import Browser, find_browser
-from report_samples import benchmark_document, write_document
+from report_samples import benchmark_document, simd_document, write_document
 from results_samples import document, entry
 from task_samples import run_of, single_tasks
 from test_report_page import CONTRASTS, SCREENSHOTS
@@ -67,6 +67,14 @@ def test_two_files_are_told_apart_by_their_names(tmp_path: Path) -> None:
     assert [found.title.rpartition(", ")[2] for found in lists(report)] == ["first.json", "second.json"]
     groups = re.findall(r'name="(o-\d+)"', make_page(report, 2))
     assert len(set(groups)) == 2, "a choice in one list leaves the other alone"
+
+
+def test_a_run_is_called_by_its_name(tmp_path: Path) -> None:
+    report = report_of(tmp_path, a=single_tasks(name="nightly \x1b[2J"), b=simd_document())
+    (found,) = lists(report)
+    assert found.title.endswith(r", nightly \x1b[2J")
+    files = next(table for table in report.tables if table.title == "Files")
+    assert [row[0] for row in files.rows] == [r"nightly \x1b[2J: a.json", "b.json"]
 
 
 def test_of_several_protocols_the_last_one_is_shown(tmp_path: Path) -> None:

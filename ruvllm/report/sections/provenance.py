@@ -36,9 +36,11 @@ def provenance_section(sources: Sequence[Source[Document]]) -> Section:
 
 
 def _short_names(sources: Sequence[Source[Document]]) -> dict[str, str]:
-    """Returns the names of files without their folders if no two are alike: a page is read elsewhere."""
+    """Returns the names of runs and files, the latter without folders if no two are alike: a page is read elsewhere."""
     short = {source.name: Path(source.name).name for source in sources}
-    return short if len(set(short.values())) == len(short) else {name: name for name in short}
+    names = short if len(set(short.values())) == len(short) else {name: name for name in short}
+    runs = {source.name: source.run_name for source in sources if source.run_name}
+    return {name: f"{runs[name]}: {file}" if name in runs else file for name, file in names.items()}
 
 
 def _files(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Table:

@@ -41,6 +41,8 @@ class ListedTasks(Record, kw_only=True):
     """The selected tasks of one model and protocol of a file."""
 
     file: str
+    name: str = ""
+    """What the user calls the run."""
     input: str
     workload: str
     protocol: str
@@ -74,6 +76,7 @@ def make_task_list(
     sets = [
         ListedTasks(
             file=each.file,
+            name=each.run_name,
             input=each.everything.input,
             workload=each.everything.workload,
             protocol=each.everything.protocol,

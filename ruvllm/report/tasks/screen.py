@@ -28,7 +28,9 @@ def print_tasks(console: Console, found: Sequence[Found], selection: Selection, 
         counts = counts_table(each.everything, selection.measure)
         print_table(console, counts)
         if each.file:
-            print_notes(console, [f"From {each.file}.", ""])
+            named = f"{each.run_name}: " if each.run_name else ""
+            console.print(f"From {named}{each.file}.", style="dim", highlight=False, markup=False, soft_wrap=True)
+            console.print()
         if not each.selected.tasks:
             _print(console, f"None of the {counted(len(each.everything.tasks), 'task')} is {_wanted(selection)}.")
         elif selection.name:

@@ -31,7 +31,7 @@ def tasks_section(sources: Sequence[Source[BenchmarkDocument]]) -> list[Section]
         last = max((each.protocol for each in sets), default="")
         for each in sets:
             if each.protocol == last:  # the earlier ones have the same tasks
-                file = Path(source.name).name if len(with_names) > 1 else ""
+                file = source.run_name or (Path(source.name).name if len(with_names) > 1 else "")
                 note = f"{_shown(each)}Of the texts the results file has {table.rule}."
                 cards = card_list(each, RESOLVE, MOST_CARDS, file=file, note=note, folded=bool(blocks))
                 blocks += [counts_table(each, RESOLVE, file), cards]

@@ -46,7 +46,9 @@ class Found:
     """The tasks of one model and protocol of a file."""
 
     file: str
-    """Fit for a terminal."""
+    """Fit for a terminal, as is the name."""
+    run_name: str
+    """What the user calls the run; empty if it has no name."""
     everything: AnsweredTasks
     selected: AnsweredTasks
     """What was asked for, the most telling first."""
@@ -83,7 +85,7 @@ def find_tasks(sources: Sequence[Source[Document]], selection: Selection) -> tup
             continue
         table = source.document.tasks if isinstance(source.document, BenchmarkDocument) else None
         chosen = each.having(task for task in each.most_telling_first(selection.measure) if selection.takes(task))
-        found.append(Found(source.name, each, chosen, "" if table is None else table.rule))
+        found.append(Found(source.name, source.run_name, each, chosen, "" if table is None else table.rule))
     return found, left_out
 
 
