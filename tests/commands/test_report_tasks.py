@@ -214,7 +214,7 @@ def test_the_id_goes_from_the_users_line_to_the_csv(tmp_path: Path) -> None:
     r = random.Random(4)
     texts = [[" ".join(f"word{r.randrange(2000)}" for _ in range(6)) for _ in "ab"] for _ in range(200)]
     lines = [
-        json.dumps({"id": f"T-{i}", "type": "bug_fix", "prompt": a, "solution": f"{a.split()[0]} {b}{' end' * (i % 5)}"})
+        json.dumps({"id": f"T-{i}", "type": "bug_fix", "prompt": a, "solution": f"{a.split()[0]} {b}{' z' * (i % 5)}"})
         for i, (a, b) in enumerate(texts)
     ]
     (tmp_path / "mine.jsonl").write_text("\n".join(lines))
