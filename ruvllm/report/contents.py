@@ -72,7 +72,8 @@ def _distinct(sections: list[Section]) -> tuple[Section, ...]:
             blocks.append(block)
         titles[section.title] += 1
         n = titles[section.title]
-        result.append(Section(section.title if n == 1 else f"{section.title} ({n})", tuple(blocks)))
+        title = section.title if n == 1 else f"{section.title} ({n})"
+        result.append(replace(section, title=title, blocks=tuple(blocks)))
     return tuple(result)
 
 

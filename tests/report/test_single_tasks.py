@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from headless_browser import Browser, find_browser
 from report_samples import benchmark_document, simd_document, write_document
 from results_samples import document, entry
+from rich.console import Console
 from task_samples import run_of, single_tasks
 from test_report_page import CONTRASTS, SCREENSHOTS
 
@@ -19,6 +21,7 @@ from ruvllm.report.contents import make_report
 from ruvllm.report.markdown import make_comparison
 from ruvllm.report.page import make_page
 from ruvllm.report.parts import CardList, Report
+from ruvllm.report.screen import print_details, print_report
 from ruvllm.report.tasks import section
 from ruvllm.report.trimming import trimmed
 from ruvllm.results.reading import parse_document, read_sources
@@ -110,6 +113,15 @@ def test_the_markdown_has_the_surest_few(tmp_path: Path) -> None:
     text = make_comparison(report, (), None, tmp_path / "x.md")
     assert r"| won | ticket-4 | a \| b |" in text
     assert "| never | ticket-3" not in text
+
+
+@pytest.mark.parametrize("printer", [print_report, print_details])
+def test_on_the_screen_they_have_a_command_of_their_own(printer: Callable[..., None], tmp_path: Path) -> None:
+    console = Console(record=True, file=io.StringIO(), width=120)
+    printer(console, report_of(tmp_path, a=single_tasks()))
+    text = console.export_text()
+    assert "Single tasks" not in text
+    assert "Tasks of" not in text
 
 
 # texts of strangers
