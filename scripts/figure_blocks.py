@@ -32,7 +32,7 @@ Kept = Mapping[str, Source[Any]]
 
 def make_blocks(kept: Kept) -> dict[str, str]:
     """The text of every block by its name."""
-    (setting,) = find_settings([kept["protocols"]])
+    (setting,) = find_settings([kept["protocols"]]).shown
     blocks: dict[str, Callable[[], str]] = {
         "beside-the-report": lambda: _beside_the_report(setting),
         "controls-in-words": lambda: _controls_in_words(setting),
@@ -173,7 +173,7 @@ def _forgetting_in_words(document: StreamDocument) -> str:
 
 
 def _code(source: Source[BenchmarkDocument]) -> str:
-    (setting,) = find_settings([source])
+    (setting,) = find_settings([source]).shown
     tables = [f"{block.title}:\n\n{_table(block)}" for block in retrieval_blocks(setting) if isinstance(block, Table)]
     return "\n\n".join([f"`{command_of(source)}`, {setting.seeds('v3')}:", *tables])
 

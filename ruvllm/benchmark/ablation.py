@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from ruvllm._core import LearnFrom, ReplayPolicy
+from ruvllm.benchmark.entry import input_of
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.retrieval import recall_at_1
@@ -149,6 +152,7 @@ def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
         ece=final["ece"],
         tasks_to_90=tasks,
         reached_90=reached,
+        input=input_of(workload),
     )
 
 
@@ -183,7 +187,8 @@ def make_ablation_document(
         method=METHOD,
         full=_each_measure(runs, lambda value: mean([value(run) for run in full])),
         components=compare_with_full(runs, [c for c in COMPONENTS if c.name in {run.without for run in runs}]),
-        runs=list(runs),
+        input=runs[0].input,
+        runs=[structs.replace(run, input=None) for run in runs],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, I
 from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.workload import Retrieval, Workload
 
-__all__ = ["MeasuredCell", "closed_forms_of", "make_entry", "metrics_of"]
+__all__ = ["MeasuredCell", "closed_forms_of", "input_of", "make_entry", "metrics_of"]
 
 DIGITS = 6
 """Of what is looked at only: nothing is computed from it again."""
@@ -57,7 +57,7 @@ def make_entry(
     entry = {
         **msgspec.to_builtins(identity(cell, workload)),
         "taskSet": task_set(cell, workload),
-        "input": _input_of(workload),
+        "input": None if workload.origin is None else msgspec.to_builtins(input_of(workload)),
         **audit_of(workload),
         **metrics,
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
@@ -76,19 +76,19 @@ def make_entry(
     return msgspec.convert(entry, BenchmarkRun)
 
 
-def _input_of(workload: Workload) -> dict[str, Any] | None:
+def input_of(workload: Workload) -> InputIdentity | None:
+    """What the tasks were made of; None for the simulated workload."""
     origin, details = workload.origin, workload.details
     if origin is None:
         return None
     named = ("encoder", "tasks", "candidates", "generator", "split")
-    record = InputIdentity(
+    return InputIdentity(
         source=origin.source,
         name=origin.name,
         texts_digest=origin.texts_digest,
         encoder_digest=origin.encoder_digest,
         **{key: details[key] for key in named if key in details},  # type: ignore[arg-type]
     )
-    return cast("dict[str, Any]", msgspec.to_builtins(record))
 
 
 def metrics_of(

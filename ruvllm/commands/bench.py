@@ -66,6 +66,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--keep", type=click.Choice(KEEP),
               help="Checkpoints to keep: of all runs, of the last seed and fold of each model and protocol, or none. "
               "On real input one has 5 to 50 MB. Results and hashes are the same.  [default: last]")
+@click.option("--details", is_flag=True, help="Show every table, not the verdict and the main ones alone.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
               help="Show the version, the instruction set in use and the compiler, and exit.")
 def command(**options: Any) -> int:

@@ -41,12 +41,12 @@ from ruvllm.files.atomic import (
 )
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
-from ruvllm.report.screen import print_details
+from ruvllm.report.screen import print_report
 from ruvllm.results.document import document_text, make_document
 from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun
-from ruvllm.results.summary_records import BenchmarkDocument
+from ruvllm.results.summary_records import BenchmarkDocument, Summary
 from ruvllm.workloads.inputs import RealInput, read_input
 
 __all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd"]
@@ -85,7 +85,7 @@ def benchmark(arguments: BenchArguments) -> int:
         ),
         partial(_document_of, run),
     )
-    worse = [f"{s.model} {s.protocol}" for s in document.summaries if s.gain_ci95[1] < 0]
+    worse = [f"{s.model} {s.protocol}" for s in document.summaries if _ended_below_its_start(s)]
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
     return WORSE if worse else 0
@@ -97,6 +97,12 @@ def _document_of(
     tasks = run.task_input
     table = None if tasks is None else make_task_table(results, tasks.tasks, texts=not run.arguments.no_texts)
     return make_document(results, options, command, isa, table)
+
+
+def _ended_below_its_start(summary: Summary) -> bool:
+    """Whether the whole interval of a gain lies below 0: of the resolve rate, or of recall@1 where that was asked."""
+    recall = None if summary.retrieval is None else summary.retrieval.recall_at_1
+    return summary.gain_ci95[1] < 0 or (recall is not None and recall.gain_ci95[1] < 0)
 
 
 def measure_forgetting(arguments: BenchArguments) -> int:
@@ -225,13 +231,13 @@ def _carry_out(
     with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
         results = work()
     document = make(results, recorded_options(run.options, run.task_input), _command_line(), run.options.isa)
-    _give_out(run.arguments, document)
+    _give_out(run.arguments, document, run.arguments.details or document.kind != "benchmark")
     run.unfinished.forget_results()
     return document
 
 
-def _give_out(arguments: OutputArguments, document: Document) -> None:
-    """Saves the document, then prints it: as JSON, as the tables of its report, or not at all."""
+def _give_out(arguments: OutputArguments, document: Document, details: bool = True) -> None:
+    """Saves the document, then prints it: as JSON, as its report with all tables or the main ones, or not at all."""
     document = structs.replace(document, name=arguments.name or "")
     text = document_text(document)
     path = _save(text, document, arguments.out)
@@ -240,7 +246,7 @@ def _give_out(arguments: OutputArguments, document: Document) -> None:
     elif not arguments.quiet:
         with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
-            print_details(console, make_report(in_memory(document)))
+            print_report(console, make_report(in_memory(document)), details)
             for line in (*_what_to_look_at(path, document), _what_was_saved(path, document)):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -68,6 +68,7 @@ class BenchArguments(OutputArguments):
     controls: bool = False
     keep: str | None = None
     """Of which runs the checkpoint is kept; None for the default."""
+    details: bool = False
     no_texts: bool = False
 
     def check(self) -> None:

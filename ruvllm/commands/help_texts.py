@@ -5,8 +5,9 @@ __all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "SHOW", "SIMD", 
 BENCH = """\
 Does a small model get better from use, and is that true?
 
-Runs the learning stack on tasks, for up to six models, beside three controls: nothing learned, random gradients,
-shuffled answers. Prints the table, and saves the results and a checkpoint per model, which ruvllm-verify checks.
+Runs the learning stack on tasks, simulated for up to six models or your own, beside three controls: nothing learned,
+random gradients, shuffled answers. Prints whether it got better, and saves the results and a checkpoint per run, which
+ruvllm-verify checks.
 
 \b
 Examples:
@@ -24,7 +25,7 @@ Examples:
   ruvllm-bench --seeds 10 --resume                after Ctrl-C: finished epochs are not run again
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (the 95% interval of
-its gain lies below 0).
+its gain in resolve rate, or on real input in recall@1, lies below 0).
 """
 
 ABLATE = """\

@@ -62,14 +62,15 @@ def command() -> None:
               help="Write every number of every run as one long table.")
 @click.option("--trim", type=click.Path(path_type=Path), metavar="DIR",
               help="Write small copies of the results files, without single tasks. The report is otherwise the same.")
+@click.option("--details", is_flag=True, help="Print every table, not the verdict and the main ones alone.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
-def show_command(results: tuple[Path, ...], quiet: bool, **paths: Path | None) -> int:
+def show_command(results: tuple[Path, ...], quiet: bool, details: bool, **paths: Path | None) -> int:
     """Prints or writes the report."""
     if not results:
         raise click.UsageError("name results files, or folders with results files in them")
     from ruvllm.commands import report_actions
 
-    return report_actions.show(results, report_actions.Targets(**paths), quiet)
+    return report_actions.show(results, report_actions.Targets(**paths), quiet, details)
 
 
 def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:

@@ -35,9 +35,9 @@ class NotMeasurable(Failure):
     exit_code = NOT_MEASURED
 
 
-def show(results: Sequence[Path], targets: Targets, quiet: bool) -> int:
+def show(results: Sequence[Path], targets: Targets, quiet: bool, details: bool = False) -> int:
     """Writes the report of the results to the targets, or prints it if there are none. Returns FAILED if a file is
-    broken.
+    broken. What is not shown is named on standard error.
     """
     missing = missing_packages(targets)
     if missing:
@@ -45,9 +45,11 @@ def show(results: Sequence[Path], targets: Targets, quiet: bool) -> int:
     collection = read_results(results, quiet)
     if collection.sources:
         report = make_report(collection)
+        for line in () if quiet else report.left_out:
+            click.echo(f"{PROGRAM}: {line}", err=True)
         lines = _write(report, collection, targets, quiet) if targets.any else []
         if not quiet:
-            _print(None if targets.any else report, lines)
+            _print(None if targets.any else report, lines, details)
     elif not collection.broken:
         raise Failure("no results to report")
     return FAILED if collection.broken else 0
@@ -70,10 +72,10 @@ def _write(report: Report, collection: Collection, targets: Targets, quiet: bool
         raise Failure(f"cannot write {error.filename}: {error.strerror}" if error.strerror else str(error)) from error
 
 
-def _print(report: Report | None, lines: Sequence[str]) -> None:
+def _print(report: Report | None, lines: Sequence[str], details: bool) -> None:
     console = Console()
     if report is not None:
-        print_report(console, report)
+        print_report(console, report, details)
     with optional_output(PROGRAM, "the files are written"):
         for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)

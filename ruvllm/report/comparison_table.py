@@ -11,6 +11,7 @@ from ruvllm.report.parts import Table
 from ruvllm.report.screen import print_table
 from ruvllm.report.wording import points_with
 from ruvllm.results.compare import ComparisonDocument, ComparisonRow, DifferenceRecord
+from ruvllm.results.subjects import SIMULATED
 
 __all__ = ["print_comparison"]
 
@@ -34,15 +35,16 @@ def print_comparison(console: Console, document: ComparisonDocument) -> None:
         rows = [row for row in document.rows if (row.protocol_a, row.protocol_b) == (a, b)]
         versions = shown(a) if a == b else f"{shown(b)} against {shown(a)}"
         title = f"{versions}, {shown(document.workload)} workload, {_seeds(rows)}"
-        print_table(console, _rates(f"{title}: resolve rate", rows))
-        print_table(console, _others(title, rows))
+        what = "Model" if document.workload == SIMULATED else "Encoder"
+        print_table(console, _rates(f"{title}: resolve rate", what, rows))
+        print_table(console, _others(title, what, rows))
     for note in (EXPLAINED, *(f"Note: {note}." for note in document.notes)):
         console.print(note, style="dim", markup=False, highlight=False)
     console.print(f"Verdict: {document.verdict.text}.", markup=False, highlight=False, soft_wrap=True)
 
 
-def _rates(title: str, rows: Sequence[ComparisonRow]) -> Table:
-    columns = ("Model", "Pairs", "Resolve A", "B", "B - A [95%]", "only A", "only B", "McNemar p", "Holm p",
+def _rates(title: str, what: str, rows: Sequence[ComparisonRow]) -> Table:
+    columns = (what, "Pairs", "Resolve A", "B", "B - A [95%]", "only A", "only B", "McNemar p", "Holm p",
                "Smallest detectable")  # fmt: skip
     cells = tuple(
         (
@@ -54,9 +56,9 @@ def _rates(title: str, rows: Sequence[ComparisonRow]) -> Table:
     return Table(title, columns, cells, groups=(6, 3))
 
 
-def _others(title: str, rows: Sequence[ComparisonRow]) -> Table:
+def _others(title: str, what: str, rows: Sequence[ComparisonRow]) -> Table:
     has_mrr = rows[0].mrr is not None
-    columns = ("Model", "Confidence A", "B", "B - A [95%]", *(("100 MRR A", "B", "B - A [95%]") if has_mrr else ()))
+    columns = (what, "Confidence A", "B", "B - A [95%]", *(("100 MRR A", "B", "B - A [95%]") if has_mrr else ()))
     cells = tuple(
         (_model(row), *_means(row.confidence, "%"), *(() if row.mrr is None else _means(row.mrr, ""))) for row in rows
     )

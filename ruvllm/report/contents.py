@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from ruvllm.report.parts import Block, Figure, Report, Section
@@ -13,11 +14,13 @@ from ruvllm.report.sections.benchmark import benchmark_section, lead_of
 from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
-from ruvllm.report.settings import find_settings
+from ruvllm.report.sections.verdict import EXPLAINED, verdicts_of
+from ruvllm.report.settings import Setting, find_settings
 from ruvllm.report.tasks.section import tasks_section
 from ruvllm.report.wording import counted
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.reading import Collection, Document, Source
+from ruvllm.results.subjects import subject_of_ablation
 from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["make_report"]
@@ -28,32 +31,87 @@ TITLE = "Does it get better from use?"
 
 def make_report(collection: Collection) -> Report:
     """All sections. Needs at least one source."""
-    settings = find_settings(collection.of(BenchmarkDocument))
-    ablations = _newest(collection.of(AblationDocument), lambda d: (d.protocol, d.profile, d.workload, tuple(d.models)))
-    streams = _newest(collection.of(StreamDocument), lambda d: tuple(sorted({run.protocol for run in d.runs})))
+    found = find_settings(collection.of(BenchmarkDocument))
+    settings, left_out = found.shown, found.left_out
+    titles = _titles(settings)
+    ablations = _newest(
+        collection.of(AblationDocument),
+        lambda d: (d.protocol, d.profile, subject_of_ablation(d), tuple(d.models)), left_out,
+    )  # fmt: skip
+    streams = _newest(
+        collection.of(StreamDocument),
+        lambda d: (*sorted({(run.protocol, run.model) for run in d.runs}), d.options and d.options.profile), left_out,
+    )  # fmt: skip
+    machines = _newest(collection.of(SimdDocument), lambda d: d.host.machine, left_out)
     sections = [
-        *((setting.version, benchmark_section(setting)) for setting in settings),
+        *((setting.version, benchmark_section(setting, title))
+          for setting, title in zip(settings, titles, strict=True)),
         *((source.document.version, ablation_section(source.document)) for source in ablations),
         *((source.document.version, stream_section(source.document)) for source in streams),
-        *((source.document.version, simd_section(source.document))
-          for source in _newest(collection.of(SimdDocument), lambda d: d.host.machine)),
+        *((source.document.version, simd_section(source.document)) for source in machines),
     ]  # fmt: skip
     if len({version for version, _ in sections}) > 1:
-        sections = [(version, replace(each, title=f"{each.title}, version {version}")) for version, each in sections]
-    lead = tuple(lead_of(setting) for setting in settings) or tuple(_kinds(collection))
+        sections = [
+            (version, each if each.title in titles else replace(each, title=f"{each.title}, version {version}"))
+            for version, each in sections
+        ]
+    lead = tuple(lead_of(setting) for setting in settings if setting.is_simulated)
+    verdicts = tuple(
+        verdict
+        for setting, title in zip(settings, titles, strict=True)
+        if not setting.is_simulated
+        for verdict in verdicts_of(setting, title)
+    )
+    lead = lead if lead or verdicts else tuple(_kinds(collection))
     tasks = tasks_section(collection.of(BenchmarkDocument))
     parts = _distinct([*(section for _, section in sections), *tasks, provenance_section(collection.sources)])
-    return Report(TITLE, lead, parts, (*_cautions(collection), *collection.broken, *collection.others))
+    cautions = _cautions(collection)
+    return Report(
+        TITLE,
+        lead,
+        parts,
+        verdicts,
+        explained=EXPLAINED if verdicts else "",
+        left_out=(*left_out, *cautions),
+        notes=(*left_out, *cautions, *collection.broken, *collection.others),
+    )
 
 
-def _newest(sources: list[Source[D]], question: Callable[[D], object]) -> list[Source[D]]:
-    """Of files of one version that answer the same question, the newest; the first question first."""
+def _titles(settings: Sequence[Setting]) -> list[str]:
+    """A title for each setting; what several would share is told apart by digests or paths."""
+    shared = Counter(setting.title for setting in settings)
+    versions = len({setting.version for setting in settings}) > 1
+    titles = []
+    for setting in settings:
+        subject, title = setting.subject, setting.title
+        if shared[title] > 1:
+            alike = [each for each in settings if each.title == title]
+            for what, key in (("texts", "texts"), ("vectors", "vectors"), ("read from", "source")):
+                if len({getattr(each.subject, key) for each in alike}) > 1 and getattr(subject, key):
+                    value: str = getattr(subject, key)
+                    title += f", {what} {value if key == 'source' else value[:8]}"
+        titles.append(f"{title}, version {setting.version}" if versions else title)
+    return titles
+
+
+def _newest(
+    sources: list[Source[D]], question: Callable[[D], object], left_out: list[str]
+) -> list[Source[D]]:
+    """Of files of one version that answer the same question, the newest; the first question first.
+
+    `left_out` gets a line on each of the others.
+    """
     found: dict[object, Source[D]] = {}
     for source in sources:
         document = source.document
         key = (document.version, question(document))
-        if key not in found or document.created >= found[key].document.created:
+        other = found.get(key)
+        if other is None or document.created >= other.document.created:
             found[key] = source
+        if other is not None:
+            kept, lost = (source, other) if found[key] is source else (other, source)
+            newer = Path(kept.name).name
+            left_out.append(f"{Path(lost.name).name}: not shown: {newer} is newer and answers the same question")
     return list(found.values())
 
 

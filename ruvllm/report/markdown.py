@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ STAND_INS = (
 
 def make_leaderboard(report: Report, sources: Sequence[Source[Document]], pictures: Path | None, target: Path) -> str:
     """`pictures` is the folder of the plots, where there are some; links are relative to the file `target`."""
-    parts = [GENERATED, "# Leaderboard", *report.lead]
+    parts = [GENERATED, "# Leaderboard", *_beginning(report)]
     if _is_simulated(report):
         parts.append(STAND_INS)
     for section in report.sections:
@@ -44,7 +45,7 @@ def make_leaderboard(report: Report, sources: Sequence[Source[Document]], pictur
 
 def make_comparison(report: Report, sources: Sequence[Source[Document]], pictures: Path | None, target: Path) -> str:
     """Everything that a report has, and the models' facts."""
-    parts = [GENERATED, "# Small models compared", *report.lead]
+    parts = [GENERATED, "# Small models compared", *_beginning(report)]
     if _is_simulated(report):
         parts.append(STAND_INS)
     parts += ["## The models", *_facts()]
@@ -61,6 +62,23 @@ def make_comparison(report: Report, sources: Sequence[Source[Document]], picture
                 parts += [f"### {block.title}", _picture(block, pictures, target), block.note]
     parts += _origin(sources)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _beginning(report: Report) -> list[str]:
+    """The verdicts, what the results say, and what was left out."""
+    parts = []
+    for verdict in report.verdicts:
+        facts = "\n".join(f"- {label}: {text}" for label, text in verdict.facts)
+        parts += [f"**{_plain(verdict.title)}**", f"**{verdict.answer}**", facts]
+    parts += [report.explained, *report.lead]
+    if report.notes:
+        parts.append("What to mind:\n\n" + "\n".join(f"- {_plain(note)}" for note in report.notes))
+    return [part for part in parts if part]
+
+
+def _plain(text: str) -> str:
+    """A name of a file or an encoder, whose letters are no mark-up."""
+    return re.sub(r"([\\`*_\[\]<>])", r"\\\1", text)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

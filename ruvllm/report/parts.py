@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Block", "Card", "CardList", "Figure", "Panel", "Report", "Section", "Series", "Table", "slug"]
+__all__ = [
+    "Block", "Card", "CardList", "Figure", "Panel", "Report", "Section", "Series", "Table", "Verdict", "slug",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Table:
     """True for a long table, which the page shows closed."""
     headline: bool = False
     """True for a table of the leaderboard."""
+    brief: bool = False
+    """True for a table that a terminal shows without --details, as it shows those of the leaderboard."""
     groups: tuple[int, ...] = ()
     """Numbers of columns after the first that a screen keeps together; each stands for itself if there are none."""
 
@@ -103,6 +107,19 @@ Block = Table | Figure | CardList | str
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether it got better, of one input, encoder and protocol."""
+
+    title: str
+    answer: str
+    """The first sentence is the verdict itself."""
+    outcome: str
+    """One of the outcomes of results/verdict.py."""
+    facts: tuple[tuple[str, str], ...]
+    """What belongs to it: label and text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     title: str
     blocks: tuple[Block, ...]
@@ -116,6 +133,12 @@ class Report:
     lead: tuple[str, ...]
     """The first paragraphs."""
     sections: tuple[Section, ...]
+    verdicts: tuple[Verdict, ...] = ()
+    """They come before everything else."""
+    explained: str = ""
+    """What the words and numbers of the verdicts mean."""
+    left_out: tuple[str, ...] = ()
+    """Lines about results that are not shown, which are among the notes too."""
     notes: tuple[str, ...] = field(default=())
     """Lines about what was left out and what to mind."""
 

@@ -12,22 +12,36 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ruvllm.report.parts import Report, Section, Table
+from ruvllm.report.parts import Report, Section, Table, Verdict
 
-__all__ = ["print_details", "print_notes", "print_report", "print_table"]
+__all__ = ["print_details", "print_main", "print_notes", "print_report", "print_table"]
+
+VERDICT_STYLES = {"better": "bold green", "worse": "bold red"}
+WIDE = 60
+"""Columns from which on labels stand beside their texts."""
 
 Places = Sequence[int]
 """Columns of a table by their number."""
 
 
-def print_report(console: Console, report: Report) -> None:
+def print_report(console: Console, report: Report, details: bool = False) -> None:
+    """Print the verdict and the main tables, or with details all of them."""
+    if details:
+        print_details(console, report)
+    else:
+        print_main(console, report)
+
+
+def print_main(console: Console, report: Report) -> None:
     """Print what the results say, then the main tables of each section, then the notes to these tables."""
     _print_lead(console, report)
     notes: dict[str, None] = {}
     for section in _on_screen(report):
+        console.print(section.title, style="bold", highlight=False, markup=False)
+        console.print()
         tables = [block for block in section.blocks if isinstance(block, Table)]
-        for table in [table for table in tables if table.headline] or tables:
-            print_table(console, table, f"{section.title}: {table.title}")
+        for table in [table for table in tables if table.headline or table.brief] or tables:
+            print_table(console, table)
             notes.update(dict.fromkeys([table.note] if table.note else []))
     print_notes(console, list(notes))
 
@@ -53,9 +67,29 @@ def _on_screen(report: Report) -> list[Section]:
 
 
 def _print_lead(console: Console, report: Report) -> None:
+    for verdict in report.verdicts:
+        _print_verdict(console, verdict)
+    if report.verdicts:
+        print_notes(console, [report.explained, ""])
     for text in report.lead:
         console.print(text, markup=False, highlight=False)
         console.print()
+
+
+def _print_verdict(console: Console, verdict: Verdict) -> None:
+    """Print the title, the answer, and the facts with their labels beside them, if there is room."""
+    console.print(verdict.title, style="italic", highlight=False, markup=False)
+    console.print(verdict.answer, style=VERDICT_STYLES.get(verdict.outcome, "bold"), highlight=False, markup=False)
+    facts = RichTable.grid(padding=(0, 2, 0, 0))
+    for label, text in verdict.facts:
+        facts.add_row(Text(label, style="dim"), Text(text))
+    if console.width >= WIDE:
+        facts.columns[0].no_wrap = True
+        console.print(facts)
+    else:
+        for label, text in verdict.facts:
+            console.print(f"{label}: {text}", highlight=False, markup=False)
+    console.print()
 
 
 def print_table(console: Console, table: Table, title: str | None = None) -> None:

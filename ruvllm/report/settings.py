@@ -1,17 +1,23 @@
-"""Settings: models and protocols that were measured alike, each taken from the file with the most runs of it."""
+"""Settings: models and protocols that were measured alike, each taken from the file with the most runs of it.
+
+What is not taken is named, with the reason: a result that vanishes without a word is taken for one that was shown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ruvllm.report.parts import slug
-from ruvllm.results.naming import SIMULATED, option_of
 from ruvllm.results.reading import Source
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.subjects import Subject, option_of, subject_of_runs
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 
-__all__ = ["Measured", "Setting", "find_settings"]
+__all__ = ["Measured", "Setting", "Settings", "find_settings", "seeds_in_words"]
+
+FULL = "profile full"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,26 +28,37 @@ class Measured:
     summary: Summary
     runs: list[BenchmarkRun]
 
+    @property
+    def rank(self) -> tuple[int, bool, str]:
+        """What has the highest rank is shown: the most runs, whole rather than trimmed, the newest."""
+        return len(self.runs), not self.source.document.trimmed, self.source.document.created
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
     """Everything that must be equal for numbers to stand in one table."""
 
-    workload: str
-    tasks: str
-    """Kind of tasks made from a source tree, else empty."""
-    split: str
-    """How a source tree was split, else empty."""
+    subject: Subject
     size: str
     """Name of the profile, or epochs x tasks if no profile is known."""
     folds: int | None
     version: str
+    lora_rank: int | None = None
+    """The rank that was asked for; None for the protocol's own."""
     measured: dict[tuple[str, str], Measured] = field(default_factory=dict)
     """By protocol and model."""
 
     @property
+    def place(self) -> tuple[object, ...]:
+        return self.subject, self.size, self.folds, self.version, self.lora_rank
+
+    @property
+    def workload(self) -> str:
+        return self.subject.workload
+
+    @property
     def is_simulated(self) -> bool:
-        return self.workload == SIMULATED
+        return self.subject.is_simulated
 
     @property
     def what(self) -> str:
@@ -50,14 +67,26 @@ class Setting:
 
     @property
     def title(self) -> str:
-        split = f", tasks {self.tasks}, split by {self.split}" if self.split else ""
+        size = "" if self.size == FULL and not self.is_simulated else f", {self.size}"
         folds = f", {self.folds}-fold cross-validation" if self.folds else ""
-        return f"{self.workload.capitalize()} workload{split}, {self.size}{folds}"
+        rank = f", rank {self.lora_rank}" if self.lora_rank else ""
+        return f"{self._subject.title}{size}{folds}{rank}"
+
+    @property
+    def _subject(self) -> Subject:
+        """With the width of the default encoder if there is but one."""
+        models = self.models
+        return self.subject if self.is_simulated or len(models) > 1 else replace(self.subject, encoder=models[0])
 
     def figure_name(self, what: str) -> str:
         """Returns the name of a picture's file, without an ending."""
+        subject = self.subject
         folds = f"{self.folds} folds" if self.folds else ""
-        return slug(" ".join([self.workload, self.tasks, self.split, self.size.removeprefix("profile "), folds, what]))
+        if self.is_simulated:
+            name = subject.workload
+        else:
+            name = " ".join([subject.name, subject.encoder, subject.tasks, subject.split])
+        return slug(" ".join([name, self.size.removeprefix("profile "), folds, what]))
 
     @property
     def protocols(self) -> list[str]:
@@ -76,59 +105,120 @@ class Setting:
         return [model for its_protocol, model in self.measured if its_protocol == protocol]
 
     def rows(self, protocol: str) -> list[Measured]:
-        """The models of a protocol, the most confident first."""
+        """The rows of a protocol, in the order of `models`."""
         return [self.measured[protocol, model] for model in self.models if (protocol, model) in self.measured]
 
     def seeds(self, protocol: str) -> str:
         """Returns the seeds of the first model in words."""
-        seeds = self.rows(protocol)[0].summary.seeds
-        if len(seeds) == 1:
-            return f"seed {seeds[0]}"
-        if seeds == list(range(seeds[0], seeds[0] + len(seeds))):
-            return f"seeds {seeds[0]} to {seeds[-1]}"
-        return f"seeds {', '.join(map(str, seeds[:6]))}{' and more' if len(seeds) > 6 else ''}"
+        return seeds_in_words(self.rows(protocol)[0].summary.seeds)
+
+    def fits(self, found: Measured) -> bool:
+        """Whether no run of the same model, seed and fold was measured on other tasks."""
+        ours = {_which(run): run.task_set for row in self.measured.values() for run in row.runs if run.task_set}
+        return all(run.task_set is None or ours.get(_which(run), run.task_set) == run.task_set for run in found.runs)
 
 
-def find_settings(sources: Sequence[Source[BenchmarkDocument]]) -> list[Setting]:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is shown, and a line on each row that is not."""
+
+    shown: list[Setting]
+    left_out: list[str]
+
+
+def find_settings(sources: Sequence[Source[BenchmarkDocument]]) -> Settings:
     """Returns the settings in the order in which they come.
 
     For each protocol and model the file with the most runs counts, the newest of several with as many.
     """
-    settings: dict[tuple[object, ...], Setting] = {}
+    settings: list[Setting] = []
+    left_out: list[str] = []
     for source in sources:
         document = source.document
         runs: dict[tuple[str, str], list[BenchmarkRun]] = {}
         for run in document.results:
             runs.setdefault((run.protocol, run.model), []).append(run)
-        tasks, split, size = _experiment_of(document)
+        reasons: dict[str, list[str]] = {}
         for summary in document.summaries:
             key = (summary.protocol, summary.model)
             found = Measured(source, summary, runs.get(key, []))
             if not found.runs:
+                reasons.setdefault("the file has no runs of it", []).append(_row_name(found))
                 continue
-            setting = Setting(summary.workload, tasks, split, size, summary.folds, document.version)
-            place = (setting.workload, setting.tasks, setting.split, setting.size, setting.folds, setting.version)
-            known = settings.setdefault(place, setting).measured
-            if key not in known or _rank(found) > _rank(known[key]):
+            known = _setting_of(found, settings).measured
+            other = known.get(key)
+            if other is None or found.rank > other.rank:
                 known[key] = found
-    return list(settings.values())
+            if other is not None:
+                kept, lost = (found, other) if known[key] is found else (other, found)
+                reasons.setdefault(f"{_name(lost)}|{_reason(kept, lost)}", []).append(_row_name(lost))
+        left_out += [_line(reason, rows, _name(found)) for reason, rows in reasons.items()]
+    return Settings(settings, left_out)
 
 
-def _rank(measured: Measured) -> tuple[int, str]:
-    return len(measured.runs), measured.source.document.created
+def _setting_of(found: Measured, settings: list[Setting]) -> Setting:
+    """Returns the setting that the row belongs to, a new one if there is none yet."""
+    document = found.source.document
+    options = document.options
+    new = Setting(
+        subject_of_runs(document, found.runs),
+        _size(document),
+        found.summary.folds,
+        document.version,
+        None if options is None else options.rank,
+    )
+    for setting in settings:
+        if setting.place == new.place and setting.fits(found):
+            return setting
+    settings.append(new)
+    return new
 
 
-def _experiment_of(document: BenchmarkDocument) -> tuple[str, str, str]:
-    """Kind of tasks and split, both empty if there was no choice of splits, and the size.
+def _size(document: BenchmarkDocument) -> str:
+    first = document.results[0]
+    if document.options is not None:
+        return f"profile {document.options.profile}"
+    if document.command:  # of version 0.1.0
+        return f"profile {option_of(document.command, '--profile', 'full')}"
+    return f"{first.epochs} x {first.tasks_per_epoch} tasks"
 
-    Files of version 0.1.0 have no options: they are read from the command line.
-    """
-    options, command, first = document.options, document.command, document.results[0]
-    if options is not None:
-        tasks, split, profile = options.tasks or "", options.split or "", options.profile
-    else:
-        code = first.workload == "code"
-        tasks, split = (option_of(command, *each) if code else "" for each in (("--tasks", "all"), ("--split", "file")))
-        profile = option_of(command, "--profile", "full") if command else ""
-    size = f"profile {profile}" if profile else f"{first.epochs} x {first.tasks_per_epoch} tasks"
-    return tasks if split else "", split, size
+
+def _which(run: BenchmarkRun) -> tuple[object, ...]:
+    return run.model, run.seed, run.fold
+
+
+def _reason(kept: Measured, lost: Measured) -> str:
+    name = _name(kept)
+    if {run.run_hash for run in lost.runs} <= {run.run_hash for run in kept.runs}:
+        same = "the same runs" if len(kept.runs) == len(lost.runs) else "these runs and more"
+        trimmed = ", and this file is a trimmed copy" if lost.source.document.trimmed else ""
+        return f"{name} has {same}{trimmed}"
+    seeds = seeds_in_words(kept.summary.seeds)
+    if len(kept.runs) > len(lost.runs):
+        return f"{name} has more runs of it, {seeds}"
+    if kept.source.document.trimmed != lost.source.document.trimmed:
+        return f"{name} has as many runs, {seeds}, and is not trimmed"
+    return f"{name} has as many runs, {seeds}, and is newer"
+
+
+def _row_name(row: Measured) -> str:
+    return f"{row.summary.model} {row.summary.protocol} ({seeds_in_words(row.summary.seeds)})"
+
+
+def _line(reason: str, rows: Sequence[str], name: str) -> str:
+    file, bar, why = reason.partition("|")
+    more = f" and {len(rows) - 3} more" if len(rows) > 4 else ""
+    return f"{file if bar else name}: not shown: {'; '.join(rows[: 3 if more else 4])}{more}: {why if bar else reason}"
+
+
+def _name(row: Measured) -> str:
+    return Path(row.source.name).name or "this run"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """Returns `seed 0`, `seeds 0 to 4` or `seeds 1, 7`."""
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds[:6]))}{' and more' if len(seeds) > 6 else ''}"

@@ -15,9 +15,10 @@ from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["COLUMNS", "make_csv"]
 
-COLUMNS = ("file", "kind", "version", "workload", "protocol", "model", "seed", "fold", "variant", "epoch", "measure",
-           "value")  # fmt: skip
-LEFT_OUT = {"answers", "transferAnswers", "history", "reliability", "seed", "fold", "folds", "epoch", "sizes"}
+COLUMNS = ("file", "kind", "version", "workload", "input", "protocol", "model", "seed", "fold", "variant",
+           "epoch", "measure", "value")  # fmt: skip
+LEFT_OUT = {"answers", "transferAnswers", "history", "reliability", "seed", "fold", "folds", "epoch", "sizes",
+            "input"}  # fmt: skip
 """What has a column of its own, comes epoch by epoch, or is no single number."""
 
 Row = dict[str, str | int | float]
@@ -49,6 +50,7 @@ def _benchmark(document: BenchmarkDocument) -> Iterator[Row]:
     for run in document.results:
         own: Row = {"workload": run.workload, "protocol": run.protocol, "model": run.model, "seed": run.seed}
         own["fold"] = "" if run.fold is None else run.fold
+        own["input"] = "" if run.input is None else run.input.source
         yield from _measured(own, run)
         for epoch in run.history:
             yield from _measured(own | {"epoch": epoch.epoch}, epoch)
@@ -56,6 +58,7 @@ def _benchmark(document: BenchmarkDocument) -> Iterator[Row]:
 
 def _ablation(document: AblationDocument) -> Iterator[Row]:
     common: Row = {"workload": document.workload, "protocol": document.protocol}
+    common["input"] = "" if document.input is None else document.input.source
     for run in document.runs or ():
         yield from _measured({**common, "model": run.model, "seed": run.seed, "variant": run.without or "full"}, run)
     for component in document.components:

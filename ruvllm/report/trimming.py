@@ -38,7 +38,6 @@ def _run(run: BenchmarkRun) -> BenchmarkRun:
         run,
         answers=None,
         transfer_answers=None,
-        anti_overfitting=None,
         checkpoint=None,
         seconds=None,
         history=[_epoch(epoch) for epoch in run.history],

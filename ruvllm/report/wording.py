@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["counted", "efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short", "words"]
+__all__ = [
+    "STAND_INS", "counted", "efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short",
+    "words",
+]  # fmt: skip
 
+STAND_INS = (
+    "The models are simulated stand-ins: nothing here is said of the real models of these names."
+)
 NAMES = {
     "meanRemoval": "mean removal",
     "allButTheTop": "All-but-the-Top",

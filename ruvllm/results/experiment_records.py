@@ -7,6 +7,7 @@ from typing import Annotated, Generic
 from msgspec import Meta, field
 
 from ruvllm.results.records import Count, Difference, Header, MeanWithInterval, Name, Record, Seed, Seeds, T
+from ruvllm.results.run_records import InputIdentity
 
 Method = dict[str, str | float]
 """How the numbers were made, in words, and the constants of it."""
@@ -29,6 +30,8 @@ class AblationRun(AblationMeasures[float], kw_only=True):
     without: str | None
     confidence: float
     reached_90: bool
+    input: InputIdentity | None = None
+    """Of real input; once in the document, not in its runs."""
 
 
 class Reached(Record):
@@ -61,6 +64,8 @@ class AblationDocument(Header, kw_only=True, tag="ablation"):
     method: Method
     full: AblationMeasures[float]
     components: Annotated[list[AblationComponent], Meta(min_length=1)]
+    input: InputIdentity | None = None
+    """None for the simulated workload, and in files of before version 0.3.0."""
     runs: list[AblationRun] | None = None
     trimmed: bool = False
 

@@ -21,8 +21,8 @@ from ruvllm.files.json_reading import (
     shown,
 )
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
-from ruvllm.results.naming import ablation_named_by_what_it_is, named_by_what_they_are
 from ruvllm.results.records import SCHEMA
+from ruvllm.results.subjects import ablation_named_by_what_it_is, named_by_what_they_are
 from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "in_memory", "parse_document",

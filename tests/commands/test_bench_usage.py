@@ -58,7 +58,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
     for words, options in (
-        ([], common | {"--folds", "--stream", "--controls", "--version"}),
+        ([], common | {"--folds", "--stream", "--controls", "--details", "--version"}),
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip

@@ -48,7 +48,7 @@ def code_files(folder: Path, *, models: int = 2, protocols: tuple[str, ...] = ("
     paths = []
     for name, right in (("a", 1), ("b", 0)):
         runs = [
-            entry([right] * 500, model=f"DeepSeek-Coder-{i}.3B", seed=seed, protocol=protocol, workload="code",
+            entry([right] * 500, model=f"DeepSeek-Coder-{i}.4B", seed=seed, protocol=protocol, workload="code",
                   confidence=float(right), ranks=[1.0 if right else 0.001] * 500)
             for protocol in protocols for i in range(models) for seed in (3, 4)
         ]  # fmt: skip
@@ -90,7 +90,7 @@ def test_nothing_is_cut_off(width: int, tmp_path: Path, monkeypatch: pytest.Monk
     assert "…" not in out
     assert max(map(len, lines)) <= width
     for i in range(2):
-        words = " ".join(table_rows(out, f"DeepSeek-Coder-{i}.3B")).split()
+        words = " ".join(table_rows(out, f"DeepSeek-Coder-{i}.4B")).split()
         change = ["-100.0", "[-100.0,", "-100.0]"]
         ranks = ["100.0", "0.1", "-99.9", "[-99.9,", "-99.9]"]
         assert words == [
@@ -106,7 +106,7 @@ def test_a_wide_screen_needs_fewer_tables(tmp_path: Path, monkeypatch: pytest.Mo
     for width in ("80", "120"):
         monkeypatch.setenv("COLUMNS", width)
         main(arguments)
-        found.append(len(table_rows(capsys.readouterr().out, "DeepSeek-Coder-0.3B")))
+        found.append(len(table_rows(capsys.readouterr().out, "DeepSeek-Coder-0.4B")))
     assert found == [4, 2]
 
 
@@ -118,7 +118,7 @@ def test_each_protocol_has_its_tables(tmp_path: Path, capsys: Output) -> None:
         f"{protocol}, code workload, seeds 3 to 4: {what}"
         for protocol in ("v1", "v2") for what in ("resolve rate", "confidence and MRR")
     ]  # fmt: skip
-    assert out.splitlines()[-1].endswith("worse for v1 DeepSeek-Coder-0.3B, v2 DeepSeek-Coder-0.3B.")
+    assert out.splitlines()[-1].endswith("worse for v1 DeepSeek-Coder-0.4B, v2 DeepSeek-Coder-0.4B.")
 
 
 def test_two_protocols_are_named_in_the_title(equal: Files, tmp_path: Path, capsys: Output) -> None:

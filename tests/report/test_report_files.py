@@ -18,6 +18,7 @@ from ruvllm.report import output
 from ruvllm.report.contents import make_report
 from ruvllm.report.settings import find_settings
 from ruvllm.results.reading import read_sources
+from ruvllm.results.summary_records import BenchmarkDocument
 
 Output = pytest.CaptureFixture[str]
 
@@ -166,17 +167,22 @@ def test_task_types_other_input_and_closed_forms_stand_beside_it(tmp_path: Path)
         summary["paramsB"] = 0
     write_document(tmp_path / "x.json", document)
     report = make_report(read_sources([tmp_path]))
-    (table,) = [table for table in report.tables if table.title.startswith("Retrieval")]
-    rows = {row[0]: row for row in table.rows if row[1] == "hashed n-grams, d = 4096"}
-    assert list(rows) == ["recall@1", "MRR", "bug fix, recall@3", "bug fix, resolve rate", "transfer, MRR"]
+    main, by_type = (table for table in report.tables if table.title.startswith("Retrieval"))
+    assert (main.headline, by_type.headline) == (True, False)  # what is long is for those who ask for details
+    rows = {row[0]: row for table in (main, by_type) for row in table.rows if row[1] == "hashed n-grams, d = 4096"}
+    assert list(rows) == ["recall@1", "MRR", "transfer, MRR", "bug fix, recall@3", "bug fix, resolve rate"]
     assert rows["transfer, MRR"][2:] == ("+25.0 [+12.5, +37.5]", "25.0%", "50.0%")
-    compared, _ = (table for table in report.tables if "no learning loop" in table.title)
-    assert compared.title == "v3 beside what needs no learning loop: all, hashed n-grams, d = 1536"
-    assert compared.columns[:4] == ("Method", "recall@1", "over frozen", "learned ahead")
-    assert [row[:4] for row in compared.rows[:2]] == [
+    compared = [table for table in report.tables if "no learning loop" in table.title]
+    assert [table.title for table in compared[:3]] == [
+        f"v3 beside what needs no learning loop, hashed n-grams, d = 1536: {metric}"
+        for metric in ("recall@1", "recall@5", "MRR")
+    ]
+    assert [table.headline for table in compared] == [True, False, False] * 2
+    assert compared[0].columns == ("Method", "recall@1", "over frozen", "learned ahead")
+    assert compared[0].rows == (
         ("ridge regression", "50.0%", "+12.5 [+0.0, +25.0]", "+12.5 [+0.0, +25.0]"),
         ("learned", "62.5%", "", ""),
-    ]
+    )
     for table in report.tables:
         assert not {"Params", "Efficiency", "By efficiency"} & set(table.columns), table.title
 
@@ -259,6 +265,6 @@ def test_a_hundred_files_make_one_report(tmp_path: Path) -> None:
                                                       "note": seed})  # fmt: skip
     collection = read_sources([tmp_path])
     assert len(collection.sources) == 100
-    (setting,) = find_settings(collection.sources)
+    (setting,) = find_settings(collection.of(BenchmarkDocument)).shown
     assert len(setting.measured) == 1
     assert len(make_report(collection).figures) == 5

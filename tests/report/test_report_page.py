@@ -86,7 +86,8 @@ def test_nothing_is_loaded_and_nothing_is_run(page: str, outline: Outline) -> No
 
 def test_every_kind_has_its_section_and_links_lead_there(outline: Outline) -> None:
     links = [str(attributes["href"])[1:] for tag, attributes in outline.tags if tag == "a"]
-    assert links[1:] == ["simulated-workload-profile-full", "code-workload-tasks-all-split-by-function-profile-full",
+    assert links[1:] == ["simulated-workload-profile-full",
+                         "the-standard-library-tasks-hashed-n-grams-split-by-function",
                          "ablation-of-v3-simulated-workload", "forgetting-in-a-blocked-stream", "instruction-sets",
                          "provenance"]  # fmt: skip
     assert set(links) <= set(outline.ids)

@@ -183,7 +183,7 @@ def test_of_a_model_the_file_with_the_most_runs_counts_then_the_newest(tmp_path:
     write_document(tmp_path / "a.json", benchmark_document(models=(3,), seeds=(0, 1), **early))
     write_document(tmp_path / "b.json", benchmark_document(models=(3, 4), seeds=(2,), **late))
     write_document(tmp_path / "c.json", benchmark_document(models=(4,), seeds=(1,), **early))
-    (setting,) = find_settings(read_sources([tmp_path]).of(BenchmarkDocument))
+    (setting,) = find_settings(read_sources([tmp_path]).of(BenchmarkDocument)).shown
     chosen = {model: Path(m.source.name).stem for (protocol, model), m in setting.measured.items() if protocol == "v3"}
     assert chosen == {"Phi-3-mini-4k": "a", "Qwen2.5-Coder-7B": "b"}
 
@@ -203,30 +203,32 @@ def test_two_splits_are_two_settings(tmp_path: Path) -> None:
     other = {**document, "options": {**document["options"], "split": "file"}}
     write_document(tmp_path / "a.json", document)
     write_document(tmp_path / "b.json", other)
-    titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of(BenchmarkDocument))]
-    assert titles == [f"Code workload, tasks all, split by {split}, profile full" for split in ("function", "file")]
+    titles = [setting.title for setting in find_settings(read_sources([tmp_path]).of(BenchmarkDocument)).shown]
+    assert titles == [
+        f"the standard library: tasks, hashed n-grams, split by {split}" for split in ("function", "file")
+    ]
 
 
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["ruvllm-bench", "--workload", "code"], "tasks all, split by file, profile full"),
+        (["ruvllm-bench", "--workload", "code"], "tasks, hashed n-grams, split by file"),
         (["ruvllm-bench", "--workload=code", "--tasks", "docstring", "--split=function", "--profile", "quick"],
-         "tasks docstring, split by function, profile quick"),
-        ([], "tasks all, split by file, 1 x 4 tasks"),
+         "docstring tasks, hashed n-grams, split by function, profile quick"),
+        ([], "tasks, hashed n-grams, split by file, 1 x 4 tasks"),
     ],
 )  # fmt: skip
 def test_a_file_of_version_0_1_0_is_known_by_its_command(command: list[str], said: str, tmp_path: Path) -> None:
     document = {key: value for key, value in code_document().items() if key != "options"}
     write_document(tmp_path / "a.json", {**document, "command": command})
-    (setting,) = find_settings(read_sources([tmp_path]).sources)
-    assert setting.title == f"Code workload, {said}"
+    (setting,) = find_settings(read_sources([tmp_path]).of(BenchmarkDocument)).shown
+    assert setting.title == f"the standard library: {said}"
 
 
 def test_a_file_without_a_command_line_says_what_it_is(tmp_path: Path) -> None:
     write_document(tmp_path / "a.json", {**code_document(), "command": []})
-    (setting,) = find_settings(read_sources([tmp_path]).sources)
-    assert setting.title == "Code workload, tasks all, split by function, profile full"
+    (setting,) = find_settings(read_sources([tmp_path]).of(BenchmarkDocument)).shown
+    assert setting.title == "the standard library: tasks, hashed n-grams, split by function"
 
 
 def test_of_two_streams_the_newer_counts(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from ruvllm.report.drawing import Bar, draw_bars
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
-from ruvllm.report.wording import counted, listed, percent, points_with
+from ruvllm.report.wording import STAND_INS, counted, listed, percent, points_with
 from ruvllm.results.experiment_records import AblationComponent, AblationDocument
 from ruvllm.results.records import Difference
+from ruvllm.results.subjects import subject_of_ablation
 
 __all__ = ["ablation_section", "ablation_table"]
 
@@ -17,6 +19,9 @@ MEASURES: tuple[tuple[str, str, float], ...] = (
     ("tasks_to_90", "Training tasks to 90%", 1.0),
     ("ece", "ECE, points", 100.0),
 )
+FEWEST_SEEDS = 5
+QUANTILES = {1: math.inf, 2: 12.7, 3: 4.3, 4: 3.2}
+"""Of Student's t at 97.5%, by number of seeds."""
 NAMES = {"resolveRate": "resolve rate", "recallAt1": "recall@1", "tasksTo90": "tasks to 90%", "ece": "ECE"}
 EXPLAINED = (
     "Without the component minus the full system: same tasks and seeds, mean over models, 95% interval by Student's t "
@@ -29,17 +34,33 @@ EXPLAINED = (
 def ablation_section(document: AblationDocument) -> Section:
     seeds, full = document.seeds, document.full
     recall = "" if full.recall_at_1 is None else f"recall@1 {percent(full.recall_at_1)}, "
-    title = f"Ablation of {document.protocol}, {document.workload} workload"
+    subject = subject_of_ablation(document)
+    title = f"Ablation of {document.protocol}, {'simulated workload' if subject.is_simulated else subject.title}"
+    what = counted(len(document.models), "model" if subject.is_simulated else "encoder")
     return Section(
         title,
         (
-            f"Each component off in turn, over {counted(len(document.models), 'model')} and seeds {seeds[0]} to "
+            f"Each component off in turn, over {what} and seeds {seeds[0]} to "
             f"{seeds[-1]}. The full system: resolve rate {percent(full.resolve_rate)}, {recall}tasks to 90% "
             f"{full.tasks_to_90:.0f}, ECE {full.ece:.3f}.",
+            *((STAND_INS,) if subject.is_simulated else ()),
+            *_cautions(document),
             _figure(document, title),
             ablation_table(document),
         ),
     )
+
+
+def _cautions(document: AblationDocument) -> list[str]:
+    """What Student's t makes of few seeds: its interval over two is 12.7 standard errors long, each way."""
+    n = len(document.seeds)
+    if n >= FEWEST_SEEDS:
+        return []
+    return [
+        f"Over {n} seeds the intervals say little: with so few, Student's t makes each "
+        f"{QUANTILES[n]:.1f} standard errors long to each side, where 10 seeds would make it 2.3. What an interval "
+        "does not exclude is not absent."
+    ]
 
 
 def ablation_table(document: AblationDocument) -> Table:

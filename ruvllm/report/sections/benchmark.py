@@ -14,7 +14,17 @@ from ruvllm.report.sections.learning_figures import (
 )
 from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.settings import Measured, Setting
-from ruvllm.report.wording import counted, efficiency, listed, model_size, percent, percent_with, points_with, words
+from ruvllm.report.wording import (
+    STAND_INS,
+    counted,
+    efficiency,
+    listed,
+    model_size,
+    percent,
+    percent_with,
+    points_with,
+    words,
+)
 from ruvllm.results.published import PUBLISHED, PublishedFigures
 from ruvllm.results.summaries import beside_published, rankings, recommendations
 from ruvllm.results.summary_records import BesidePublished
@@ -24,7 +34,7 @@ __all__ = ["benchmark_section", "headline_table"]
 INTERVALS = "In brackets: 95% intervals by bootstrap over runs (seeds and folds) and test tasks, 10,000 resamples."
 PUBLISHED_EXPLAINED = "Columns headed published: the figures of the report that this project implements."
 SIMULATED = (
-    "The models are simulated stand-ins: their frozen start and their final v3 confidence were calibrated to the "
+    f"{STAND_INS} Their frozen start and their final v3 confidence were calibrated to the "
     "published figures (scripts/calibrate.py); everything else is an outcome. Their confidence is too low by design: "
     "the published confidence is far below the published resolve rate."
 )
@@ -51,7 +61,7 @@ HELD_OUT = (
 )
 
 
-def benchmark_section(setting: Setting) -> Section:
+def benchmark_section(setting: Setting, title: str = "") -> Section:
     """All blocks of a setting."""
     last = setting.protocols[-1]
     blocks: list[Block] = [headline_table(setting, last)]
@@ -71,7 +81,7 @@ def benchmark_section(setting: Setting) -> Section:
     blocks += _calibration(setting)
     blocks += schedule_figure(setting)
     blocks += _held_out(setting, last)
-    return Section(setting.title, tuple(blocks))
+    return Section(title or setting.title, tuple(blocks))
 
 
 def headline_table(setting: Setting, protocol: str) -> Table:
@@ -164,7 +174,8 @@ def _controls(setting: Setting) -> list[Block]:
         controls = [f"Control: {words(name)}" for name in names]
         columns = (setting.what, "Gain, points", "Frozen start", "Learned", *controls)
         title = "Controls" if len(setting.protocols) == 1 else f"Controls of {protocol}"
-        tables.append(Table(title, columns, cells, CONTROLS, folded=protocol != setting.protocols[-1],
+        last = protocol == setting.protocols[-1]
+        tables.append(Table(title, columns, cells, CONTROLS, folded=not last, brief=last and bool(names),
                             groups=(3, len(names))))  # fmt: skip
     return tables
 
@@ -247,7 +258,6 @@ def lead_of(setting: Setting) -> str:
     start = sorted(row.summary.initial_resolve_rate for row in rows)
     end = sorted(row.summary.resolve_rate for row in rows)
     sure = [row.summary.model for row in rows if row.summary.gain_ci95[0] > 0]
-    split = f", tasks {setting.tasks}, split by {setting.split}" if setting.split else ""
     models = counted(len(rows), "model")
     if not sure:
         beyond = "no gain is beyond chance"
@@ -256,7 +266,7 @@ def lead_of(setting: Setting) -> str:
     else:
         beyond = f"the gain is beyond chance for {listed(sure)}"
     return (
-        f"{setting.workload.capitalize()} workload{split}, {protocol}, {models}: from {_range(start)} of the test "
+        f"{setting.subject.title}, {protocol}, {models}: from {_range(start)} of the test "
         f"tasks resolved to {_range(end)}; {beyond}."
     )
 

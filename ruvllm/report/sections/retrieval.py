@@ -22,6 +22,7 @@ MEASURES = {
     "mrr": "MRR",
     "resolve_rate": "resolve rate",
 }
+TRANSFER = "transfer"
 EXPLAINED = (
     "Each test query among all test solutions of its type (for issues: all files of its repository), with the wrong "
     "answers that tasks bring along. Frozen: the encoder as it is; learned: after learning. Gains in points over "
@@ -44,7 +45,7 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
         found = {row.summary.model: _gains(row.summary) for row in setting.rows(protocol)}
         found = {model: gains for model, gains in found.items() if gains}
         if found:
-            blocks.append(_table(setting, protocol, found))
+            blocks += _tables(setting, protocol, found)
             blocks += _bars(setting, protocol, found)
         blocks += _comparison(setting, protocol)
     return blocks
@@ -54,7 +55,7 @@ def _gains(summary: Summary) -> NamedGains:
     """All of a summary. A single task type goes without its name: its retrieval is that of all."""
     types = summary.by_type or {}
     single = list(types.values()) if len(types) == 1 else []
-    parts = {"": [*single, summary.retrieval], "transfer": [summary.transfer]}
+    parts = {"": [*single, summary.retrieval], TRANSFER: [summary.transfer]}
     if not single:
         parts = {"": parts[""], **{words(kind): [found] for kind, found in types.items()}, **parts}
     return {
@@ -70,22 +71,35 @@ def _first(groups: Sequence[Gains | None], measure: str) -> Gain | None:
     return next((gain for group in groups if (gain := getattr(group, measure, None)) is not None), None)
 
 
-def _table(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> Table:
+def _tables(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list[Table]:
+    """What was asked on all tasks and on transfer input, then task type by task type."""
+    measures = list(dict.fromkeys(measure for gains in found.values() for measure in gains))
+    short = [measure for measure in measures if "," not in measure or measure.startswith(TRANSFER)]
+    types = [measure for measure in measures if measure not in short]
+    title = f"of {protocol}, {setting.seeds(protocol)}"
+    main = [_table(f"Retrieval {title}", setting, found, short, headline=True)] if short else []
+    return main + ([_table(f"Retrieval by task type {title}", setting, found, types)] if types else [])
+
+
+def _table(
+    title: str, setting: Setting, found: dict[str, NamedGains], measures: Sequence[str], headline: bool = False
+) -> Table:
+    """A row per measure and encoder; a single encoder, which is in the heading, is not named in each row."""
+    several = len(found) > 1
     rows = tuple(
         (
             measure,
-            model,
+            *((model,) if several else ()),
             points_with(gains[measure].gain, gains[measure].gain_ci95),
             percent(gains[measure].frozen),
             percent(gains[measure].learned),
         )
-        for measure in dict.fromkeys(measure for gains in found.values() for measure in gains)
+        for measure in measures
         for model, gains in found.items()
         if measure in gains
     )
-    columns = ("Measure", setting.what, "gain", "frozen", "learned")
-    return Table(f"Retrieval of {protocol}, {setting.seeds(protocol)}", columns, rows, EXPLAINED, headline=True,
-                 groups=(4,))  # fmt: skip
+    columns = ("Measure", *((setting.what,) if several else ()), "gain", "frozen", "learned")
+    return Table(title, columns, rows, EXPLAINED, headline=headline, groups=(len(columns) - 1,))
 
 
 def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list[Block]:
@@ -105,31 +119,41 @@ def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list
 
 
 def _comparison(setting: Setting, protocol: str) -> list[Block]:
-    """A table per model and task type: what was learned beside methods that need no learning loop."""
+    """A table per model, task type and metric: what was learned beside methods that need no learning loop.
+
+    The first of each model is for everyone: recall@1 on all tasks.
+    """
     summaries = [row.summary for row in setting.rows(protocol) if row.summary.comparison]
-    tables = [
-        _methods(f"{protocol} beside what needs no learning loop: {words(kind)}, {summary.model}",
-                 [row for row in summary.comparison or () if row.type == kind])
-        for summary in summaries
-        for kind in dict.fromkeys(row.type for row in summary.comparison or ())
-    ]  # fmt: skip
+    tables = []
+    for summary in summaries:
+        comparison = summary.comparison or ()
+        kinds = list(dict.fromkeys(row.type for row in comparison))
+        for kind in kinds:
+            named = [words(kind)] if len(kinds) > 1 else []
+            named += [summary.model] if len(summaries) > 1 else []
+            title = ", ".join([f"{protocol} beside what needs no learning loop", *named])
+            rows = [row for row in comparison if row.type == kind]
+            tables += [_methods(title, rows, metric, kind == kinds[0] and metric == METRICS[0]) for metric in METRICS]
     times = "; ".join(f"{summary.model} {summary.microseconds_per_task:.0f} µs" for summary in summaries
                       if summary.microseconds_per_task is not None)  # fmt: skip
     return [*tables, *([f"Processor time of learning per task, without encoding: {times}."] if times else [])]
 
 
-def _methods(title: str, rows: Sequence[MethodRow]) -> Table:
-    columns = [name for metric in METRICS for name in (MEASURES[metric], "over frozen", "learned ahead")]
+def _methods(title: str, rows: Sequence[MethodRow], metric: str, first: bool) -> Table:
+    """What a method adds to itself, and how far learning is ahead of itself, is nothing: those cells are empty."""
+    key = camel_case(metric)
     cells = tuple(
         (
             words(row.method),
-            *(text for metric in METRICS for key in [camel_case(metric)] for text in (
-                percent(getattr(row, metric)), _paired(row.gain.get(key)), _paired(row.learned_ahead.get(key))
-            )),
+            percent(getattr(row, metric)),
+            "" if row.method == "frozen" else _paired(row.gain.get(key)),
+            "" if row.method == "learned" else _paired(row.learned_ahead.get(key)),
         )
         for row in rows
-    )  # fmt: skip
-    return Table(title, ("Method", *columns), cells, COMPARED, headline=True, groups=(3, 3, 3))
+    )
+    columns = ("Method", MEASURES[metric], "over frozen", "learned ahead")
+    return Table(f"{title}: {MEASURES[metric]}", columns, cells, COMPARED, folded=not first, headline=first,
+                 groups=(3,))  # fmt: skip
 
 
 def _paired(difference: MeanWithInterval | None) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.drawing import draw_matrix
 from ruvllm.report.parts import Block, Figure, Panel, Section, Table, slug
-from ruvllm.report.wording import percent, points_with, short, words
+from ruvllm.report.wording import STAND_INS, percent, points_with, short, words
 from ruvllm.results.experiment_records import EwcEffect, StreamDocument, StreamMeasures, StreamSummary
 
 __all__ = ["forgetting_table", "stream_section"]
@@ -24,7 +24,7 @@ EXPLAINED = "In points. EWC's effect: on minus off, same tasks and seeds; 95% in
 
 def stream_section(document: StreamDocument) -> Section:
     """A matrix and a table for each protocol and kind of adapter."""
-    blocks: list[Block] = [INTRODUCTION]
+    blocks: list[Block] = [STAND_INS, INTRODUCTION]
     for summary in document.summaries:
         blocks.append(_figure(document, summary))
         blocks += [forgetting_table(summary), _types(summary)]

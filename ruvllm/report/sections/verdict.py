@@ -1,0 +1,164 @@
+"""The verdict in words: it comes first, and says to whoever knows nothing else whether it got better."""
+
+from __future__ import annotations
+
+from ruvllm.report.parts import Verdict as VerdictBlock
+from ruvllm.report.settings import Measured, Setting, seeds_in_words
+from ruvllm.report.wording import percent, points_with, words
+from ruvllm.results import verdict
+from ruvllm.results.audit_records import audit_sentences
+from ruvllm.results.verdict import FreeMethod, Judged, Verdict, judge_row
+
+__all__ = ["EXPLAINED", "verdicts_of"]
+
+EXPLAINED = (
+    "recall@1: the right answer comes first among all answers of the test tasks. Resolve rate: it comes first among a "
+    "task's few candidates. Test tasks are never learned from. In brackets: 95% interval of the difference, paired by "
+    "task; a gain whose interval holds 0 is not shown."
+)
+MEASURES = {"recall_at_1": "recall@1", "resolve_rate": "resolve rate"}
+PARTS = {"train": "to learn from", "valid": "to choose settings by", "test": "to test", "holdout": "held out"}
+OUTCOMES = {
+    verdict.BETTER: "beyond chance",
+    verdict.NOT_SHOWN: "not shown",
+    verdict.WORSE: "worse, beyond chance",
+    verdict.CEILING: "nothing left to gain",
+    verdict.LEAK: "not measured on unseen tasks",
+}
+
+
+def verdicts_of(setting: Setting, title: str) -> list[VerdictBlock]:
+    """One for each protocol and encoder of real input, each judged as one of so many."""
+    rows = [row for protocol in setting.protocols for row in setting.rows(protocol)]
+    return [_block(row, judge_row(row.summary, row.runs, len(rows)), title, len(rows)) for row in rows]
+
+
+def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
+    summary = row.summary
+    name = f"{summary.model}, {summary.protocol}" if n > 1 or summary.protocol != "v3" else ""
+    facts = [
+        ("Free of charge", _free(found)),
+        ("Other measure", _other(found)),
+        ("Tasks", _tasks(found)),
+        ("Copies", _copies(row)),
+        ("Train and test", _overfit(found)),
+        ("Mind", " ".join(_cautions(row, found))),
+    ]
+    return VerdictBlock(
+        title=f"{title}{f' ({name})' if name else ''}",
+        answer=_answer(row, found),
+        outcome=found.main.outcome,
+        facts=tuple((label, text) for label, text in facts if text),
+    )
+
+
+def _answer(row: Measured, found: Verdict) -> str:
+    main = found.main
+    gain, measure = main.gain, MEASURES[main.measure]
+    where = f"on {_count(found.tests)} test tasks, {_runs(row, found)}"
+    change = f"{points_with(gain.gain, gain.gain_ci95)} points of {measure}"
+    rates = f"{percent(gain.frozen)} before, {percent(gain.learned)} after"
+    if main.outcome == verdict.BETTER:
+        better = f"It got better{_than_free(found.free)}."
+        return f"{better} Learning: {change} {where}: beyond chance ({rates})."
+    if main.outcome == verdict.WORSE:
+        return f"It got worse. Learning: {change} {where}: worse, beyond chance ({rates})."
+    if main.outcome == verdict.LEAK:
+        return f"Not measured: test tasks have copies among those that were learned from. {change} {where} ({rates})."
+    if main.outcome == verdict.CEILING:
+        top = "Nothing left to learn" if gain.frozen >= 1 else "Next to nothing left to learn"
+        return f"{top}: {percent(gain.frozen)} are right before any learning. Learning: {change} {where} ({rates})."
+    return f"Not shown that it got better. Learning: {change} {where}: not shown ({rates})."
+
+
+def _than_free(free: FreeMethod | None) -> str:
+    """What a reader of the first sentence alone must know: whether learning was needed for that."""
+    if free is None or free.outcome == verdict.WORSE or free.gain.gain <= 0:
+        return ""
+    if free.outcome == verdict.BETTER:
+        return ", but what is free of charge is better still"
+    return ", but not shown to be better than what is free of charge"
+
+
+def _runs(row: Measured, found: Verdict) -> str:
+    folds = f", {found.folds} folds" if found.folds else ""
+    return seeds_in_words(row.summary.seeds) + folds
+
+
+def _free(found: Verdict) -> str:
+    free = found.free
+    if free is None:
+        return ""
+    gain = f"{words(free.method)}: {points_with(free.gain.gain, free.gain.gain_ci95)} points of recall@1"
+    return f"{gain}, by one fit without a learning loop ({percent(free.gain.learned)}). {_against(free)}"
+
+
+def _against(free: FreeMethod) -> str:
+    ahead = points_with(free.ahead, free.ahead_ci95)
+    if free.outcome == verdict.BETTER:
+        return f"Better than learning, which is {ahead} points against it: beyond chance. Take that instead."
+    if free.outcome == verdict.WORSE:
+        return f"Learning is ahead of it by {ahead} points: beyond chance."
+    return f"Learning against it: {ahead} points, no difference shown."
+
+
+def _other(found: Verdict) -> str:
+    if found.other is None:
+        return ""
+    gain = found.other.gain
+    rates = f"{percent(gain.frozen)} before, {percent(gain.learned)} after"
+    text = f"{MEASURES[found.other.measure]} {points_with(gain.gain, gain.gain_ci95)} points ({rates}): " + OUTCOMES[
+        found.other.outcome
+    ]
+    return text + (". The two measures disagree." if _disagree(found.main, found.other) else ".")
+
+
+def _disagree(a: Judged, b: Judged) -> bool:
+    return {a.outcome, b.outcome} == {verdict.BETTER, verdict.WORSE}
+
+
+def _tasks(found: Verdict) -> str:
+    if not found.parts:
+        return ""
+    parts = ", ".join(f"{_count(found.parts[key])} {text}" for key, text in PARTS.items())
+    return f"{_count(sum(found.parts.values()))}: {parts}."
+
+
+def _copies(row: Measured) -> str:
+    """What was found of repeats, and how near the nearest train task of each test task is."""
+    first = row.runs[0]
+    checks = [run.leak_check for run in row.runs if run.leak_check is not None]
+    said = audit_sentences(first.repeats, checks, first.left_out or ())
+    return "; ".join(said) + "." if said else ""
+
+
+def _overfit(found: Verdict) -> str:
+    gap = 100 * (found.train - found.test)
+    text = (
+        f"resolve rate {percent(found.train)} on tasks it learned from, {percent(found.test)} on test tasks, "
+        f"{percent(found.holdout)} on the holdout"
+    )
+    if found.memorises:
+        return f"{text}: {gap:.0f} points are memorised and do not carry over."
+    return f"{text}: no overfitting seen."
+
+
+def _cautions(row: Measured, found: Verdict) -> list[str]:
+    said = []
+    low, high = found.main.gain.gain_ci95
+    if len(row.runs) == 1:
+        said.append("One seed is an anecdote: how much results differ from seed to seed is not in the interval.")
+    elif found.few_seeds:
+        said.append(f"{found.seeds} seeds are few: the interval understates how much results differ between them.")
+    if found.main.adjusted:
+        said.append(f"As one of {found.rows} rows it would need an interval farther from 0.")
+    if low == high and found.main.outcome == verdict.NOT_SHOWN:
+        said.append("The outcome of too few test tasks changed to show anything.")
+    elif found.wide:
+        half = 50 * (high - low)
+        said.append(f"So few tasks cannot show a gain of less than about {half:.0f} points; more would.")
+    return said
+
+
+def _count(n: float) -> str:
+    return f"{n:.0f}" if float(n).is_integer() else f"about {n:.0f}"
