@@ -54,7 +54,14 @@ def compare(a: AnsweredRuns, b: AnsweredRuns) -> Comparison:
         Row(found.model, found.protocols, tuple(found.pairs), of_row)
         for found, of_row in zip(models, tests, strict=True)
     )
-    return Comparison(a.workload, rows, (*notes, *_cautions(rows)))
+    return Comparison(a.workload, rows, (*notes, *_other_settings(a, b), *_cautions(rows)))
+
+
+def _other_settings(a: AnsweredRuns, b: AnsweredRuns) -> list[str]:
+    """A note on what A and B were run with, if it was not the same; older files do not know all of it."""
+    both = [(name, value, b.settings[name]) for name, value in a.settings.items() if name in b.settings]
+    differing = [f"{name} {shown(of_a)} in A, {shown(of_b)} in B" for name, of_a, of_b in both if of_a != of_b]
+    return [f"run with other settings: {'; '.join(differing)}"] if differing else []
 
 
 def _cautions(rows: Sequence[Row]) -> list[str]:

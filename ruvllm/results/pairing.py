@@ -72,6 +72,7 @@ class AnsweredRuns:
 
     workload: str
     runs: tuple[AnsweredRun, ...]
+    settings: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +114,7 @@ def answered_runs(document: Document) -> AnsweredRuns:
         if (runs[i].answers.reciprocal_rank is None) != (runs[0].answers.reciprocal_rank is None):
             raise InvalidFileError(f"{place}.answers must have reciprocalRank where results[0].answers has it, only")
     _check_repeats(runs)
-    return AnsweredRuns(first.workload, tuple(runs))
+    return AnsweredRuns(first.workload, tuple(runs), document.settings)
 
 
 def _answered(run: BenchmarkRun, place: str, why: str) -> AnsweredRun:

@@ -114,3 +114,13 @@ class Header(Record, kw_only=True, tag_field="kind"):
     @property
     def kind(self) -> str:
         return str(type(self).__struct_config__.tag)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was asked for, by its name in words; protocols, models and seeds are named by the runs themselves."""
+        found = {"version": self.version}
+        if self.options is not None:
+            names = [name for name in self.options.__struct_fields__ if name not in ("protocols", "models", "seeds")]
+            values = {name: getattr(self.options, name) for name in names}
+            found |= {name: "default" if value is None else str(value) for name, value in values.items()}
+        return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from results_samples import MODEL, entry, results, split_answers
+from results_samples import MODEL, document, entry, parsed, results, split_answers
 
 from ruvllm.evaluation.paired_tests import PairedDifference, PairedTests, holm_adjusted, mcnemar_p
 from ruvllm.results.compare import Comparison, Row, compare, judge
@@ -30,6 +30,23 @@ def two_runs(counts: dict[str, int], **fields: Any) -> tuple[dict[str, Any], dic
 
 def compare_two(*pairs: tuple[dict[str, Any], dict[str, Any]]) -> Comparison:
     return compare(results(*(a for a, _ in pairs)), results(*(b for _, b in pairs)))
+
+
+# settings
+
+OPTIONS = {"profile": "quick", "protocols": ["v3"], "models": [MODEL], "workload": "simulated", "seeds": [0],
+           "stream": "mixed", "controls": True}  # fmt: skip
+
+
+def test_other_settings_are_named() -> None:
+    """Two runs may differ in more than what is to be compared."""
+    a = document(entry(), options=OPTIONS)
+    b = document(entry(), options={**OPTIONS, "profile": "full", "rank": 8, "seeds": [0, 1]}, version="0.9.0")
+    found = compare(parsed(a), parsed(b)).notes
+    expected = "version 0.1.0 in A, 0.9.0 in B; profile quick in A, full in B; rank default in A, 8 in B"
+    assert f"run with other settings: {expected}" in found
+    assert not [note for note in compare(parsed(a), parsed(a)).notes if "settings" in note]
+    assert not [note for note in compare(parsed(a), parsed(document(entry()))).notes if "settings" in note]
 
 
 # pairing
