@@ -145,6 +145,7 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("command", [["ruvllm-bench"], ["ruvllm-bench", "ablate"], ["ruvllm-bench", "protocols"],
                                      ["ruvllm-bench", "simd"], ["ruvllm-report"], ["ruvllm-report", "compare"],
+                                     ["ruvllm-report", "tasks"],
                                      ["ruvllm-verify"]])  # fmt: skip
 def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert COMMANDS[command[0]]([*command[1:], "--help"]) == 0
