@@ -124,6 +124,11 @@ def make_cell(
     else:
         rank = RANK
         build = partial(task_input.build, dim=model.embedding_dim, seed=seed, split=options.split, fold=parts)
+    if (options.rank or rank) > model.embedding_dim:
+        raise ValueError(
+            f"a vector of {model.name} has {model.embedding_dim} elements, fewer than the LoRA rank of "
+            f"{options.rank or rank}: give --rank {model.embedding_dim} or less"
+        )
     plan = RunPlan(protocol, size, options.rank or rank, seed, stream=options.stream, isa=options.isa)
     return Cell(model, plan, options.profile, build, fold, options.controls)
 

@@ -15,7 +15,7 @@ from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.checkpoints.differences import Difference, first_difference
 from ruvllm.checkpoints.schema import is_ours
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.models import MODELS, ModelProfile, find_models, profile_of_width
+from ruvllm.encoders.models import MODELS, ModelProfile, find_models, is_hashed, profile_of_width
 from ruvllm.encoders.registry import ENCODERS, models_for
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import InvalidFileError, shown
@@ -94,9 +94,13 @@ def _input_of(run: JsonFields, entry: WorkloadEntry, task_input: Corpus | RealIn
 
 
 def _check_encoder(run: JsonFields, entry: WorkloadEntry, encoder: Encoder | None) -> None:
-    """Raises CannotReplayError if the run's vectors came from an encoder of the user's, and none is given."""
-    name = run.fields("workloadDetails").values.get("encoder") if entry.reader and encoder is None else None
-    if not isinstance(name, str) or name.partition(":")[0] not in ENCODERS:
+    """Raises CannotReplayError if the run's vectors came from an encoder of the user's and none is given, or if a
+    user's encoder is given for those of the default one.
+    """
+    name = run.fields("workloadDetails").values.get("encoder") if entry.reader else None
+    if encoder is not None and isinstance(name, str) and is_hashed(name):
+        raise CannotReplayError("its vectors came from the default encoder: replay it without --encoder")
+    if encoder is not None or not isinstance(name, str) or name.partition(":")[0] not in ENCODERS:
         return
     named = shown(name, 200)
     corpus = "" if run.text("workload") == "code" else f" (and its tasks with --corpus {entry.form})"

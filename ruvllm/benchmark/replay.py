@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,9 @@ class ReplayInputs:
         workload, kind = needed
         if self._spec.name != workload:
             entry = WORKLOADS[workload]
-            raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {entry.form}")
+            meant = self._spec.path if workload == "jsonl" and os.path.isfile(self._spec.path or "") else None
+            form = entry.form if meant is None else f"jsonl:{meant}"
+            raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {form}")
         if kind not in self._read:
             self._read[kind] = read_input(
                 self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer, watch=watch

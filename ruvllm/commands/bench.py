@@ -15,6 +15,7 @@ from ruvllm.commands import help_texts
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, output_options, run_options, split_names
 from ruvllm.commands.common import check_isas, run
 from ruvllm.commands.limits import ISAS, KEEP, MAX_FOLDS, MIN_FOLDS, STREAMS
+from ruvllm.commands.parameters import WholeNumber
 from ruvllm.version import __version__
 
 PROGRAM = "ruvllm-bench"
@@ -55,7 +56,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "blocked: 5]",
     several_protocols=True,
 )
-@click.option("--folds", type=click.IntRange(MIN_FOLDS, MAX_FOLDS), metavar="K",
+@click.option("--folds", type=WholeNumber(MIN_FOLDS, MAX_FOLDS), metavar="K",
               help="Cross-validate: K runs per seed, so that each task outside the holdout is tested once.")
 @click.option("--stream", type=click.Choice(STREAMS), default="mixed", show_default=True,
               help="blocked: the four task types one after another, to see what is forgotten with EWC on and off.")
@@ -118,7 +119,7 @@ def protocols() -> int:
 @click.option("--isa", "isas", multiple=True, metavar=f"all|{ISAS}",
               help="Measure this instruction set, and scalar to compare it with. For several, repeat the option or "
               "separate the names by commas.  [default: all of this CPU]")
-@click.option("--repetitions", type=click.IntRange(7, 1000), default=9, show_default=True, metavar="N",
+@click.option("--repetitions", type=WholeNumber(7, 1000), default=9, show_default=True, metavar="N",
               help="Take each median over N measurements.")
 @output_options("Folder for the results file.")
 def simd(isas: tuple[str, ...], repetitions: int, **options: Any) -> int:

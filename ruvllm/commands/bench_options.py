@@ -14,6 +14,7 @@ import click
 
 from ruvllm.commands.common import parse_workload
 from ruvllm.commands.limits import ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
+from ruvllm.commands.parameters import FILE, WholeNumber
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
@@ -142,17 +143,17 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      metavar="|".join(entry.form for entry in ENCODERS.values()),
                      help="Real input only: what turns texts into vectors. hash: character n-grams, nothing to "
                      "install. MODEL is a folder or a name."),
-        click.option("--dim", "dims", multiple=True, type=click.IntRange(MIN_DIM, MAX_DIM), metavar="D",
+        click.option("--dim", "dims", multiple=True, type=WholeNumber(MIN_DIM, MAX_DIM), metavar="D",
                      help="Width of the hash encoder; may be repeated. --models chooses the width of that model.  "
                      "[default: 1536]"),
         click.option("--encoder-name", "encoder_title", callback=_title, metavar="NAME",
                      help="What to call the encoder in tables.  [default: a name that it brings along]"),
         click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
                      help="Real input only: measure retrieval on these tasks too. Training never sees them."),
-        click.option("--rank", type=click.IntRange(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
-        click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="First seed."),
-        click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help=seeds_help),
-        click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
+        click.option("--rank", type=WholeNumber(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
+        click.option("--seed", type=WholeNumber(0, MAX_SEED), default=0, show_default=True, help="First seed."),
+        click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=seeds_help),
+        click.option("--jobs", type=WholeNumber(1, 256), default=1, show_default=True,
                      help="Number of runs at the same time. The results do not depend on it."),
         click.option("--isa", default="auto", show_default=True, metavar=f"auto|{ISAS}",
                      help="Instruction set of the kernels. The results do not depend on it."),
@@ -165,7 +166,7 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
 def output_options(out_help: str) -> Decorator:
     """The options of every command that saves results."""
     return _all_of(
-        click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+        click.option("--out", type=FILE, default=Path("results"), show_default=True,
                      help=out_help),
         click.option("--name", callback=_check_name, metavar="TEXT",
                      help="What to call the run. Reports show it beside the name of the file, which stays as it is."),

@@ -55,7 +55,7 @@ def run(command: click.Command, program: str, words: Sequence[str], *, when_inte
         reason = lost_output()
         if reason is not None:
             click.echo(f"{program}: cannot write the output: {reason}", err=True)
-            code = code or (0 if reason == CLOSED else FAILED)  # who closes it wants none
+            code = code if reason == CLOSED else FAILED  # whoever closes it wants none
         return code
 
 

@@ -5,7 +5,6 @@ Imports only what loads at once, so that --help and usage errors answer at once.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 from ruvllm.commands import help_texts
 from ruvllm.commands.common import run
 from ruvllm.commands.limits import ALL_OUTCOMES, MAX_SEED, MEASURES, OUTCOMES, PROTOCOLS, TYPES
+from ruvllm.commands.parameters import FILE, Number, WholeNumber
 from ruvllm.version import __version__
 
 PROGRAM = "ruvllm-report"
@@ -52,15 +52,15 @@ def command() -> None:
 
 
 @command.command(SHOW, hidden=True, help=help_texts.SHOW, context_settings=SETTINGS)
-@click.argument("results", metavar="RESULTS...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE",
+@click.argument("results", metavar="RESULTS...", nargs=-1, type=FILE)
+@click.option("--html", type=FILE, metavar="FILE",
               help="Write one self-contained page: no network, no script, light and dark, phone and desk.")
-@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--markdown", type=FILE, metavar="FILE",
               help="Write the leaderboard, and small-model-comparison.md beside it; with --plots, with pictures.")
-@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write every figure as PNG and SVG.")
-@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--plots", type=FILE, metavar="DIR", help="Write every figure as PNG and SVG.")
+@click.option("--csv", type=FILE, metavar="FILE",
               help="Write every number of every run as one long table.")
-@click.option("--trim", type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--trim", type=FILE, metavar="DIR",
               help="Write small copies of the results files, without single tasks. The report is otherwise the same.")
 @click.option("--details", is_flag=True, help="Print every table, not the verdict and the main ones alone.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
@@ -73,16 +73,10 @@ def show_command(results: tuple[Path, ...], quiet: bool, details: bool, **paths:
     return report_actions.show(results, report_actions.Targets(**paths), quiet, details)
 
 
-def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and math.isnan(value):  # FloatRange lets it pass
-        raise click.BadParameter(f"{value} is not in the range 0<=x<=100.")
-    return value
-
-
 @command.command("compare", help=help_texts.COMPARE, context_settings=SETTINGS)
-@click.argument("a", metavar="A", type=click.Path(path_type=Path))
-@click.argument("b", metavar="B", type=click.Path(path_type=Path))
-@click.option("--margin", type=click.FloatRange(0, 100), metavar="M", callback=_refuse_nan,
+@click.argument("a", metavar="A", type=FILE)
+@click.argument("b", metavar="B", type=FILE)
+@click.option("--margin", type=Number(0, 100), metavar="M",
               help="Test for non-inferiority: B may be up to M points of resolve rate below A.")
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON object on standard output, and nothing else there.")
@@ -94,7 +88,7 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
 
 
 @command.command("tasks", help=help_texts.TASKS, context_settings=SETTINGS)
-@click.argument("results", metavar="RESULTS...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("results", metavar="RESULTS...", nargs=-1, type=FILE)
 @click.option("--outcome", "outcomes", multiple=True, type=click.Choice([*OUTCOMES, ALL_OUTCOMES]),
               help="Only tasks with this outcome; may be repeated.  [default: won and lost]")
 @click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Only tasks of this type.")
@@ -105,12 +99,12 @@ def compare_command(a: Path, b: Path, margin: float | None, as_json: bool) -> in
               help="One task in full, with the answer of each run: its id, its place or its number.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only this model's answers.")
 @click.option("--protocol", "protocols", multiple=True, type=click.Choice(PROTOCOLS), help="Only this protocol's.")
-@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0, MAX_SEED), metavar="N",
+@click.option("--seed", "seeds", multiple=True, type=WholeNumber(0, MAX_SEED), metavar="N",
               help="Only the answers under this seed.")
-@click.option("--limit", type=click.IntRange(1), metavar="N",
+@click.option("--limit", type=WholeNumber(1), metavar="N",
               help="At most N tasks: of each outcome on the screen, of each model in CSV and JSON.  [default: 10 "
               "on the screen]")
-@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE|-",
+@click.option("--csv", type=FILE, metavar="FILE|-",
               help="Write a row for each task into a file, or on standard output.")
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON object with the answers of all runs on standard output, and nothing else there.")

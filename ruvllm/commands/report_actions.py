@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from msgspec import to_builtins
 from rich.console import Console
 from rich.markup import escape
 
-from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure
+from ruvllm.commands.common import FAILED, NOT_MEASURED, Failure, failures
 from ruvllm.commands.streams import optional_output
 from ruvllm.files.json_reading import InvalidFileError, shown_path
 from ruvllm.files.json_writing import to_json
@@ -27,6 +29,9 @@ from ruvllm.results.reading import Collection, read_sources
 __all__ = ["PROGRAM", "Targets", "compare_files", "read_results", "show"]
 
 PROGRAM = "ruvllm-report"
+MATPLOTLIB_VARIABLE = "MPLCONFIGDIR"
+MOST_NAMED = 5
+"""Files of a folder that a message names."""
 
 
 class NotMeasurable(Failure):
@@ -65,11 +70,31 @@ def read_results(results: Sequence[Path], quiet: bool) -> Collection:
 
 def _write(report: Report, collection: Collection, targets: Targets, quiet: bool) -> list[str]:
     """Writes the report. Returns a line about each file."""
-    try:
-        with _busy("Writing", quiet) as show_step:
-            return write_report(report, collection, targets, show_step)
-    except OSError as error:
-        raise Failure(f"cannot write {error.filename}: {error.strerror}" if error.strerror else str(error)) from error
+    with failures(OSError), _folder_for_matplotlib(), _busy("Writing", quiet) as show_step:
+        return write_report(report, collection, targets, show_step)
+
+
+@contextmanager
+def _folder_for_matplotlib() -> Iterator[None]:
+    """Gives Matplotlib a temporary folder where it cannot write into its own, of which it would warn in many lines."""
+    named = os.environ.get(MATPLOTLIB_VARIABLE)
+    own = [named] if named else [
+        os.path.join(os.environ.get(name) or os.path.expanduser(f"~/{default}"), "matplotlib")
+        for name, default in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))
+    ]  # fmt: skip
+    if all(map(_can_be_written, own)):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="ruvllm-", ignore_cleanup_errors=True) as folder:
+        os.environ[MATPLOTLIB_VARIABLE] = folder
+        yield
+
+
+def _can_be_written(folder: str) -> bool:
+    with suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
+        return os.access(folder, os.W_OK)
+    return False
 
 
 def _print(report: Report | None, lines: Sequence[str], details: bool) -> None:
@@ -83,6 +108,7 @@ def _print(report: Report | None, lines: Sequence[str], details: bool) -> None:
 
 def compare_files(paths: tuple[Path, Path], margin: float | None, as_json: bool) -> int:
     """Compares two results files and prints the verdict. Returns its exit code."""
+    paths = _results_file(paths[0]), _results_file(paths[1])
     a, b = (shown_path(path) for path in paths)
     try:
         with _busy(f"Comparing {a} and {b}"):
@@ -98,6 +124,20 @@ def compare_files(paths: tuple[Path, Path], margin: float | None, as_json: bool)
     else:
         print_comparison(Console(), document)
     return verdict.exit_code
+
+
+def _results_file(path: Path) -> Path:
+    """Returns the path of a file, or of the only benchmark results in a folder."""
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob("benchmark-*.json")) or sorted(path.glob("*.json"))
+    if len(files) == 1:
+        return files[0]
+    if not files:
+        raise Failure(f"{shown_path(path)} is a folder without results files")
+    newest = [shown_path(file) for file in files[: -MOST_NAMED - 1 : -1]]
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    raise Failure(f"{shown_path(path)} has {len(files)} results files, name one: {', '.join(newest)}{more}")
 
 
 def _read(path: Path) -> AnsweredRuns:

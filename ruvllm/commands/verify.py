@@ -13,6 +13,7 @@ import click
 
 from ruvllm.commands import help_texts
 from ruvllm.commands.common import check_isas, parse_workload, run
+from ruvllm.commands.parameters import FILE
 from ruvllm.version import __version__
 from ruvllm.workloads.spec import WorkloadSpec
 
@@ -24,7 +25,7 @@ DEFAULT_FOLDER = "results/checkpoints"
     help=help_texts.VERIFY,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
 @click.option("--replay", "replayed", is_flag=True,
               help="Run each file's own run again and say whether every hashed number comes out the same.")
 @click.option("--isa", metavar="NAME",
@@ -36,9 +37,9 @@ DEFAULT_FOLDER = "results/checkpoints"
 @click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
               help="With --replay of a run with --transfer: the same file.")
 @click.option("--list", "folder", is_flag=False, flag_value=DEFAULT_FOLDER, metavar="[DIR]",
-              type=click.Path(path_type=Path),
+              type=FILE,
               help=f"Print one line for each checkpoint of a folder.  [default: {DEFAULT_FOLDER}]")
-@click.option("--compare", "compared", nargs=2, metavar="A B", type=click.Path(path_type=Path),
+@click.option("--compare", "compared", nargs=2, metavar="A B", type=FILE,
               help="Print two checkpoints side by side.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing about files that are good.")

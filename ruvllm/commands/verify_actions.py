@@ -34,6 +34,8 @@ from ruvllm.files.json_reading import InvalidFileError, load_json_object, shown_
 __all__ = ["ReplayInputs", "compare", "list_folder", "replay_files", "verify_files"]
 
 PROGRAM = "ruvllm-verify"
+CHECKPOINTS = "checkpoints"
+"""Folder in which runs leave them."""
 TOO_LARGE = "does not fit into memory"
 
 
@@ -53,7 +55,7 @@ def _verify(file: Path, show_summary: bool) -> dict[str, object]:
     try:
         checkpoint = verify_checkpoint(file)
     except (InvalidFileError, MemoryError) as error:
-        reason = TOO_LARGE if isinstance(error, MemoryError) else str(error)
+        reason = TOO_LARGE if isinstance(error, MemoryError) else f"{error}{_hint(file)}"
         _complain(f"{name}: {reason}")
         return {"file": name, "ok": False, "error": reason}
     if show_summary:
@@ -129,7 +131,7 @@ def list_folder(folder: Path, as_json: bool, quiet: bool) -> int:
     try:
         listed = list_checkpoints(folder)
     except InvalidFileError as error:
-        raise Failure(f"{name}: {error}") from error
+        raise Failure(f"{name}: {error}{_hint(folder)}") from error
     good = all(item.checkpoint is not None for item in listed)
     if as_json:
         summaries = [{} if item.checkpoint is None else summary_json(item.checkpoint) for item in listed]
@@ -157,6 +159,15 @@ def compare(paths: tuple[Path, Path], as_json: bool) -> int:
         click.echo(f"A  {names[0]}\nB  {names[1]}\n")
         _print_columns(compared_rows(compared))
     return 0
+
+
+def _hint(path: Path) -> str:
+    """Returns what to do about a path that is no file."""
+    if path.is_dir():
+        return f"; --list {shown_path(path)} lists the checkpoints in it"
+    if not path.exists() and (path.parent.name == CHECKPOINTS or path.name == CHECKPOINTS):
+        return "; a run with --keep none leaves no checkpoints"
+    return ""
 
 
 def _complain(line: str) -> None:

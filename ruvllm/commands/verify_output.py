@@ -135,7 +135,10 @@ def replay_line(result: Replay) -> str:
     if result.outcome == DIFFERENT:
         return f"different: {where}; the file does not say what its run gives"
     if result.outcome == OTHER_INPUT:
-        return f"other input: {where}; with other tasks nothing can be said about its numbers"
+        end = "with other tasks nothing can be said about its numbers"
+        if str(result.field).endswith("transferDigest"):
+            end = "its run had no --transfer" if result.stored == "nothing" else "name its --transfer file"
+        return f"other input: {where}; {end}"
     return f"other version: {where}; another version of ruvllm made the file"
 
 

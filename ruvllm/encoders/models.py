@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ruvllm.files.near_names import did_you_mean
+
 __all__ = [
     "DEFAULT_DIM", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called", "find_models", "hashed_profile",
     "is_hashed", "profile_of_width", "short_name",
@@ -85,7 +87,8 @@ def find_models(names: Sequence[str]) -> tuple[ModelProfile, ...]:
     for name in names:
         model = known.get(name.lower())
         if model is None:
-            raise ValueError(f"no model is called {name!r}; there are {', '.join(m.name for m in MODELS)}")
+            names = [each.name for each in MODELS]
+            raise ValueError(f"no model is called {name!r}; there are {', '.join(names)}{did_you_mean(name, names)}")
         found[model.name] = model
     return tuple(found.values())
 

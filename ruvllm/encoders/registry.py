@@ -5,12 +5,15 @@ Imports nothing heavy, so that the help of a command can read it.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ruvllm.encoders.models import MODELS, ModelProfile, profile_of_width, short_name
+from ruvllm.files.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from ruvllm.encoders.base import Encoder
@@ -58,10 +61,22 @@ def make_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> 
     entry = ENCODERS.get(kind)
     if entry is None or not entry.maker or not what:
         forms = [each.form for each in ENCODERS.values()]
-        raise UnknownEncoderError(f"must be {', '.join(forms[:-1])} or {forms[-1]}, not {name!r}")
+        raise UnknownEncoderError(f"must be {', '.join(forms[:-1])} or {forms[-1]}, not {name!r}{_meant(name)}")
     from ruvllm.encoders.cache import cached
 
-    return cached(resolve_name(entry.maker)(what), note)
+    return cached(resolve_name(entry.maker)(os.path.expanduser(what)), note)
+
+
+def _meant(name: str) -> str:
+    """Returns what the user may have meant: a folder or function without its kind, or a kind that is mistyped."""
+    kind, colon, what = name.partition(":")
+    if kind in ENCODERS:
+        return ""
+    if os.path.isdir(os.path.expanduser(name)):
+        return f" (did you mean sentence-transformers:{name}?)"
+    if not colon and re.fullmatch(r"\w+(\.\w+)+", name):
+        return f" (did you mean python:{name}?)"
+    return did_you_mean(kind, ENCODERS, colon + what)
 
 
 def named_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> Encoder | None:

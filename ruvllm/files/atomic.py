@@ -44,7 +44,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_in_folder(path: Path, data: bytes) -> None:
     """As write_atomically(), in a folder that is made if it is missing, and once more if another run removes it."""
     for attempts_left in (2, 1, 0):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"its folder cannot be made: {error.strerror or error}"
+            raise OSError(error.errno, reason, str(path)) from error
         try:
             return write_atomically(path, data)
         except FileNotFoundError:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruvllm.files.atomic import write_atomically
+from ruvllm.files.atomic import write_in_folder
 from ruvllm.report.parts import Report
 from ruvllm.results.reading import Collection
 
@@ -106,5 +106,4 @@ def _write_trimmed(_: Report, collection: Collection, __: Targets, target: Path)
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.encode())
+    write_in_folder(path, text.encode())

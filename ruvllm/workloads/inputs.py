@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -109,7 +110,7 @@ def read_transfer(spec: str, note: Note = ignore, watch: Watch = ignore) -> tupl
     """Reads the tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
     from ruvllm.workloads.jsonl import read_tasks  # a reader, which imports this module
 
-    tasks, issues = read_tasks(str(parse_spec(spec, ["jsonl"]).path), note, watch)
+    tasks, issues = read_tasks(os.path.expanduser(str(parse_spec(spec, ["jsonl"]).path)), note, watch)
     if issues:
         raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")
     return tasks

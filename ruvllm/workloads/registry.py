@@ -5,6 +5,7 @@ Imports nothing heavy, so that the help of a command can read it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
@@ -42,7 +43,7 @@ class WorkloadEntry:
 
     def read(self, path: str | None, options: InputOptions) -> RealInput:
         """Reads the input. Raises ValueError, one line each, for input that cannot be used."""
-        task_input: RealInput = resolve_name(self.reader)(path, options)
+        task_input: RealInput = resolve_name(self.reader)(None if path is None else os.path.expanduser(path), options)
         return task_input
 
 

@@ -182,6 +182,7 @@ def test_exit_codes(counts: dict[str, int], options: list[str], code: int, outpu
 
 
 def test_a_file_that_is_broken_is_one_line_and_exit_code_1(equal: Files, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "empty").mkdir()
     broken = tmp_path / "bro\nken.json"
     earlier = {key: value for key, value in entry().items() if key != "taskSet"}
     write(broken, earlier)
@@ -189,7 +190,7 @@ def test_a_file_that_is_broken_is_one_line_and_exit_code_1(equal: Files, tmp_pat
     cases = [
         ([str(broken), equal[1]], f"{shown}: results[0].taskSet is missing: written before ruvllm-bench kept the "
          "answers of single tasks; run it again"),
-        ([equal[0], str(tmp_path)], f"{tmp_path}: is a folder, not a regular file"),
+        ([equal[0], str(tmp_path / "empty")], f"{tmp_path}/empty is a folder without results files"),
         ([equal[0], str(tmp_path / "none")], f"{tmp_path}/none: cannot be read: No such file or directory"),
     ]  # fmt: skip
     for arguments, message in cases:
