@@ -54,17 +54,18 @@ def test_wrong_usage_loads_nothing_heavy(words: list[str]) -> None:
 def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     common = {
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
-        "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help",
+        "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help", "--name",
+        "--encoder-name",
     }  # fmt: skip
-    of_simd = {"--isa", "--repetitions", "--out", "--json", "--quiet", "--help"}
+    of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (
-        ([], common | {"--folds", "--stream", "--controls", "--details", "--version"}),
+        ([], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts", "--version"}),
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip
         assert main([*words, "--help"]) == 0
         text = capsys.readouterr().out
-        listed = set(re.findall(r"^  (?:-\w, )?(--[a-z]+)", text[text.index("\nOptions:") :], re.MULTILINE))
+        listed = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text[text.index("\nOptions:") :], re.MULTILINE))
         assert listed == options
         if not words:
             listed = re.findall(r"^  (\w+)  ", text[text.index("\nCommands:") :], re.MULTILINE)
