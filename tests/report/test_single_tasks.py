@@ -35,8 +35,9 @@ def report_of(folder: Path, **documents: dict[str, Any]) -> Report:
     return make_report(read_sources([folder]))
 
 
-def lists(report: Report) -> list[CardList]:
-    return [block for part in report.sections for block in part.blocks if isinstance(block, CardList)]
+def lists(report: Report, among: str = "candidates") -> list[CardList]:
+    found = [block for part in report.sections for block in part.blocks if isinstance(block, CardList)]
+    return [each for each in found if each.title.endswith(among)]
 
 
 def many(n: int) -> dict[str, Any]:
@@ -56,6 +57,20 @@ def test_won_and_lost_come_first_and_each_card_says_what_was_asked_and_chosen(tm
     assert (found.cards[2].facts, found.cards[2].kind) == ("line 3, code completion", "code_completion")
 
 
+def test_by_retrieval_they_have_a_list_of_their_own_which_comes_first_as_in_the_verdict(tmp_path: Path) -> None:
+    report = report_of(tmp_path, a=single_tasks())
+    first, second = lists(report, "")
+    assert first.title.endswith("first among all solutions")
+    assert (first.folded, second.folded) == (False, True)
+    assert [(card.name, card.outcome) for card in first.cards[:2]] == [("ticket-3", "won"), ("ticket-4", "never")]
+    assert ("first before", "a wrong answer") in first.cards[0].texts
+    (counts,) = [table for table in report.tables if table.title.startswith("Tasks of")]
+    assert [(row[0], row[1], row[-1]) for row in counts.rows] == [
+        ("won", "1", "2"), ("lost", "0", "2"), ("never", "1", "1"), ("kept", "4", "1"), ("tested", "6", "6"),
+    ]  # fmt: skip
+    assert (counts.columns[1], counts.columns[-1]) == ("Tasks", "by resolve")
+
+
 def test_more_tasks_than_there_is_room_for_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(section.MOST_CARDS, "won", 10)
     report = report_of(tmp_path, a=many(35))
@@ -67,15 +82,16 @@ def test_more_tasks_than_there_is_room_for_are_counted(tmp_path: Path, monkeypat
 
 def test_two_files_are_told_apart_by_their_names(tmp_path: Path) -> None:
     report = report_of(tmp_path, first=single_tasks(), second=single_tasks(0))
-    assert [found.title.rpartition(", ")[2] for found in lists(report)] == ["first.json", "second.json"]
+    names = ("first.json", "second.json")
+    assert all(name in found.title for name, found in zip(names, lists(report), strict=True))
     groups = re.findall(r'name="(o-\d+)"', make_page(report, 2))
-    assert len(set(groups)) == 2, "a choice in one list leaves the other alone"
+    assert len(set(groups)) == 4, "a choice in one list leaves the other alone"
 
 
 def test_a_run_is_called_by_its_name(tmp_path: Path) -> None:
     report = report_of(tmp_path, a=single_tasks(name="nightly \x1b[2J"), b=simd_document())
     (found,) = lists(report)
-    assert found.title.endswith(r", nightly \x1b[2J")
+    assert r", nightly \x1b[2J: " in found.title
     files = next(table for table in report.tables if table.title == "Files")
     assert [row[0] for row in files.rows] == [r"nightly \x1b[2J: a.json", "b.json"]
 
@@ -159,9 +175,10 @@ def test_texts_of_a_file_are_texts_on_the_page(tmp_path: Path) -> None:
 
 # in a real browser
 
-SHOWN = """
-[...document.querySelectorAll('.task')].filter(e => e.offsetParent !== null)
-  .map(e => e.querySelector('bdi').textContent)
+LAST = "[...document.querySelectorAll('.single')].at(-1)"
+"""The list of the choices among candidates."""
+SHOWN = f"""
+[...{LAST}.querySelectorAll('.task')].filter(e => e.offsetParent !== null).map(e => e.querySelector('bdi').textContent)
 """
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium: no page is opened in a browser")
 
@@ -183,16 +200,18 @@ def test_cards_are_filtered_by_outcome_and_type(width: int, dark: bool, browser:
     browser.look(width, dark=dark)
     browser.open(path)
     every = [f"ticket-{i}" for i in (4, 0, 2, 5, 3, 1)]
+    browser.run(f"{LAST}.open = true")
     assert browser.run(SHOWN) == every
     for chosen, expected in (
         ("o-lost", ["ticket-2", "ticket-5"]), ("k-bug-fix", ["ticket-5"]), ("o-kept", ["ticket-1"]),
         ("o-won", []), ("k-code-completion", ["ticket-4", "ticket-0"]),
     ):  # fmt: skip
-        browser.run(f"document.querySelector('.pick.{chosen}').click()")
+        browser.run(f"{LAST}.querySelector('.pick.{chosen}').click()")
         assert browser.run(SHOWN) == expected, chosen
-        nothing = browser.run("getComputedStyle(document.querySelector('.nothing')).display")
+        nothing = browser.run(f"getComputedStyle({LAST}.querySelector('.nothing')).display")
         assert (nothing == "block") == (not expected)
-    browser.run("document.querySelectorAll('.pick.any').forEach(e => e.click())")
+    assert browser.run("[...document.querySelectorAll('.single')][0].querySelector('.pick.any').checked")
+    browser.run(f"{LAST}.querySelectorAll('.pick.any').forEach(e => e.click())")
     assert browser.run(SHOWN) == every
     assert browser.run("document.documentElement.scrollWidth") == width
     assert browser.run(CONTRASTS) == []
@@ -210,4 +229,5 @@ def test_hostile_texts_break_no_page(width: int, browser: Browser, tmp_path: Pat
     assert browser.problems == []
     assert browser.run("document.documentElement.scrollWidth") == width
     assert browser.run("document.querySelectorAll('script, img').length") == 0
+    browser.run(f"{LAST}.open = true")
     assert len(browser.run(SHOWN)) == 6

@@ -29,15 +29,16 @@ SHORT = 5
 MOST_NUMBERS = 6
 """Ranks of single runs that are written out."""
 EXPLAINED = (
-    "Won: right after learning and not before; lost: the other way round; never: right neither before nor after; kept: "
-    "both. "
+    "Won: right after learning and not before, in more than half of the runs that tested the task; lost: the other way "
+    "round; never: right neither before nor after; kept: both."
 )
 COUNTED = {
-    RESOLVE: "Right: the right one of the task's candidates was chosen, in more than half of the runs that tested it.",
-    RETRIEVAL: "Right: the right solution stood first among all, in more than half of the runs that tested it.",
+    RESOLVE: "that the right one of a task's candidates was chosen, as the resolve rate counts",
+    RETRIEVAL: "that the right solution stood first among all solutions, as recall@1 counts",
 }
+AMONG = {RESOLVE: "chosen among the candidates", RETRIEVAL: "first among all solutions"}
 NOT_A_VERDICT = (
-    " Single tasks show what changed, not whether it got better: chance alone wins some and loses some, and only the "
+    "Single tasks show what changed, not whether it got better: chance alone wins some and loses some, and only the "
     "intervals of the gain tell them apart."
 )
 
@@ -63,10 +64,15 @@ def counts_table(tested: AnsweredTasks, measure: str, file: str = "") -> Table:
     kinds = list(dict.fromkeys(task.type for task in tested.tasks if task.type))
     groups = [[task for task in tested.tasks if task.type == kind] for kind in sorted(kinds)] if len(kinds) > 1 else []
     counts = [outcome_counts(tasks, measure) for tasks in (tested.tasks, *groups)]
-    rows = [(outcome, *(str(count[outcome]) for count in counts)) for outcome in OUTCOMES]
-    rows.append(("tested", str(len(tested.tasks)), *(str(len(tasks)) for tasks in groups)))
-    columns = ("Outcome", "Tasks", *(words(shown(kind)) for kind in sorted(kinds)[: len(groups)]))
-    note = EXPLAINED + COUNTED[measure] + NOT_A_VERDICT
+    other = RESOLVE if measure == RETRIEVAL else RETRIEVAL
+    others = [outcome_counts(tested.tasks, other)] if tested.has_retrieval else []
+    rows = [(outcome, *(str(count[outcome]) for count in counts + others)) for outcome in OUTCOMES]
+    totals = [str(len(tasks)) for tasks in (tested.tasks, *groups, *(tested.tasks for _ in others))]
+    columns = ("Outcome", "Tasks", *(words(shown(kind)) for kind in sorted(kinds)[: len(groups)]),
+               *(f"by {other}" for _ in others))  # fmt: skip
+    rows.append(("tested", *totals))
+    right = COUNTED[measure] + (f", and by {other} {COUNTED[other]}" if others else "")
+    note = f"{EXPLAINED} Right means {right}. {NOT_A_VERDICT}"
     return Table(f"Tasks of {_title_of(tested, file)}", columns, tuple(rows), note)
 
 
@@ -171,7 +177,7 @@ def card_list(
     short = [card for outcome in ("won", "lost") for card in [c for c in cards if c.outcome == outcome][:SHORT]]
     rows = tuple((card.outcome, card.name, dict(card.texts).get("asked", ""), card.score) for card in short)
     return CardList(
-        title=_title_of(tested, file),
+        title=f"{_title_of(tested, file)}: {AMONG[measure]}",
         cards=tuple(cards),
         total=len(tested.tasks),
         short=Table(f"Won and lost, the surest {SHORT} of each", ("Outcome", "Task", "Asked", "How"), rows),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ruvllm.report.parts import Block, Section
+from ruvllm.report.parts import Block, CardList, Section
 from ruvllm.report.tasks.cards import card_list, counts_table
 from ruvllm.report.wording import counted
-from ruvllm.results.outcomes import OUTCOMES, RESOLVE, AnsweredTasks, answered_tasks
+from ruvllm.results.outcomes import OUTCOMES, RESOLVE, RETRIEVAL, AnsweredTasks, answered_tasks
 from ruvllm.results.reading import Source
 from ruvllm.results.summary_records import BenchmarkDocument
 
@@ -32,15 +32,18 @@ def tasks_section(sources: Sequence[Source[BenchmarkDocument]]) -> list[Section]
         for each in sets:
             if each.protocol == last:  # the earlier ones have the same tasks
                 file = source.run_name or (Path(source.name).name if len(with_names) > 1 else "")
-                note = f"{_shown(each)}Of the texts the results file has {table.rule}."
-                cards = card_list(each, RESOLVE, MOST_CARDS, file=file, note=note, folded=bool(blocks))
-                blocks += [counts_table(each, RESOLVE, file), cards]
+                measures = [RETRIEVAL, RESOLVE] if each.has_retrieval else [RESOLVE]  # as the verdict has them
+                blocks.append(counts_table(each, measures[0], file))
+                for measure in measures:
+                    note = f"{_left_out(each, measure)}Of the texts the results file has {table.rule}."
+                    folded = any(isinstance(block, CardList) for block in blocks)
+                    blocks.append(card_list(each, measure, MOST_CARDS, file=file, note=note, folded=folded))
     return [Section("Single tasks", (WHERE, *blocks), on_screen=False)] if blocks else []
 
 
-def _shown(tested: AnsweredTasks) -> str:
+def _left_out(tested: AnsweredTasks, measure: str) -> str:
     """Says how many cards there are if not all tasks have one."""
-    counts = tested.counts(RESOLVE)
+    counts = tested.counts(measure)
     left_out = [f"{counts[outcome] - MOST_CARDS[outcome]} of {counts[outcome]} {outcome}" for outcome in OUTCOMES
                 if counts[outcome] > MOST_CARDS[outcome]]  # fmt: skip
     if not left_out:
