@@ -14,6 +14,7 @@ from msgspec import structs
 from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
 from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
+from ruvllm.encoders.models import former_name
 from ruvllm.evaluation.answers import Answers as TestAnswers
 from ruvllm.evaluation.answers import answer, transitions
 from ruvllm.evaluation.closed_forms import closed_form_ranks
@@ -199,7 +200,7 @@ def task_set(cell: Cell, workload: Workload) -> str:
     """SHA-256 of what made the tasks: equal where two runs' tasks have the same numbers and the same vectors."""
     made_from: dict[str, object] = {
         "workload": workload.name,
-        "model": cell.model.name,
+        "model": former_name(cell.model.name),
         "seed": cell.plan.seed,
         "details": workload.details,
     }

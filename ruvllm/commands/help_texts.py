@@ -9,6 +9,9 @@ Runs the learning stack on tasks, simulated for up to six models or your own, be
 random gradients, shuffled answers. Prints whether it got better, and saves the results and a checkpoint per run, which
 ruvllm-verify checks.
 
+Published figures are those of the RuvLLM Self-Improvement Benchmark Report (December 2025), which came with the npm
+package ruvllm; the system behind it simulated its models.
+
 \b
 Examples:
   ruvllm-bench --profile full                     the table of final results

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ruvllm.files.near_names import did_you_mean
 
 __all__ = [
-    "DEFAULT_DIM", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called", "find_models", "hashed_profile",
-    "is_hashed", "profile_of_width", "short_name",
+    "DEFAULT_DIM", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called", "find_models", "former_name",
+    "hashed_profile", "is_hashed", "profile_of_width", "short_name",
 ]  # fmt: skip
 
 DEFAULT_DIM, LARGEST_DIM = 1536, 16_384
@@ -102,6 +102,15 @@ def profile_of_width(name: str) -> ModelProfile | None:
     """Returns the default encoder's profile of that name, or None for any other name."""
     found = re.fullmatch(r"hashed n-grams, d = ([1-9]\d{0,5})", name, re.ASCII)
     return hashed_profile(int(found[1])) if found and int(found[1]) <= LARGEST_DIM else None
+
+
+def former_name(name: str) -> str:
+    """Returns what version 0.2.0 called the default encoder of that name: after a model of its width, if there is one.
+
+    It goes on standing for the encoder where digests of tasks are taken, so that files of both versions can be paired.
+    """
+    profile = profile_of_width(name)
+    return next((model.name for model in MODELS if profile and model.embedding_dim == profile.embedding_dim), name)
 
 
 def called(name: str, encoder: str | None) -> str:

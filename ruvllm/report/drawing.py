@@ -53,9 +53,7 @@ def draw_lines(
         if line.band is not None:
             low, high = zip(*line.band, strict=True)
             axes.fill_between(line.x, low, high, color=color, alpha=0.18, linewidth=0)
-        (drawn,) = axes.plot(
-            line.x, line.y, color=color, marker=style.marker, markevery=max(1, len(line.x) // 6), clip_on=False
-        )
+        (drawn,) = axes.plot(line.x, line.y, color=color, marker=style.marker, clip_on=False)
         if style.dash:
             drawn.set_dashes(style.dash)
     if target is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ruvllm.encoders.models import MODELS
 from ruvllm.report.parts import CardList, Figure, Report, Section, Table
 from ruvllm.report.sections.provenance import command_of
+from ruvllm.report.wording import THE_REPORT
 from ruvllm.results.reading import Document, Source
 from ruvllm.version import __version__
 
@@ -18,9 +19,9 @@ __all__ = ["COMPARISON", "make_comparison", "make_leaderboard", "markdown_table"
 COMPARISON = "small-model-comparison.md"
 """The name of the second file: the report that this project implements gives it."""
 GENERATED = "<!-- Written by ruvllm-report: change the results, not this file. -->"
-STAND_INS = (
+WHAT_IT_IS_NOT = (
     "**What this is not.** The models of the simulated workload are stand-ins with two calibrated constants each, and "
-    "no task of SWE-bench is in it; only the path of this page comes from the report. It says how the learning stack "
+    f"no task of SWE-bench is in it. {THE_REPORT} The path of this page comes from it. It says how the learning stack "
     "behaves when a frozen encoder starts where the report's models start. It says nothing about the real models of "
     "these names."
 )
@@ -30,7 +31,7 @@ def make_leaderboard(report: Report, sources: Sequence[Source[Document]], pictur
     """`pictures` is the folder of the plots, where there are some; links are relative to the file `target`."""
     parts = [GENERATED, "# Leaderboard", *_beginning(report)]
     if _is_simulated(report):
-        parts.append(STAND_INS)
+        parts.append(WHAT_IT_IS_NOT)
     for section in report.sections:
         tables = [block for block in section.blocks if isinstance(block, Table) and block.headline]
         if tables:
@@ -47,7 +48,7 @@ def make_comparison(report: Report, sources: Sequence[Source[Document]], picture
     """Everything that a report has, and the models' facts."""
     parts = [GENERATED, "# Small models compared", *_beginning(report)]
     if _is_simulated(report):
-        parts.append(STAND_INS)
+        parts.append(WHAT_IT_IS_NOT)
     parts += ["## The models", *_facts()]
     for section in report.sections[:-1]:  # the last one is where it comes from
         parts.append(f"## {section.title}")

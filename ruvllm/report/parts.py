@@ -112,7 +112,7 @@ class Verdict:
 
     title: str
     answer: str
-    """The first sentence is the verdict itself."""
+    """One sentence."""
     outcome: str
     """One of the outcomes of results/verdict.py."""
     facts: tuple[tuple[str, str], ...]

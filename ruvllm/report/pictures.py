@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ruvllm.files.atomic import write_atomically
+from ruvllm.report.fonts import families, make_drawable
 from ruvllm.report.parts import Figure, Panel, Series
 from ruvllm.report.style import LIGHT, RC, STYLES, Theme, as_variables, colors
 
@@ -30,7 +32,10 @@ def drawing(theme: Theme = LIGHT, *, text_as_text: bool) -> Iterator[None]:
     import matplotlib
 
     settings: dict[Any, Any] = {**RC, **colors(theme), "svg.fonttype": "none" if text_as_text else "path"}
-    with matplotlib.rc_context(settings):
+    settings["font.family"] = list(families())
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # Text that stays text is drawn by whoever shows it, with fonts of its own.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
 
@@ -129,6 +134,7 @@ def _whole(figure: Figure, theme: Theme) -> Canvas:
         panel.draw(axes)
         axes.set_title(panel.title)
         fitted.append((axes, (left, bottom, 1 / columns, figure.height / height)))
+    make_drawable(canvas)
     for axes, box in fitted:
         _fit(canvas, axes, box)
     canvas.text(0.1 / width, 1 - 0.12 / height, figure.title, va="top", fontsize=12, fontweight="bold")
@@ -137,6 +143,7 @@ def _whole(figure: Figure, theme: Theme) -> Canvas:
             handles=[_handle(series, theme) for series in figure.series], loc="upper left", ncols=len(figure.series),
             bbox_to_anchor=(0.04 / width, 1 - 0.36 / height), fontsize=9, borderaxespad=0, handlelength=2.6,
         )  # fmt: skip
+    make_drawable(canvas)
     return canvas
 
 

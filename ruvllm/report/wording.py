@@ -6,12 +6,17 @@ import re
 from collections.abc import Sequence
 
 __all__ = [
-    "STAND_INS", "counted", "efficiency", "listed", "model_size", "percent", "percent_with", "points_with", "short",
-    "words",
+    "STAND_INS", "THE_REPORT", "counted", "efficiency", "listed", "model_size", "percent", "percent_with",
+    "points_with", "short", "words",
 ]  # fmt: skip
 
 STAND_INS = (
     "The models are simulated stand-ins: nothing here is said of the real models of these names."
+)
+THE_REPORT = (
+    "The published figures are those of the RuvLLM Self-Improvement Benchmark Report (December 2025, version 3.0.0), "
+    "which this project implements. It came with the npm package ruvllm and names no author. The system behind it "
+    "simulated its models too: no figure of it was measured on a real one."
 )
 NAMES = {
     "meanRemoval": "mean removal",

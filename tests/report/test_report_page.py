@@ -141,9 +141,11 @@ def test_the_headline_has_the_numbers_of_the_results_file_beside_the_reports(rep
 
 def test_provenance_has_command_hashes_and_how_to_replay(report: Report) -> None:
     section = report.sections[-1]
-    files, hashes = (block for block in section.blocks if not isinstance(block, str))
+    files, makers, hashes = (block for block in section.blocks if not isinstance(block, str))
     document = benchmark_document()
-    row = next(row for row in files.rows if row[0].endswith("benchmark.json"))  # type: ignore[union-attr]
+    rows = [row for each in (files, makers) for row in each.rows]  # type: ignore[union-attr]
+    row = [cell for row in rows if row[0].endswith("benchmark.json") for cell in row]
+    assert files.columns[1] == "Command"  # type: ignore[union-attr] # on the first screen
     host = document["host"]
     for value in (document["version"], document["created"][:10], host["isa"], "ruvllm-bench --protocol all"):
         assert any(value in cell for cell in row)

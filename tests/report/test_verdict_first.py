@@ -44,11 +44,11 @@ def other_input(name: str = "yours.jsonl", texts: str = "b", **changes: Any) -> 
 @pytest.mark.parametrize(
     ("planted", "begins"),
     [
-        ({"before": 40, "after": 60, "free": {"ridge": 41}}, "It got better. Learning: +20.0 ["),
+        ({"before": 40, "after": 60, "free": {"ridge": 41}}, "It got better."),
         ({"before": 40, "after": 60, "free": {"ridge": 60}}, "It got better, but not shown to be better than what"),
         ({"before": 40, "after": 60, "free": {"ridge": 90}}, "It got better, but what is free of charge is better"),
-        ({"before": 60, "after": 40}, "It got worse. Learning: -20.0 ["),
-        ({"before": 50, "after": 50, "shift": 25}, "Not shown that it got better. Learning: +0.0 [-"),
+        ({"before": 60, "after": 40}, "It got worse."),
+        ({"before": 50, "after": 50, "shift": 25}, "Not shown that it got better."),
         ({"before": 100, "after": 100}, "Nothing left to learn: 100.0% are right before any learning."),
         ({"before": 99, "after": 99}, "Next to nothing left to learn: 99.0% are right before"),
     ],
@@ -57,7 +57,10 @@ def test_the_first_sentence_says_whether_it_got_better(planted: dict[str, Any], 
     (verdict,) = report_of(tmp_path, document(*three(**planted))).verdicts
     assert verdict.title == f"mine.jsonl: 550 tasks, {NAME}"
     assert verdict.answer.startswith(begins)
-    assert "on 100 test tasks, seeds 0 to 2" in verdict.answer
+    label, text = verdict.facts[0]
+    gain = planted["after"] - planted["before"]
+    assert label == "Learning" and text.startswith(f"{gain:+.1f} [")
+    assert f"on 100 test tasks, seeds 0 to 2 ({planted['before']}.0% before, {planted['after']}.0% after): " in text
 
 
 def facts(tmp_path: Path, *entries: Any) -> dict[str, str]:
@@ -120,7 +123,7 @@ def test_the_terminal_begins_with_it_and_long_tables_wait_for_details(width: int
     short, long = printed(False), printed(True)
     for text in (short, long):
         words = " ".join(text.split())
-        assert words.startswith(f"mine.jsonl: 550 tasks, {NAME} It got better. Learning:")
+        assert words.startswith(f"mine.jsonl: 550 tasks, {NAME} It got better. Learning")
         assert max(map(len, text.splitlines())) <= width
     assert "Calibration" in long and "Calibration" not in short
     assert "Controls" in short
@@ -133,8 +136,8 @@ def test_page_markdown_and_csv_have_it_too(tmp_path: Path, capsys: Output) -> No
     arguments = ["--html", page, "--markdown", text, "--csv", numbers]
     assert main([str(results), *map(str, arguments)]) == 0, capsys.readouterr().err
     html, markdown = page.read_text(encoding="utf-8"), text.read_text(encoding="utf-8")
-    assert html.index("It got better. Learning:") < html.index("<nav")
-    assert markdown.index("**It got better. Learning:") < markdown.index("##")
+    assert html.index("It got better.") < html.index("<nav")
+    assert markdown.index("**It got better.**") < markdown.index("##")
     assert "- Tasks: 550: 300 to learn from" in markdown
     with numbers.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from ruvllm.evaluation.statistics import mean
 from ruvllm.report.parts import Block, Section, Table
 from ruvllm.report.sections.learning_figures import (
-    confusion_figure,
     learning_figures,
     reliability_figure,
     schedule_figure,
+    task_type_figure,
 )
 from ruvllm.report.sections.retrieval import retrieval_blocks
 from ruvllm.report.settings import Measured, Setting
 from ruvllm.report.wording import (
     STAND_INS,
+    THE_REPORT,
     counted,
     efficiency,
     listed,
@@ -32,9 +33,9 @@ from ruvllm.results.summary_records import BesidePublished
 __all__ = ["benchmark_section", "headline_table"]
 
 INTERVALS = "In brackets: 95% intervals by bootstrap over runs (seeds and folds) and test tasks, 10,000 resamples."
-PUBLISHED_EXPLAINED = "Columns headed published: the figures of the report that this project implements."
+PUBLISHED_EXPLAINED = "Columns headed published: figures of the report, whose models were simulated too."
 SIMULATED = (
-    f"{STAND_INS} Their frozen start and their final v3 confidence were calibrated to the "
+    f"{STAND_INS} {THE_REPORT} Their frozen start and their final v3 confidence were calibrated to the "
     "published figures (scripts/calibrate.py); everything else is an outcome. Their confidence is too low by design: "
     "the published confidence is far below the published resolve rate."
 )
@@ -75,7 +76,7 @@ def benchmark_section(setting: Setting, title: str = "") -> Section:
     blocks += retrieval_blocks(setting)
     blocks += _controls(setting)
     blocks += _rankings(setting, last)
-    blocks += confusion_figure(setting)
+    blocks += task_type_figure(setting)
     blocks += _transitions(setting, last)
     blocks += reliability_figure(setting)
     blocks += _calibration(setting)

@@ -13,7 +13,7 @@ from ruvllm.report.wording import percent, short, words
 from ruvllm.results.published import PUBLISHED
 from ruvllm.results.run_records import BenchmarkRun, ReliabilityBin
 
-__all__ = ["confusion_figure", "learning_figures", "reliability_figure", "schedule_figure"]
+__all__ = ["learning_figures", "reliability_figure", "schedule_figure", "task_type_figure"]
 
 FEWEST = 10
 """Test tasks of a bin that a reliability diagram shows: the share right among fewer says little."""
@@ -132,8 +132,8 @@ def _reliability_words(setting: Setting, points: Sequence[tuple[int, list[tuple[
     return f"Reliability diagram. {'; '.join(said)}."
 
 
-def confusion_figure(setting: Setting) -> list[Block]:
-    """Resolve rate of each task type after each protocol: where are models still confused?"""
+def task_type_figure(setting: Setting) -> list[Block]:
+    """Resolve rate of each task type after each protocol."""
     kinds = list(dict.fromkeys(kind for m in setting.measured.values() for run in m.runs
                                for kind in run.task_type_accuracy))  # fmt: skip
     if len(kinds) < 2:
@@ -153,7 +153,7 @@ def confusion_figure(setting: Setting) -> list[Block]:
                                         values=values)))  # fmt: skip
     note = "Test resolve rate in percent, mean over runs, at the end."
     height = 0.75 + 0.32 * max(len(setting.rows(protocol)) for protocol in setting.protocols)
-    return [Figure(setting.figure_name("task types"), "Confusion by task type", tuple(panels), (), note,
+    return [Figure(setting.figure_name("task types"), "Resolve rate by task type", tuple(panels), (), note,
                    height=max(1.7, height))] if panels else []  # fmt: skip
 
 

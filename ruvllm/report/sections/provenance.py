@@ -28,7 +28,7 @@ COVERED = (
 
 def provenance_section(sources: Sequence[Source[Document]]) -> Section:
     names = _short_names(sources)
-    blocks: list[Block] = [REPLAY, _files(sources, names)]
+    blocks: list[Block] = [REPLAY, _files(sources, names), _makers(sources, names)]
     hashes = _hashes(sources, names)
     if hashes.rows:
         blocks.append(hashes)
@@ -47,20 +47,31 @@ def _files(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Tab
     rows = tuple(
         (
             names[source.name],
+            command_of(source),
+            source.digest[:16],
+        )
+        for source in sources
+    )
+    columns = ("File", "Command", "SHA-256 of the file")
+    return Table("Files", columns, rows, "The last column has the first 16 of 64 digits.")
+
+
+def _makers(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Table:
+    rows = tuple(
+        (
+            names[source.name],
             found.kind,
             found.version,
             found.created,
             found.host.isa,
             found.host.compiler,
             f"Python {found.host.python or '?'}, {found.host.system or '?'} {found.host.machine}".strip(),
-            command_of(source),
-            source.digest[:16],
         )
         for source in sources
         for found in [source.document]
     )
-    columns = ("File", "Kind", "Version", "Created", "ISA", "Compiler", "Host", "Command", "SHA-256 of the file")
-    return Table("Files", columns, rows, "The last column has the first 16 of 64 digits.")
+    columns = ("File", "Kind", "Version", "Created", "ISA", "Compiler", "Host")
+    return Table("What made them", columns, rows)
 
 
 def _hashes(sources: Sequence[Source[Document]], names: Mapping[str, str]) -> Table:

@@ -24,7 +24,10 @@ WORKS = (
     "EMA: moving average of squares, 10^6 parameters, 12 bytes each. k-means: seeding and at most 10 iterations, 500 "
     "rows of 1536, 20 clusters."
 )
-BESIDE = "The report says neither on how many elements nor on which machine it measured."
+BESIDE = (
+    "The RuvLLM Self-Improvement Benchmark Report, whose figures these are, says neither on how many elements nor on "
+    "which machine it measured."
+)
 
 
 def simd_section(document: SimdDocument) -> Section:

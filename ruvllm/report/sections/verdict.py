@@ -37,6 +37,7 @@ def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
     summary = row.summary
     name = f"{summary.model}, {summary.protocol}" if n > 1 or summary.protocol != "v3" else ""
     facts = [
+        ("Learning", _learning(row, found)),
         ("Free of charge", _free(found)),
         ("Other measure", _other(found)),
         ("Tasks", _tasks(found)),
@@ -46,29 +47,35 @@ def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
     ]
     return VerdictBlock(
         title=f"{title}{f' ({name})' if name else ''}",
-        answer=_answer(row, found),
+        answer=_answer(found),
         outcome=found.main.outcome,
         facts=tuple((label, text) for label, text in facts if text),
     )
 
 
-def _answer(row: Measured, found: Verdict) -> str:
+def _answer(found: Verdict) -> str:
+    """The one sentence that everybody reads."""
     main = found.main
-    gain, measure = main.gain, MEASURES[main.measure]
-    where = f"on {_count(found.tests)} test tasks, {_runs(row, found)}"
-    change = f"{points_with(gain.gain, gain.gain_ci95)} points of {measure}"
-    rates = f"{percent(gain.frozen)} before, {percent(gain.learned)} after"
-    if main.outcome == verdict.BETTER:
-        better = f"It got better{_than_free(found.free)}."
-        return f"{better} Learning: {change} {where}: beyond chance ({rates})."
-    if main.outcome == verdict.WORSE:
-        return f"It got worse. Learning: {change} {where}: worse, beyond chance ({rates})."
     if main.outcome == verdict.LEAK:
-        return f"Not measured: test tasks have copies among those that were learned from. {change} {where} ({rates})."
+        return "Not measured: test tasks have copies among those that were learned from."
+    if main.outcome == verdict.BETTER:
+        return f"It got better{_than_free(found.free)}."
+    if main.outcome == verdict.WORSE:
+        return "It got worse."
     if main.outcome == verdict.CEILING:
-        top = "Nothing left to learn" if gain.frozen >= 1 else "Next to nothing left to learn"
-        return f"{top}: {percent(gain.frozen)} are right before any learning. Learning: {change} {where} ({rates})."
-    return f"Not shown that it got better. Learning: {change} {where}: not shown ({rates})."
+        top = "Nothing left to learn" if main.gain.frozen >= 1 else "Next to nothing left to learn"
+        return f"{top}: {percent(main.gain.frozen)} are right before any learning."
+    return "Not shown that it got better."
+
+
+def _learning(row: Measured, found: Verdict) -> str:
+    gain = found.main.gain
+    seeds = seeds_in_words(row.summary.seeds) + (f", {found.folds} folds" if found.folds else "")
+    return (
+        f"{points_with(gain.gain, gain.gain_ci95)} points of {MEASURES[found.main.measure]} on {_count(found.tests)} "
+        f"test tasks, {seeds} ({percent(gain.frozen)} before, {percent(gain.learned)} after): "
+        f"{OUTCOMES[found.main.outcome]}."
+    )
 
 
 def _than_free(free: FreeMethod | None) -> str:
@@ -78,11 +85,6 @@ def _than_free(free: FreeMethod | None) -> str:
     if free.outcome == verdict.BETTER:
         return ", but what is free of charge is better still"
     return ", but not shown to be better than what is free of charge"
-
-
-def _runs(row: Measured, found: Verdict) -> str:
-    folds = f", {found.folds} folds" if found.folds else ""
-    return seeds_in_words(row.summary.seeds) + folds
 
 
 def _free(found: Verdict) -> str:
