@@ -106,6 +106,13 @@ def test_one_task_is_shown_in_full_whatever_its_outcome(name: str, file: str, ca
     assert "rank among all solutions  1 → 1" in text
 
 
+def test_an_id_that_looks_like_a_number_is_an_id(tmp_path: Path, capsys: Output) -> None:
+    path = str(write_document(tmp_path / "a.json", single_tasks(texts={"id2": "5", "place2": "line 1"})))
+    assert "line 1, code completion" in printed(capsys, path, "--id", "5")
+    assert "ticket-5" not in printed(capsys, path, "--id", "5")
+    assert names(printed(capsys, path, "--id", "3")) == ["ticket-3"]
+
+
 def test_a_filter_that_nothing_passes_says_so(file: str, capsys: Output) -> None:
     assert "None of the 6 tasks is won or lost, of type test generation." in printed(capsys, file, "--type", "test_gen")
 

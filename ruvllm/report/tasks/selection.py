@@ -13,6 +13,8 @@ from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["Found", "Selection", "UnknownNameError", "find_tasks"]
 
+NAMES = ("id", "place", "task")
+"""What a task can be called by."""
 NEAR = 3
 """Names that are offered for one that is unknown."""
 
@@ -34,8 +36,9 @@ class Selection:
     protocols: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
 
-    def takes(self, task: SingleTask) -> bool:
-        if self.name and self.name not in (task.id, task.place, str(task.task)):
+    def takes(self, task: SingleTask, named: str = "id") -> bool:
+        """Whether the task is wanted; `named` is what the name is compared with, one of NAMES."""
+        if self.name and self.name != str(getattr(task, named)):
             return False
         outcomes = self.outcomes or OUTCOMES
         return (not self.types or task.type in self.types) and task.outcome_by(self.measure) in outcomes
@@ -74,6 +77,7 @@ def find_tasks(sources: Sequence[Source[Document]], selection: Selection) -> tup
             left_out.append(f"{source.name}: has no answers to single tasks, for {why}: left out")
         sets += [(source, each) for each in tested]
     _check_names(sets, selection)
+    named = _named_by([each for _, each in sets], selection.name)
     found = []
     for source, each in sets:
         if not _is_wanted(each, selection):
@@ -84,7 +88,8 @@ def find_tasks(sources: Sequence[Source[Document]], selection: Selection) -> tup
             left_out.append(f"{source.name}: {each.model}, {each.protocol}, has no retrieval: left out")
             continue
         table = source.document.tasks if isinstance(source.document, BenchmarkDocument) else None
-        chosen = each.having(task for task in each.most_telling_first(selection.measure) if selection.takes(task))
+        ordered = each.most_telling_first(selection.measure)
+        chosen = each.having(task for task in ordered if selection.takes(task, named))
         found.append(Found(source.name, source.run_name, each, chosen, "" if table is None else table.rule))
     return found, left_out
 
@@ -110,8 +115,14 @@ def _check_names(sets: Sequence[tuple[Source[Document], AnsweredTasks]], selecti
         for name in map(str, wanted):
             if name not in names:
                 raise UnknownNameError(f"no run has the {what} {name[:80]!r}; there is {listed(names)}")
-    if selection.name and not any(Selection(name=selection.name).takes(task) for each in tested for task in each.tasks):
-        raise UnknownNameError(_unknown_task(tested, selection.name))
+
+
+def _named_by(tested: Sequence[AnsweredTasks], name: str) -> str:
+    """What a name stands for: an id if any task has it, else a place, else a number. Raises UnknownNameError."""
+    for named in NAMES:
+        if not name or not tested or any(str(getattr(task, named)) == name for each in tested for task in each.tasks):
+            return named
+    raise UnknownNameError(_unknown_task(tested, name))
 
 
 def _unknown_task(tested: Sequence[AnsweredTasks], name: str) -> str:
