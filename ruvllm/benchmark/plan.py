@@ -14,10 +14,11 @@ from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.records import RunOptions
-from ruvllm.workloads.inputs import RealInput
+from ruvllm.workloads.inputs import Note, RealInput
 from ruvllm.workloads.registry import WORKLOADS, preset_of
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
+from ruvllm.workloads.text import fit_candidates
 from ruvllm.workloads.workload import Workload
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "models_of",
     "protocol_of",
     "recorded_options",
+    "with_candidates",
 ]
 
 QUICK_MODELS = 3
@@ -136,6 +138,12 @@ def make_cell(
 def dataset_size(profile: str) -> Size:
     """The largest of the protocols' sizes: all of them are measured on the same tasks."""
     return max((p.size(profile) for p in PROTOCOLS.values()), key=lambda size: size.attempts)
+
+
+def with_candidates(options: Options, task_input: RealInput, warn: Note) -> RealInput:
+    """Returns the input with the number of candidates that all of these runs have room for. Raises ValueError."""
+    folds = [ORDINARY if fold is None else fold for fold in _folds(options)]
+    return fit_candidates(task_input, options.split, options.seeds, folds, warn)
 
 
 def _folds(options: Options) -> Sequence[Fold | None]:

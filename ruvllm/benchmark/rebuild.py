@@ -21,6 +21,7 @@ from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import InvalidFileError, shown
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
+from ruvllm.workloads.candidates import CANDIDATES, FEWEST
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.inputs import InputOptions, RealInput
@@ -86,11 +87,14 @@ def _input_of(run: JsonFields, entry: WorkloadEntry, task_input: Corpus | RealIn
         return None
     if task_input is None:
         raise CannotReplayError(f"is of the {workload} workload: it needs {entry.needs}")
+    n_candidates = run.fields("workloadDetails").count("candidates", least=FEWEST)
+    if n_candidates > CANDIDATES:
+        raise CannotReplayError(f"run.workloadDetails.candidates must be at most {CANDIDATES}, not {n_candidates}")
     if not isinstance(task_input, Corpus):
-        return task_input
+        return task_input.with_candidates(n_candidates) if isinstance(task_input, TextInput) else task_input
     if workload != "code":
         raise CannotReplayError(f"is of the {workload} workload: a source tree is not its input")
-    return code_input(task_input, InputOptions(kind))
+    return code_input(task_input, InputOptions(kind, candidates=n_candidates))
 
 
 def _check_encoder(run: JsonFields, entry: WorkloadEntry, encoder: Encoder | None) -> None:

@@ -22,7 +22,7 @@ from ruvllm.files.json_reading import json_type, shown
 from ruvllm.files.json_writing import stringify
 from ruvllm.learning.training import Progress
 from ruvllm.version import __version__
-from ruvllm.workloads.inputs import Note, RealInput, Watch, ignore, read_input
+from ruvllm.workloads.inputs import NO_FIELDS, Note, RealInput, Watch, ignore, read_input
 from ruvllm.workloads.registry import WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 from ruvllm.workloads.workload import Workload
@@ -127,15 +127,22 @@ def _text(value: object) -> str:
 class ReplayInputs:
     """What a user names. Each input is read when a checkpoint first needs it, and once for each kind of tasks."""
 
-    def __init__(self, path: str | None, encoder: str | None, transfer: str | None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        encoder: str | None,
+        transfer: str | None,
+        fields: Mapping[str, str] = NO_FIELDS,
+    ) -> None:
         """`path` is a source tree (default: the standard library) or a workload's form such as `jsonl:FILE`.
 
-        The other two are as `ruvllm-bench` takes them.
+        The others are as `ruvllm-bench` takes them.
         """
         self._spec = _spec_of(path)
         self._encoder_name = encoder
         self._encoder: Encoder | None = None
         self._transfer = transfer
+        self._fields = fields
         self._read: dict[str, RealInput] = {}
 
     def of(self, document: Mapping[str, object], watch: Watch = ignore, note: Note = ignore) -> RealInput | None:
@@ -159,7 +166,12 @@ class ReplayInputs:
             raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {form}")
         if kind not in self._read:
             self._read[kind] = read_input(
-                self._spec.text, kind=kind, encoder=self._encoder, transfer=self._transfer, watch=watch
+                self._spec.text,
+                kind=kind,
+                encoder=self._encoder,
+                transfer=self._transfer,
+                fields=self._fields,
+                watch=watch,
             )
         return self._read[kind]
 

@@ -18,7 +18,7 @@ from rich.filesize import decimal
 
 from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
 from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
-from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options
+from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options, with_candidates
 from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.benchmark.task_table import make_task_table
@@ -157,7 +157,7 @@ def _prepare(
     unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
     if not arguments.resume and any(unfinished.folder.iterdir()):
         reporter.note(f"unfinished work in {unfinished.folder}; --resume with the same arguments goes on from it")
-    return _Run(arguments, options, _read_input(arguments, encoder, reporter), reporter, unfinished)
+    return _Run(arguments, options, _read_input(arguments, options, encoder, reporter), reporter, unfinished)
 
 
 def _encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder | None:
@@ -206,20 +206,25 @@ def _prepare_folders(folders: Sequence[Path]) -> None:
             remove_abandoned(folder)
 
 
-def _read_input(arguments: BenchArguments, encoder: Encoder | None, reporter: QuietReporter) -> RealInput | None:
+def _read_input(
+    arguments: BenchArguments, options: Options, encoder: Encoder | None, reporter: QuietReporter
+) -> RealInput | None:
     """Reads the real input. Returns None for the simulated workload."""
     if not arguments.workload.entry.reader:
         return None
     with failures(ValueError), reporter:
-        return read_input(
+        found = read_input(
             arguments.workload.text,
             kind=arguments.kind,
             encoder=encoder,
             transfer=None if arguments.transfer is None else arguments.transfer.text,
+            candidates=arguments.candidates,
+            fields=arguments.fields,
             note=reporter.note,
             warn=reporter.warn,
             watch=reporter.work,
         )
+        return with_candidates(options, found, reporter.warn)
 
 
 def _carry_out(

@@ -5,15 +5,15 @@ Imports only what loads at once, so that --help and usage errors answer at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ruvllm.commands.common import parse_workload
-from ruvllm.commands.limits import ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
+from ruvllm.commands.common import parse_fields, parse_workload
+from ruvllm.commands.limits import CANDIDATES, ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
 from ruvllm.commands.parameters import FILE, WholeNumber
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
@@ -57,6 +57,10 @@ class BenchArguments(OutputArguments):
     encoder_title: str | None
     """What reports are to call the encoder; None for a name of its own."""
     transfer: WorkloadSpec | None
+    candidates: int | None
+    """Of each task of real input; None for as many as there is room for."""
+    fields: Mapping[str, str]
+    """What a file of tasks calls keys."""
     rank: int | None
     seed: int
     seeds: int | None
@@ -79,6 +83,10 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("--tasks is for the code workload")
         if not entry.reader and (self.encoder_name != DEFAULT_ENCODER or self.transfer is not None):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
+        if not entry.reader and self.candidates is not None:
+            raise click.UsageError("--candidates is for real input: --workload code or jsonl:FILE")
+        if self.fields and self.workload.name != "jsonl" and self.transfer is None:
+            raise click.UsageError("--fields is for files of tasks: --workload jsonl:FILE")
         if not entry.reader and self.no_texts:
             raise click.UsageError("--no-texts is for real input: simulated tasks have no texts")
         if self.dims and not entry.reader:
@@ -150,6 +158,11 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="What to call the encoder in tables.  [default: a name that it brings along]"),
         click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
                      help="Real input only: measure retrieval on these tasks too. Training never sees them."),
+        click.option("--candidates", type=WholeNumber(*CANDIDATES), metavar="N",
+                     help="Real input only: N candidates for each task.  [default: 8, fewer if a part has too few "
+                     "different solutions]"),
+        click.option("--fields", callback=parse_fields, metavar="KEY=NAME,...",
+                     help="Files of tasks only: what the file calls keys, as prompt=question,solution=target."),
         click.option("--rank", type=WholeNumber(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
         click.option("--seed", type=WholeNumber(0, MAX_SEED), default=0, show_default=True, help="First seed."),
         click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=seeds_help),

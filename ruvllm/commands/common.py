@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
+from ruvllm.commands.limits import FIELDS
 from ruvllm.commands.streams import CLOSED, guarded_output, lost_output
 from ruvllm.workloads.registry import WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = [
-    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_workload", "run",
+    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_fields", "parse_workload", "run",
 ]  # fmt: skip
 
 FAILED, WORSE, NOT_MEASURED = 1, 3, 4
@@ -41,6 +42,17 @@ def parse_workload(*names: str) -> Callable[[click.Context, click.Parameter, str
             raise click.BadParameter(str(error)) from error
 
     return parse
+
+
+def parse_fields(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, str]:
+    """The callback of --fields: `prompt=question,solution=target` as names by key."""
+    found: dict[str, str] = {}
+    for pair in text.split(",") if text is not None else ():
+        key, _equals, name = (part.strip() for part in pair.partition("="))
+        if key not in FIELDS or not name or key in found:
+            raise click.BadParameter(f"must be KEY=NAME, where KEY is once one of {', '.join(FIELDS)}; not {pair!r}")
+        found[key] = name
+    return found
 
 
 def run(command: click.Command, program: str, words: Sequence[str], *, when_interrupted: str = "interrupted") -> int:

@@ -20,3 +20,7 @@ MEASURES = ("resolve", "retrieval")
 MAX_RANK = 256
 MIN_DIM, MAX_DIM = 64, 16_384
 MIN_FOLDS, MAX_FOLDS = 3, 20
+CANDIDATES = (2, 8)
+"""Fewest and most candidates of a task."""
+FIELDS = ("prompt", "solution", "candidates", "answer", "type", "category", "difficulty", "id", "group")
+"""Keys of a line of a file of tasks."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ruvllm.commands import help_texts
-from ruvllm.commands.common import check_isas, parse_workload, run
+from ruvllm.commands.common import check_isas, parse_fields, parse_workload, run
 from ruvllm.commands.parameters import FILE
 from ruvllm.version import __version__
 from ruvllm.workloads.spec import WorkloadSpec
@@ -36,6 +36,8 @@ DEFAULT_FOLDER = "results/checkpoints"
               help="With --replay of real input: the encoder of the run, as for ruvllm-bench.  [default: hash]")
 @click.option("--transfer", callback=parse_workload("jsonl"), metavar="jsonl:FILE",
               help="With --replay of a run with --transfer: the same file.")
+@click.option("--fields", callback=parse_fields, metavar="KEY=NAME,...",
+              help="With --replay of a run with --fields: the same.")
 @click.option("--list", "folder", is_flag=False, flag_value=DEFAULT_FOLDER, metavar="[DIR]",
               type=FILE,
               help=f"Print one line for each checkpoint of a folder.  [default: {DEFAULT_FOLDER}]")
@@ -51,6 +53,7 @@ def command(
     corpus: str | None,
     encoder: str | None,
     transfer: WorkloadSpec | None,
+    fields: dict[str, str],
     folder: Path | None,
     compared: tuple[Path, Path] | None,
     as_json: bool,
@@ -62,8 +65,8 @@ def command(
         raise click.UsageError("Missing argument 'FILE...', --list or --compare")
     if subjects > 1 or (replayed and not files):
         raise click.UsageError("use one of FILE..., --list and --compare; --replay needs a FILE")
-    if not replayed and any((isa, corpus, encoder, transfer)):
-        raise click.UsageError("--isa, --corpus, --encoder and --transfer are for --replay")
+    if not replayed and any((isa, corpus, encoder, transfer, fields)):
+        raise click.UsageError("--isa, --corpus, --encoder, --transfer and --fields are for --replay")
     if replayed:
         check_isas([isa or "auto"], ["auto"])
     from ruvllm.commands import verify_actions
@@ -73,7 +76,7 @@ def command(
     if compared is not None:
         return verify_actions.compare(compared, as_json)
     if replayed:
-        inputs = verify_actions.ReplayInputs(corpus, encoder, None if transfer is None else transfer.text)
+        inputs = verify_actions.ReplayInputs(corpus, encoder, None if transfer is None else transfer.text, fields)
         return verify_actions.replay_files(files, isa or "auto", inputs, as_json, quiet)
     return verify_actions.verify_files(files, as_json, quiet)
 

@@ -5,13 +5,14 @@ JSON Lines are read as a stream, so that the file may have any size. A list has 
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ruvllm.files.json_reading import InvalidFileError, JsonLimits, json_type, open_regular_file, parse_json
+from ruvllm.files.json_reading import InvalidFileError, JsonLimits, json_type, open_regular_file, parse_json, shown
 
 __all__ = ["MAX_BAD_SHARE", "BadLines", "BadRecordError", "read_records"]
 
@@ -20,6 +21,9 @@ MAX_BAD_SHARE = 0.01
 MAX_LINE_BYTES = 64 << 20
 MAX_LIST_BYTES = 512 << 20
 LIST_LIMITS = JsonLimits(size_bytes=MAX_LIST_BYTES, nodes=100_000_000)
+OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive", b"PAR1": "Parquet", b"(\xb5/\xfd": "zstd"}
+"""By their first bytes."""
+OTHER_ENCODING = "; a file from Windows may be in windows-1252: iconv -f windows-1252 -t UTF-8 FILE > NEW"
 SHOWN = 5
 """Number of bad records that a message names."""
 
@@ -42,11 +46,13 @@ class BadLines:
     records: int = 0
     bad: int = 0
     first: list[str] = field(default_factory=list)
-    """The first bad records, as `line 7: ...`."""
+    """The first bad records, as `line 7: ...`, one for each defect."""
+    _defects: set[str] = field(default_factory=set)
 
     def add(self, number: int, error: Exception) -> None:
         self.bad += 1
-        if len(self.first) < SHOWN:
+        if len(self.first) < SHOWN and str(error) not in self._defects:
+            self._defects.add(str(error))
             self.first.append(f"{self.unit} {number}: {error}")
 
     def summary(self) -> str:
@@ -59,7 +65,10 @@ class BadLines:
         if self.records == 0:
             raise ValueError(f"{str(path)!r} holds no records")
         if self.bad > MAX_BAD_SHARE * self.records:
-            raise ValueError(f"{str(path)!r}: more than 1% of it cannot be used: {self.summary()}")
+            hint = OTHER_ENCODING if "is not UTF-8" in "".join(self.first) else ""
+            raise ValueError(
+                f"{str(path)!r}: more than 1% of it cannot be used: {self.summary()}{hint}{_one_object(path, self)}"
+            )
 
 
 def read_records(path: Path, bad: BadLines, progress: Progress | None = None) -> Iterator[tuple[int, Record]]:
@@ -69,6 +78,7 @@ def read_records(path: Path, bad: BadLines, progress: Progress | None = None) ->
     is broken.
     """
     with _open(path) as file:
+        _refuse_other_formats(file, path)
         entries = _values(file, path, bad) if _first_character(file) == b"[" else _lines(file, progress)
         for number, entry in entries:
             bad.records += 1
@@ -89,7 +99,23 @@ def _open(path: Path) -> BinaryIO:
         raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from None
 
 
+def _refuse_other_formats(file: BinaryIO, path: Path) -> None:
+    """Raises ValueError for a file that begins as no text in UTF-8 does."""
+    begin = file.read(4)
+    file.seek(0)
+    for magic, name in OTHER_FORMATS.items():
+        if begin.startswith(magic):
+            raise ValueError(f"{str(path)!r} looks like {name}; unpack or export it as JSON Lines in UTF-8 first")
+    encoding = "UTF-32" if begin[:2] == b"\0\0" or begin[2:] == b"\0\0" else "UTF-16"
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in begin:
+        convert = f"iconv -f {encoding} -t UTF-8 {path.name} > new.jsonl"
+        raise ValueError(f"{str(path)!r} looks like {encoding}; it must be UTF-8: {convert}")
+
+
 def _first_character(file: BinaryIO) -> bytes:
+    """Returns the first one that is no space, a byte order mark aside, which programs on Windows write."""
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
     while (character := file.read(1)).isspace():
         pass
     file.seek(0)
@@ -115,7 +141,8 @@ def _values(file: BinaryIO, path: Path, bad: BadLines) -> Iterator[tuple[int, ob
         raise ValueError(f"{str(path)!r}: a list of more than {MAX_LIST_BYTES} bytes; write it as JSON Lines")
     bad.unit = "record"
     try:
-        values = parse_json(file.read(MAX_LIST_BYTES + 1), LIST_LIMITS, keep_integers=True)
+        data = file.read(MAX_LIST_BYTES + 1).removeprefix(codecs.BOM_UTF8)
+        values = parse_json(data, LIST_LIMITS, keep_integers=True)
     except InvalidFileError as error:
         raise ValueError(f"{str(path)!r} {error}") from None
     yield from enumerate(values, start=1)
@@ -126,7 +153,21 @@ def _object(entry: object) -> Record:
     if isinstance(entry, bytes):
         if len(entry) > MAX_LINE_BYTES:
             raise BadRecordError(f"has more than {MAX_LINE_BYTES} bytes")
-        entry = parse_json(entry, keep_integers=True)
+        # a mark stands at the beginning of a file, and so in the middle of several that were put together
+        entry = parse_json(entry.removeprefix(codecs.BOM_UTF8), keep_integers=True)
     if not isinstance(entry, dict):
         raise BadRecordError(f"must be an object, not {json_type(entry)}")
     return entry
+
+
+def _one_object(path: Path, bad: BadLines) -> str:
+    """Returns a hint if no record of a file is good because the whole file is one object, else nothing."""
+    if bad.bad < bad.records or path.stat().st_size > MAX_LIST_BYTES:
+        return ""
+    try:
+        whole = parse_json(path.read_bytes().removeprefix(codecs.BOM_UTF8), LIST_LIMITS, keep_integers=True)
+    except (OSError, InvalidFileError):
+        return ""
+    values = whole.items() if isinstance(whole, dict) else ()
+    lists = [shown(key, 20) for key, value in values if isinstance(value, list)]
+    return f"; the file is one object: write the list under {' or '.join(map(repr, lists))} alone" if lists else ""

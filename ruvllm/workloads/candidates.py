@@ -11,6 +11,7 @@ would look better than it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,10 @@ from ruvllm._core import Purpose, RandomStream, hardest
 from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.splits import Numbers
 
-__all__ = ["CandidateTable", "TooFewSolutionsError"]
+__all__ = ["CANDIDATES", "FEWEST", "CandidateTable", "Room", "TooFewSolutionsError"]
 
+CANDIDATES, FEWEST = 8, 2
+"""Number of candidates of each task if there is room, and the smallest with which there is a choice."""
 WINDOW = 32
 """Solutions of similar length that distractors are drawn from."""
 BLOCK = 8192
@@ -29,6 +32,22 @@ BLOCK = 8192
 
 class TooFewSolutionsError(ValueError):
     """A task has too few candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many candidates the tasks of one part can have."""
+
+    part: str
+    different: int
+    """Number of different solutions in it that are wrong for the task that has the fewest of them, and one."""
+    own: int
+    """Fewest own wrong answers of a task; -1 without tasks."""
+
+    @property
+    def most(self) -> int:
+        """Returns the largest number of candidates that every task can have."""
+        return max(self.different, self.own + 1)
 
 
 class CandidateTable:

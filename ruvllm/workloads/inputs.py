@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ruvllm.encoders.base import Encoder
@@ -14,12 +15,15 @@ from ruvllm.workloads.splits import ORDINARY, Fold
 from ruvllm.workloads.tasks import LeftOut, TextTask
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["InputOptions", "Note", "RealInput", "Watch", "ignore", "read_input", "read_transfer"]
+__all__ = ["NO_FIELDS", "InputOptions", "Note", "RealInput", "Watch", "ignore", "read_input", "read_transfer"]
 
 Watch = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
 Note = Callable[[str], None]
 """Called with a line that a user should read."""
+
+
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 def ignore(*_: Any) -> None:
@@ -42,6 +46,8 @@ class InputOptions:
     """The input as the user wrote it, `code:PATH` or `jsonl:FILE`; empty if no file was named."""
     candidates: int | None = None
     """Of each task; None for as many as every part has different solutions for, at most 8."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What a file of tasks calls `prompt`, `solution` and so on, where it calls them otherwise."""
 
 
 class RealInput(Protocol):
@@ -86,6 +92,7 @@ def read_input(
     encoder: Encoder | None = None,
     transfer: str | None = None,
     candidates: int | None = None,
+    fields: Mapping[str, str] = NO_FIELDS,
     note: Note = ignore,
     warn: Note = ignore,
     watch: Watch = ignore,
@@ -93,24 +100,27 @@ def read_input(
     """Reads the real input that `code`, `code:PATH` or `jsonl:FILE` names; `kind` is one of its kinds of tasks.
 
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
-    `candidates` is their number, None for as many as fit. `warn` hears what was left out and what repeats.
-    Raises ValueError, one line each, for input that cannot be used.
+    `candidates` is their number, None for as many as fit; `fields` what a file calls `prompt` and so on. `warn` hears
+    what was left out and what repeats. Raises ValueError, one line each, for input that cannot be used.
     """
     spec = parse_spec(workload)
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
-    others = () if transfer is None else read_transfer(transfer, note, watch)
-    found = spec.entry.read(spec.path, InputOptions(kind, encoder, others, note, watch, spec.text, candidates))
+    others = () if transfer is None else read_transfer(transfer, note, watch, fields)
+    options = InputOptions(kind, encoder, others, note, watch, spec.text, candidates, fields)
+    found = spec.entry.read(spec.path, options)
     for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):
         warn(f"{spec.title}: {line}")
     return found
 
 
-def read_transfer(spec: str, note: Note = ignore, watch: Watch = ignore) -> tuple[TextTask, ...]:
+def read_transfer(
+    spec: str, note: Note = ignore, watch: Watch = ignore, fields: Mapping[str, str] = NO_FIELDS
+) -> tuple[TextTask, ...]:
     """Reads the tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
     from ruvllm.workloads.jsonl import read_tasks  # a reader, which imports this module
 
-    tasks, issues = read_tasks(os.path.expanduser(str(parse_spec(spec, ["jsonl"]).path)), note, watch)
+    tasks, issues = read_tasks(os.path.expanduser(str(parse_spec(spec, ["jsonl"]).path)), note, watch, fields)
     if issues:
         raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")
     return tasks

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
-from ruvllm.workloads.inputs import InputOptions, Note, RealInput, Watch, ignore
+from ruvllm.files.json_reading import shown
+from ruvllm.workloads.inputs import NO_FIELDS, InputOptions, Note, RealInput, Watch, ignore
 from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
 from ruvllm.workloads.tasks import LeftOut, TextTask
 from ruvllm.workloads.text import TextInput
@@ -20,11 +21,20 @@ from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
 __all__ = ["read_jsonl", "read_tasks", "task_of_record"]
 
 MAX_CANDIDATES = 1000
+MAY_BE_EMPTY = {"candidates", "type", "category", "difficulty", "id", "group"}
+"""Keys that count as absent if they hold an empty text or list, as a table's empty cells do."""
+OTHER_NAMES = {
+    "prompt": ("question", "query", "input", "instruction", "problem", "text", "docstring", "issue"),
+    "solution": ("answer", "target", "output", "response", "completion", "label", "expected", "code", "body"),
+}
+"""What other programs call them."""
+NEEDED = {"prompt": "a prompt", "solution": "a solution (or candidates and an answer)"}
+SHOWN_KEYS = 8
 
 
 def read_jsonl(path: str | None, options: InputOptions) -> RealInput:
     """Reads the tasks or the issues of a file. Raises ValueError for a file that cannot be used."""
-    tasks, issues, bad = _read(Path(str(path)), options.watch)
+    tasks, issues, bad = _read(Path(str(path)), options.watch, options.fields)
     left_out = [LeftOut(f"{bad.unit}s", bad.bad, bad.records, "cannot be used", tuple(bad.first))] if bad.bad else []
     if not issues:
         return TextInput("jsonl", "tasks", tasks, options, left_out=tuple(left_out))
@@ -40,24 +50,28 @@ def read_jsonl(path: str | None, options: InputOptions) -> RealInput:
 
 
 def read_tasks(
-    path: str | Path, note: Note = ignore, watch: Watch = ignore
+    path: str | Path, note: Note = ignore, watch: Watch = ignore, fields: Mapping[str, str] = NO_FIELDS
 ) -> tuple[tuple[TextTask, ...], tuple[Issue, ...]]:
     """Returns the tasks and the issues of a file; one of the two is empty. `note` gets what is wrong with some lines.
 
-    Raises ValueError if more than 1% of the lines are bad, or if the file holds both.
+    `fields` says how keys are called there. Raises ValueError if more than 1% of the lines are bad, or if the file
+    holds both.
     """
-    tasks, issues, bad = _read(Path(path), watch)
+    tasks, issues, bad = _read(Path(path), watch, fields)
     if bad.bad:
         note(f"{path}: {bad.summary()}")
     return tasks, issues
 
 
-def _read(path: Path, watch: Watch) -> tuple[tuple[TextTask, ...], tuple[Issue, ...], BadLines]:
+def _read(
+    path: Path, watch: Watch, fields: Mapping[str, str]
+) -> tuple[tuple[TextTask, ...], tuple[Issue, ...], BadLines]:
     bad = BadLines()
     tasks: list[TextTask] = []
     issues: list[Issue] = []
     for number, record in read_records(path, bad, lambda done, total: watch(f"reading {path.name}", done, total)):
         place = f"{bad.unit} {number}"
+        record |= {key: record.pop(name) for key, name in fields.items() if name in record}
         try:
             if is_issue(record):
                 issues.append(issue_of_record(record, place))
@@ -73,7 +87,8 @@ def _read(path: Path, watch: Watch) -> tuple[tuple[TextTask, ...], tuple[Issue, 
 
 def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:
     """Returns the task of one record, which stands at `place`. Other keys are ignored. Raises BadRecordError."""
-    record = {key: value for key, value in record.items() if value is not None}
+    record = {key: value for key, value in record.items() if not _is_absent(key, value)}
+    _check_keys(record)
     solution, wrong = _answers(record)
     return TextTask(
         prompt=_text(record, "prompt"),
@@ -88,11 +103,30 @@ def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:
     )
 
 
+def _is_absent(key: str, value: object) -> bool:
+    return value is None or (key in MAY_BE_EMPTY and value in ("", []))
+
+
+def _check_keys(record: Mapping[str, Any]) -> None:
+    """Raises BadRecordError, with the keys that the record has, if it lacks a prompt or an answer."""
+    lacks = [key for key in ("prompt", "solution") if key not in record]
+    if "candidates" in record and "solution" in lacks:
+        lacks.remove("solution")
+    if not lacks:
+        return
+    needs = " and ".join(NEEDED[key] for key in lacks)
+    named = [shown(str(key), 20) for key in list(record)[:SHOWN_KEYS]] + ["..."] * (len(record) > SHOWN_KEYS)
+    guesses = [(key, next((name for name in OTHER_NAMES[key] if name in record), None)) for key in lacks]
+    renamed = ",".join(f"{key}={name}" for key, name in guesses if name)
+    raise BadRecordError(
+        f"needs {needs}; it has {'the keys ' + ', '.join(named) if named else 'no keys'}"
+        + (f": --fields {renamed}?" if renamed else "")
+    )
+
+
 def _answers(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Returns the right answer and the task's own wrong ones."""
     if "candidates" not in record:
-        if "solution" not in record:
-            raise BadRecordError("needs a solution, or candidates and an answer")
         return _text(record, "solution"), ()
     if "solution" in record:
         raise BadRecordError("has both a solution and candidates")

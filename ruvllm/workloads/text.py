@@ -6,10 +6,13 @@ weights of the default encoder from the train part only.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +20,18 @@ from numpy.typing import NDArray
 from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import title_of
-from ruvllm.workloads.candidates import CandidateTable, TooFewSolutionsError
+from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, Room, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
-from ruvllm.workloads.inputs import InputOptions
+from ruvllm.workloads.inputs import InputOptions, Note, RealInput, ignore
+from ruvllm.workloads.question import make_retrieval
 from ruvllm.workloads.repeats.finding import Repeats, find_repeats, without_other_answers
 from ruvllm.workloads.repeats.leak_check import check_leaks
-from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
 from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
-from ruvllm.workloads.workload import Details, Origin, Question, Retrieval, Vectors, Workload, validation_sample
+from ruvllm.workloads.workload import TASK_TYPES, Details, Origin, Question, Vectors, Workload, validation_sample
 
-__all__ = ["CANDIDATES", "TextInput"]
-
-CANDIDATES = 8
+__all__ = ["TextInput", "fit_candidates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +102,7 @@ class TextInput:
             np.array([task.category for task in self.tasks], dtype=np.uint8),
             parts,
             digest=digest,
-            details=self._details(split, dim, encoder, digest),
+            details=self._details(split, dim, encoder, digest, table.rows.shape[1]),
             question=self._question(encoded, parts, encoder, dim),
             origin=self._origin(encoded),
             candidates=table.rows,
@@ -111,15 +112,18 @@ class TextInput:
         )
 
     def split(self, split: str, seed: int, fold: Fold = ORDINARY) -> Parts:
-        """Returns the parts of a run; the arguments are those of build()."""
-        sources = [task.source for task in self.tasks]
-        return SPLITTERS[self._way_to_split(split)](sources, seed, fold, self.repeats.groups)
+        """Returns the parts of a run; the arguments are those of build(). Raises ValueError for too few tasks."""
+        splitter, sources = SPLITTERS[self._way_to_split(split)], [task.source for task in self.tasks]
+        try:
+            return splitter(sources, seed, fold, self.repeats.groups)
+        except ValueError as error:
+            raise ValueError(f"{self.title}: {self._count()}: {error}") from None
 
     def _origin(self, encoded: EncodedTasks) -> Origin:
         source = self.options.source
         return Origin(
             source=source or self.name,
-            name=parse_spec(source).title if source else self.name,
+            name=self.title,
             texts_digest=self.digest,
             encoder_digest=None if self.encoder is None else encoded.vectors_digest,
         )
@@ -140,19 +144,65 @@ class TextInput:
     def _candidates(
         self, encoded: EncodedTasks, difficulty: NDArray[np.float64], parts: Parts, seed: int
     ) -> CandidateTable:
-        table = CandidateTable(encoded, difficulty, n_candidates=CANDIDATES, seed=seed)
-        members = {f"part {name}": parts.part(name) for name in PARTS}
-        if self.closed_pools:  # train tasks again: what is right in other parts only must not be trained on as wrong
-            members = {"all": _all_of(self.tasks), "part train": parts.train}
-        for name, numbers in members.items():
-            try:
-                table.fill(numbers)
-            except TooFewSolutionsError as error:
-                advice = f"; {self.advice}" if self.advice else ""
-                raise TooFewSolutionsError(f"{error} as {name} of {len(self.tasks)} tasks has{advice}") from None
+        rooms = self.rooms(parts)
+        n_candidates = self._fitting(rooms)
+        table = CandidateTable(encoded, difficulty, n_candidates=n_candidates, seed=seed)
+        for numbers in self._filled(parts).values():
+            table.fill(numbers)
         return table
 
-    def _details(self, split: str, dim: int, encoder: Encoder, digest: str) -> Details:
+    def _filled(self, parts: Parts) -> dict[str, Numbers]:
+        """Returns the tasks that draw their candidates from one another, by what messages call them."""
+        if self.closed_pools:  # train tasks again: what is right in other parts only must not be trained on as wrong
+            return {"all": _all_of(self.tasks), "train": parts.train}
+        return {name: parts.part(name) for name in PARTS}
+
+    def rooms(self, parts: Parts) -> list[Room]:
+        """Returns how many candidates each part has room for."""
+        rooms, solutions = [], self.repeats.solutions
+        for name, members in self._filled(parts).items():
+            others = [len(set(solutions[self.repeats.other_answers.get(i, [])].tolist())) for i in members.tolist()]
+            different = len(np.unique(solutions[members])) - max(others, default=0)
+            rooms.append(Room(name, different, min((len(self.tasks[i].wrong) for i in members.tolist()), default=-1)))
+        return rooms
+
+    def _fitting(self, rooms: Sequence[Room]) -> int:
+        """Returns the number of candidates. Raises TooFewSolutionsError if there is no room for them."""
+        tightest = min(rooms, key=lambda room: room.most)
+        wanted = self.options.candidates or max(FEWEST, min(CANDIDATES, tightest.most))
+        if tightest.most < wanted:
+            raise TooFewSolutionsError(self._too_few(tightest, wanted))
+        return wanted
+
+    def _too_few(self, room: Room, wanted: int) -> str:
+        part = "every repository together has" if room.part == "all" else f"the {room.part} part has"
+        enough = math.ceil(len(self.tasks) * wanted / room.most) if room.most > 1 else 10 * wanted
+        ways = [f"about {max(enough, len(self.tasks) + 1)} tasks would do"]
+        ways += [self.advice] if self.advice else []
+        ways += [f"or --candidates {room.most}"] if room.most >= FEWEST else []
+        found = f"{room.different} different solution{'s' * (room.different != 1)}"
+        return (
+            f"{self.title}: {self._count()}: {part} {found}, and {wanted} candidates need {wanted} in each part; "
+            f"{', '.join(ways)}"
+        )
+
+    def _count(self) -> str:
+        """Returns the number of tasks in all and of each type."""
+        counts = Counter(TASK_TYPES[task.type] for task in self.tasks)
+        return f"{len(self.tasks)} tasks ({', '.join(f'{n} of type {name}' for name, n in counts.items())})"
+
+    @property
+    def title(self) -> str:
+        """What messages call the input."""
+        return parse_spec(self.options.source).title if self.options.source else self.name
+
+    def with_candidates(self, n: int) -> TextInput:
+        """Returns the same input with n candidates for each task."""
+        changed = copy.copy(self)
+        object.__setattr__(changed, "options", replace(self.options, candidates=n))
+        return changed
+
+    def _details(self, split: str, dim: int, encoder: Encoder, digest: str, n_candidates: int) -> Details:
         details: Details = {"kind": self.kind}
         generator = self.generator + self.repeats.changes_tasks
         if generator > 1:
@@ -162,7 +212,7 @@ class TextInput:
         details |= {
             "dim": dim,
             "encoder": encoder.name,
-            "candidates": CANDIDATES,
+            "candidates": n_candidates,
             "tasks": len(self.tasks),
             "inputDigest": digest,
         }
@@ -172,12 +222,32 @@ class TextInput:
 
     def _question(self, encoded: EncodedTasks, parts: Parts, encoder: Encoder, dim: int) -> Question:
         transfer = self.options.transfer
+        others = encode_tasks(transfer, encoder, dim) if transfer else None
         return Question(
-            test=_retrieval(encoded, parts.test, self.closed_pools),
-            validation=_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),
+            test=make_retrieval(encoded, parts.test, self.closed_pools),
+            validation=make_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),
             vectors=Vectors(encoded.queries, encoded.solutions[: len(self.tasks)]),
-            transfer=_retrieval(encode_tasks(transfer, encoder, dim), _all_of(transfer), False) if transfer else None,
+            transfer=None if others is None else make_retrieval(others, _all_of(transfer), False),
         )
+
+
+def fit_candidates(
+    task_input: RealInput, split: str, seeds: Sequence[int], folds: Sequence[Fold] = (ORDINARY,), warn: Note = ignore
+) -> RealInput:
+    """Returns the input with as many candidates as every part of every run has room for: runs must be comparable.
+
+    `warn` hears if they are fewer than usual. Raises ValueError if one part has too few different solutions.
+    """
+    if not isinstance(task_input, TextInput):
+        return task_input
+    rooms = [room for seed in seeds for fold in folds for room in task_input.rooms(task_input.split(split, seed, fold))]
+    n, tightest = task_input._fitting(rooms), min(rooms, key=lambda room: room.most)
+    if task_input.options.candidates is None and n < CANDIDATES:
+        warn(
+            f"{task_input.title}: {len(task_input.tasks)} tasks: {n} candidates each, not {CANDIDATES}, because the "
+            f"{tightest.part} part has {tightest.different} different solutions; a guess is right in {1 / n:.0%}"
+        )
+    return task_input.with_candidates(n)
 
 
 def _all_of(tasks: Sequence[TextTask]) -> Numbers:
@@ -187,39 +257,6 @@ def _all_of(tasks: Sequence[TextTask]) -> Numbers:
 def _difficulty(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
     drawn = RandomStream(seed, Purpose.DATASET).uniform(len(tasks)).tolist()
     return np.array([d if t.difficulty is None else t.difficulty for t, d in zip(tasks, drawn, strict=True)])
-
-
-def _retrieval(encoded: EncodedTasks, part: Numbers, closed: bool) -> Retrieval:
-    """Returns the queries of a part (k,), each among the solutions of its group; no solution stands there twice.
-
-    A group has the part's tasks of one type and their own wrong answers. If pools are closed, it has all tasks of one
-    type and pool.
-    """
-    tasks = encoded.tasks
-    group_names: dict[tuple[int, str], int] = {}
-
-    def group(i: int) -> int:
-        return group_names.setdefault((tasks[i].type, tasks[i].pool if closed else ""), len(group_names))
-
-    place: dict[tuple[int, int], int] = {}
-    rows: list[int] = []
-    groups: list[int] = []
-    for i in range(len(tasks)) if closed else part.tolist():
-        for row in (i, *encoded.own_rows[i]):
-            key = (group(i), int(encoded.bodies[i]) if row == i else -row)
-            if key not in place:
-                place[key] = len(rows)
-                rows.append(row)
-                groups.append(group(i))
-    return Retrieval(
-        queries=take_rows(encoded.queries, part),
-        solutions=take_rows(encoded.solutions, np.array(rows)),
-        types=np.array([tasks[i].type for i in part.tolist()], dtype=np.uint8),
-        right=np.array([place[group(i), int(encoded.bodies[i])] for i in part.tolist()], dtype=np.int32),
-        groups=np.array([group(i) for i in part.tolist()], dtype=np.int32),
-        solution_groups=np.array(groups, dtype=np.int32),
-        numbers=np.array(rows, dtype=np.int32),
-    )
 
 
 def _digest_of(values: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from ruvllm.files.json_writing import MAX_SAFE_INTEGER
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
 from ruvllm.results import outcomes
-from ruvllm.workloads import splits
+from ruvllm.workloads import candidates, splits
 from ruvllm.workloads.workload import TASK_TYPES
 
 
@@ -21,6 +21,7 @@ def test_limits_are_the_truth() -> None:
     assert limits.MAX_RANK == rebuild.MOST_RANK
     assert limits.MAX_DIM == LARGEST_DIM
     assert (limits.MIN_FOLDS, limits.MAX_FOLDS) == (splits.SMALLEST, splits.LARGEST)
+    assert (candidates.FEWEST, candidates.CANDIDATES) == limits.CANDIDATES
     assert limits.TYPES == TASK_TYPES
     assert (limits.OUTCOMES, limits.MEASURES) == (outcomes.OUTCOMES, outcomes.MEASURES)
     assert set(_core.available_isas()) <= set(limits.ISAS.split("|"))

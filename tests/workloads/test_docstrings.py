@@ -184,8 +184,9 @@ def test_a_body_that_stands_twice_is_one_candidate_of_retrieval_and_right_for_bo
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="split must be 'file' or 'function', not 'line'"):
         build(split="line")
-    with pytest.raises(ValueError, match="different solutions in each part, not 6 as part holdout of 60 tasks has"):
-        build(FUNCTIONS[:60], split="function")
+    too_few = r"19 of type code_completion\): the holdout part has 1 different solution, and 2 candidates need 2 in"
+    with pytest.raises(ValueError, match=too_few):
+        build(FUNCTIONS[:19], split="function")
     with pytest.raises(ValueError, match="a part must be one of train, valid, test, holdout, not 'tests'"):
         split_by_function(10, 0).part("tests")
 

@@ -95,7 +95,8 @@ def test_a_run_refuses_to_start_when_more_than_one_percent_is_bad(tmp_path: Path
     notes: list[str] = []
     path = write(tmp_path / "one", *good_lines(99), "{}")
     assert len(read_tasks(path, notes.append)[0]) == 99
-    assert notes == [f"{path}: 1 of 100 lines are bad: line 100: needs a solution, or candidates and an answer"]
+    assert notes == [f"{path}: 1 of 100 lines are bad: line 100: needs a prompt and a solution "
+                     "(or candidates and an answer); it has no keys"]
     with pytest.raises(ValueError, match=r"more than 1% of it cannot be used: 2 of 100 lines are bad: line 1: "):
         read_tasks(write(tmp_path / "two", "{}", *good_lines(98), "{}"))
 
@@ -130,6 +131,81 @@ def test_a_value_that_is_null_counts_as_absent() -> None:
     assert task_of_record({**GOOD, **dict.fromkeys(keys)}) == task_of_record(GOOD)
     chosen = {"prompt": "p", "candidates": ["a", "b"], "answer": 0}
     assert task_of_record({**chosen, "solution": None}) == task_of_record(chosen)
+
+
+@pytest.mark.parametrize("key", ["candidates", "type", "category", "difficulty", "id", "group"])
+def test_an_empty_cell_counts_as_absent(key: str) -> None:
+    assert task_of_record({**GOOD, key: ""}) == task_of_record(GOOD)
+    assert task_of_record({**GOOD, "candidates": []}) == task_of_record(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"data": [1]}, r"^needs a prompt and a solution \(or candidates and an answer\); it has the keys data$"),
+        ({"prompt": "p", "Solution": "s"}, r"^needs a solution .* it has the keys prompt, Solution$"),
+        ({"question": "p", "answer": "s"}, r"keys question, answer: --fields prompt=question,solution=answer\?$"),
+        ({"prompt": "p", "target": "s"}, r"keys prompt, target: --fields solution=target\?$"),
+        ({f"k{i}": i for i in range(30)}, r"it has the keys k0, k1, k2, k3, k4, k5, k6, k7, \.\.\.$"),
+        ({"a\x1b[2J": 1}, r"it has the keys a\\x1b\[2J$"),
+    ],
+)
+def test_a_record_that_lacks_a_text_is_told_which_keys_it_has(record: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadRecordError, match=message):
+        task_of_record(record)
+
+
+def test_keys_may_be_called_otherwise(tmp_path: Path) -> None:
+    lines = [json.dumps({"q": f"p{i}", "target": f"s{i}", "nr": i}) for i in range(3)]
+    path = write(tmp_path / "f.jsonl", *lines, json.dumps({**GOOD, "nr": 9}))
+    tasks, _ = read_tasks(path, fields={"prompt": "q", "solution": "target", "id": "nr"})
+    assert [(task.prompt, task.solution, task.id) for task in tasks] == [
+        ("p0", "s0", "0"), ("p1", "s1", "1"), ("p2", "s2", "2"), ("adds", "a + b", "9")
+    ]  # fmt: skip
+
+
+# files of other programs
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda lines: "\n".join(lines), lambda lines: f" [{','.join(lines)}]"], ids=["lines", "list"]
+)
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path, wrap: Any) -> None:
+    lines = good_lines(90)
+    (tmp_path / "plain").write_text(wrap(lines), encoding="utf-8")
+    (tmp_path / "marked").write_text(wrap(lines), encoding="utf-8-sig")
+    assert read_tasks(tmp_path / "marked") == read_tasks(tmp_path / "plain")
+
+
+def test_files_with_marks_may_be_put_together(tmp_path: Path) -> None:
+    one = "".join(f"{line}\n" for line in good_lines(5)).encode("utf-8-sig")
+    (tmp_path / "f").write_bytes(one + one)
+    assert len(read_tasks(tmp_path / "f")[0]) == 10
+
+
+@pytest.mark.parametrize(
+    ("encode", "message"),
+    [
+        (lambda text: text.encode("utf-16"), r"f' looks like UTF-16; it must be UTF-8: iconv -f UTF-16 -t UTF-8 f > "),
+        (lambda text: text.encode("utf-16-le"), "looks like UTF-16;"),
+        (lambda text: text.encode("utf-16-be"), "looks like UTF-16;"),
+        (lambda text: text.encode("utf-32"), "looks like UTF-32;"),
+        (lambda text: b"\x1f\x8b\x08" + text.encode(), "looks like gzip; unpack or export it as JSON Lines in UTF-8"),
+        (lambda text: b"PK\x03\x04" + text.encode(), "looks like a zip archive;"),
+        (lambda text: text.replace("words", "größe").encode("latin-1"), "not UTF-8.*iconv -f windows-1252 -t UTF-8"),
+        (lambda text: json.dumps({"n": 1, "data": [GOOD]}), "it has the keys n, data; the file is one object: write "),
+        (lambda text: json.dumps({"rows": [GOOD]}, indent=1), "the file is one object: write the list under 'rows' al"),
+    ],
+)  # fmt: skip
+def test_another_format_is_one_line_that_says_what_to_do(tmp_path: Path, encode: Any, message: str) -> None:
+    data = encode("\n".join(good_lines(9)))
+    (tmp_path / "f").write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(ValueError, match=message) as caught:
+        read_tasks(tmp_path / "f")
+    assert "\n" not in str(caught.value)
+
+
+# candidates
 
 
 @pytest.mark.parametrize("answer", [1, "b"])
@@ -238,8 +314,8 @@ def test_the_digest_sees_every_field(tmp_path: Path) -> None:
 
 
 def test_too_few_tasks_are_one_line(tmp_path: Path) -> None:
-    given = read_input(f"jsonl:{write(tmp_path / 'f', *good_lines(20))}")
-    with pytest.raises(ValueError, match="8 candidates need as many different solutions in each part, not"):
+    given = read_input(f"jsonl:{write(tmp_path / 'f', *good_lines(19))}")
+    with pytest.raises(ValueError, match="the holdout part has 1 different solution, and 2 candidates need 2 in each"):
         given.build(dim=16, seed=0, split="file")
 
 

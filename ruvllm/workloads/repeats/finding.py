@@ -82,9 +82,10 @@ class Repeats:
                 + (f" ({named})" if named else "")
             )
         if len(self.sizes):
+            groups = f"{len(self.sizes)} group{'s' * (len(self.sizes) > 1)}"
             lines.append(
                 f"{self.n_grouped} of {len(self.kept)} tasks are copies of one another or share a group: "
-                f"{len(self.sizes)} groups, each in one part (similar to {THRESHOLD:g} or more; the largest has "
+                f"{groups}, each in one part (similar to {THRESHOLD:g} or more; the largest has "
                 f"{self.sizes[0]})"
             )
             if self.sizes[0] > len(self.kept) / 2:
