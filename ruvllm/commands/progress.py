@@ -63,6 +63,17 @@ def make_reporter(quiet: bool) -> QuietReporter:
     return BarReporter(console) if bars else LineReporter(console)
 
 
+@dataclass(slots=True, eq=False)
+class _Work:
+    """Reading or encoding that is not done yet."""
+
+    begun: float
+    last_line: float
+    """Second of the last line about it, or at which it began."""
+    done: float = 0.0
+    """From 0 to 1."""
+
+
 class LineReporter(QuietReporter):
     """Prints a plain line as each run is done, for pipes and logs."""
 
@@ -71,9 +82,7 @@ class LineReporter(QuietReporter):
         self._lock = threading.Lock()
         self._done = 0
         self._total = 0
-        self._last_line: dict[str, float] = {}
-        """Second of the last line about each work."""
-        self._come_to: dict[str, tuple[int, int]] = {}
+        self._works: dict[str, _Work] = {}
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -82,38 +91,42 @@ class LineReporter(QuietReporter):
         self.note(text)
 
     def work(self, label: str, done: int, total: int) -> None:
-        now = time.monotonic()
         with self._lock:
             if done >= total:
-                self._last_line.pop(label, None)
+                self._works.pop(label, None)
                 return
-            if label not in self._last_line:
-                self._look_again(label, SECONDS_BEFORE_LINE, first=True)
-            self._come_to[label] = done, total
-            if now - self._last_line.setdefault(label, now) < SECONDS_BETWEEN_LINES:
+            now = time.monotonic()
+            if label not in self._works:
+                self._works[label] = _Work(begun=now, last_line=now)
+                self._look_later(label, self._works[label], SECONDS_BEFORE_LINE)
+            work = self._works[label]
+            work.done = done / total
+            if now - work.last_line < SECONDS_BETWEEN_LINES:
                 return
-            self._last_line[label] = now
+            work.last_line = now
         self.note(f"{label}: {done / total:.0%}")
 
-    def _look_again(self, label: str, seconds: float, first: bool = False) -> None:
-        """Says that the work goes on though nobody calls: a single call of an encoder may take minutes."""
-
-        def look() -> None:
-            with self._lock:
-                if label not in self._last_line:
-                    return
-                self._last_line[label] = time.monotonic()
-                done, total = self._come_to[label]
-                self._look_again(label, SECONDS_BETWEEN_LINES)
-            self.note(f"{label} ..." if first else f"{label}: {done / total:.0%}")
-
-        timer = threading.Timer(seconds, look)
+    def _look_later(self, label: str, work: _Work, seconds: float) -> None:
+        """Says later that the work goes on though nobody calls: a single call of an encoder may take minutes."""
+        timer = threading.Timer(seconds, self._look, (label, work))
         timer.daemon = True
         timer.start()
 
+    def _look(self, label: str, work: _Work) -> None:
+        with self._lock:
+            if self._works.get(label) is not work:
+                return
+            now = time.monotonic()
+            is_first = work.last_line == work.begun
+            if is_first or now - work.last_line >= SECONDS_BETWEEN_LINES:
+                work.last_line = now
+                far = f": {work.done:.0%}" if work.done else " ..."
+                self.note(f"{label}{far}" if is_first else f"{label}{far} after {_duration(now - work.begun)}")
+            self._look_later(label, work, SECONDS_BETWEEN_LINES)
+
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._last_line.clear()
+            self._works.clear()
 
     def start(self, labels: Sequence[str], bars: Sequence[str] | None = None) -> None:
         self._total = len(labels)

@@ -85,8 +85,7 @@ class TextInput:
         """
         parts = self.split(split, seed, fold)
         encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
-        label = self._label(encoder, seed)
-        encoded = encode_tasks(self.tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
+        encoded = self._encoded(self.tasks, encoder, dim, f"seed {seed}")
         difficulty = _difficulty(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
         types = np.array([task.type for task in self.tasks], dtype=np.uint8)
@@ -128,11 +127,13 @@ class TextInput:
             encoder_digest=None if self.encoder is None else encoded.vectors_digest,
         )
 
-    def _label(self, encoder: Encoder, seed: int) -> str:
-        if self.encoder is None:
-            return f"encoding {self.name}, seed {seed}, d = {encoder.dim}"
-        n_texts = sum(2 + len(task.wrong) for task in self.tasks)
-        return f"encoding {n_texts} texts with {title_of(encoder)}, seed {seed}"
+    def _encoded(self, tasks: Sequence[TextTask], encoder: Encoder, dim: int, which: str) -> EncodedTasks:
+        """Encodes tasks in sight of the user. Raises as encode_tasks() does."""
+        n_texts = sum(2 + len(task.wrong) for task in tasks)
+        label = f"encoding {self.name}, {which}, d = {dim}"
+        if self.encoder is not None:
+            label = f"encoding {n_texts} texts with {title_of(encoder)}, {which}"
+        return encode_tasks(tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
 
     def _way_to_split(self, split: str) -> str:
         if len(self.splits) < 2:
@@ -222,7 +223,7 @@ class TextInput:
 
     def _question(self, encoded: EncodedTasks, parts: Parts, encoder: Encoder, dim: int) -> Question:
         transfer = self.options.transfer
-        others = encode_tasks(transfer, encoder, dim) if transfer else None
+        others = self._encoded(transfer, encoder, dim, "transfer") if transfer else None
         return Question(
             test=make_retrieval(encoded, parts.test, self.closed_pools),
             validation=make_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),

@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -191,6 +192,55 @@ def test_long_work_says_so_now_and_then_and_short_work_nothing(monkeypatch: pyte
         reporter.work("reading", second, 25)
         reporter.work(f"short {second // 5}", second % 5, 4)
     assert file.getvalue().splitlines() == ["reading: 40%", "reading: 80%"]
+
+
+def test_work_that_nobody_calls_about_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ruvllm.commands.progress.SECONDS_BEFORE_LINE", 0.01)
+    monkeypatch.setattr("ruvllm.commands.progress.SECONDS_BETWEEN_LINES", 0.02)
+    file = io.StringIO()
+    with LineReporter(Console(file=file, width=80)) as reporter:
+        reporter.work("encoding", 0, 10)
+        wait_for(lambda: file.getvalue().count("\n") >= 3)
+        reporter.work("encoding", 10, 10)
+    first, *others = file.getvalue().splitlines()
+    assert first == "encoding ..."
+    assert set(others) == {"encoding ... after 0:00"}
+
+
+def test_work_that_begins_again_is_not_taken_for_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Callable[[], None]] = []
+
+    class Timer:
+        daemon = False
+
+        def __init__(self, seconds: float, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
+            looks.append(lambda: function(*arguments))
+
+        def start(self) -> None:
+            pass
+
+    monkeypatch.setattr("ruvllm.commands.progress.threading.Timer", Timer)
+    file = io.StringIO()
+    reporter = LineReporter(Console(file=file, width=80))
+    for _ in range(3):
+        reporter.work("encoding", 0, 10)
+        reporter.work("encoding", 10, 10)
+    reporter.work("encoding", 0, 10)
+    for look in looks[:-1]:
+        look()
+    assert file.getvalue() == ""
+    looks[-2]()
+    assert file.getvalue() == "" and len(looks) == 4
+    looks[3]()
+    assert file.getvalue() == "encoding ...\n"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it did not come")
 
 
 def test_work_told_by_several_threads_is_a_bar_until_it_is_done() -> None:

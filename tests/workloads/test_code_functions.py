@@ -162,6 +162,33 @@ def test_tests_and_packages_are_left_out(tree: Path) -> None:
     assert read_corpus(tree).n_files == 1
 
 
+def test_tests_beside_the_code_are_left_out_and_a_shipped_package_called_test_is_not(tree: Path) -> None:
+    for name in ("pkg/test", "mixed/test", "test", "tests", "pkg/testing"):
+        (tree / name).mkdir(parents=True)
+        (tree / name / "__init__.py").write_text("")
+        (tree / name / "client.py").write_text(function("g"))
+    (tree / "mixed" / "test" / "test_client.py").write_text(function("g"))
+    for name in ("test_m.py", "m_test.py", "conftest.py", "latest.py"):
+        (tree / "pkg" / name).write_text(function("g"))
+    found = {function.path for function in read_corpus(tree).functions} - {"sub/many.py"}
+    assert found == {"pkg/test/client.py", "pkg/testing/client.py", "pkg/latest.py"}
+
+
+def test_the_root_of_a_package_is_not_the_top_of_its_repository(tree: Path) -> None:
+    (tree / "__init__.py").write_text("")
+    for name in ("test", "testing"):
+        (tree / name).mkdir()
+        (tree / name / "__init__.py").write_text(function("g"))
+    found = {function.path for function in read_corpus(tree).functions}
+    assert found == {"sub/many.py", "test/__init__.py", "testing/__init__.py"}
+
+
+def test_a_folder_of_tests_that_the_user_names_is_read(tree: Path) -> None:
+    (tree / "__init__.py").write_text("")
+    tree = tree.rename(tree.parent / "tests")
+    assert len(read_corpus(tree).functions) == 55
+
+
 def test_warnings_of_the_sources_stay_inside(tree: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

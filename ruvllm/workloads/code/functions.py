@@ -17,6 +17,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ruvllm.files.json_reading import read_regular_file
+from ruvllm.workloads.patches.tests import is_test
 
 __all__ = ["Corpus", "DocumentedFunction", "corpus_digest", "read_corpus", "standard_library"]
 
@@ -88,9 +89,9 @@ def corpus_digest(functions: Iterable[DocumentedFunction]) -> str:
 def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Corpus:
     """Reads every documented function below `root` (default: the standard library).
 
-    A function counts if its docstring has more than 40 characters and its body more than 80. Folders of tests and
-    third-party packages are left out. Files that cannot be read or parsed are skipped and counted. `progress` gets
-    (files done, files in all).
+    A function counts if its docstring has more than 40 characters and its body more than 80. Tests (by the names of
+    files and folders, see ruvllm.workloads.patches.tests) and third-party packages are left out. Files that cannot be
+    read or parsed are skipped and counted. `progress` gets (files done, files in all).
 
     Raises ValueError if `root` is missing, is no folder, or has fewer than 50 such functions.
     """
@@ -137,10 +138,27 @@ def _python_files(root: Path) -> tuple[list[Path], list[str]]:
     """Returns the paths below root in a fixed order, and the folders that could not be listed, relative to it."""
     unlisted: list[OSError] = []
     paths: list[Path] = []
+    top = root.absolute()
+    if (root / "__init__.py").is_file() and not is_test(f"{top.name}/__init__.py"):  # who names tests wants them
+        top = top.parent
     for folder, below, files in os.walk(root, onerror=unlisted.append):
-        below[:] = sorted(name for name in below if name not in SKIPPED_FOLDERS)
-        paths += (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+        here = Path(folder).absolute().relative_to(top)
+        below[:] = sorted(
+            name for name in below if name not in SKIPPED_FOLDERS or _is_shipped(Path(folder, name), here / name)
+        )
+        paths += (
+            Path(folder, name)
+            for name in sorted(files)
+            if name.endswith(".py") and not is_test((here / name).as_posix())
+        )
     return paths, [f"{os.path.relpath(str(error.filename), root)}/" for error in unlisted]
+
+
+def _is_shipped(folder: Path, name: Path) -> bool:
+    """True for a package called test that holds no tests, such as django/test. `name` begins at the tree's top."""
+    if folder.name != "test" or len(name.parts) == 1 or not (folder / "__init__.py").is_file():
+        return False
+    return not any(is_test(file) for _, _, files in os.walk(folder) for file in files)
 
 
 def _functions_of_file(path: Path, relative: str) -> list[DocumentedFunction] | None:
