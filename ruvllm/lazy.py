@@ -23,6 +23,7 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*namespace, *modules})
+        special = {name for name in namespace if name.startswith("__") and name.endswith("__")}
+        return sorted({*special, *modules})  # and nothing that only this package needs
 
     return get, names

@@ -76,6 +76,10 @@ def command(**options: Any) -> int:
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return 0
+    return _run_models(**options)
+
+
+def _run_models(**options: Any) -> int:
     arguments = BenchArguments(**options)
     arguments.check()
     from ruvllm.commands import bench_actions
@@ -88,6 +92,13 @@ def _refuse_options_before(context: click.Context) -> None:
     sources = [context.get_parameter_source(name) for name in context.params]
     if click.core.ParameterSource.COMMANDLINE in sources:
         raise click.UsageError(f"options of {context.invoked_subcommand} come after its name")
+
+
+command.add_command(
+    click.Command(
+        "run", help=help_texts.RUN, params=[each for each in command.params if each.expose_value], callback=_run_models
+    )
+)
 
 
 @command.command("ablate", help=help_texts.ABLATE)

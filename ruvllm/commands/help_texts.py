@@ -1,13 +1,14 @@
 """The help of the commands, as texts of their own: `python -OO` keeps no docstrings."""
 
-__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "SHOW", "SIMD", "TASKS", "VERIFY"]
+__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "RUN", "SHOW", "SIMD", "TASKS", "VERIFY"]
 
 BENCH = """\
 Does a small model get better from use, and is that true?
 
 Runs the learning stack on tasks, simulated for up to six models or your own, beside three controls: nothing learned,
 random gradients, shuffled answers. Prints whether it got better, and saves the results and a checkpoint per run, which
-ruvllm-verify checks.
+ruvllm-verify checks. The simulated workload takes some seconds, your own few hundred tasks about as long; --workload
+code, on the standard library with its three seeds, takes ten times as long as --profile full.
 
 Published figures are those of the RuvLLM Self-Improvement Benchmark Report (December 2025), which came with the npm
 package ruvllm; the system behind it simulated its models.
@@ -29,6 +30,15 @@ Examples:
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (the 95% interval of
 its gain in resolve rate, or on real input in recall@1, lies below 0).
+"""
+
+RUN = """\
+The same as ruvllm-bench without a subcommand: runs models beside three controls.
+
+\b
+Examples:
+  ruvllm-bench run --profile quick
+  ruvllm-bench run --workload jsonl:my-tasks.jsonl
 """
 
 ABLATE = """\

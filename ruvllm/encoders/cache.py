@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ruvllm.encoders.base import Encoder, finite_rows
 from ruvllm.files.atomic import write_atomically
+from ruvllm.files.ignoring import ignore
 
 __all__ = ["CACHE_VARIABLE", "CachedEncoder", "cache_folder", "cached"]
 
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ruvllm"
 
 
-def cached(encoder: Encoder, note: Note = lambda text: None) -> Encoder:
+def cached(encoder: Encoder, note: Note = ignore) -> Encoder:
     """Returns the encoder with a cache, or as it is if it has no digest. `note` hears if it cannot be written."""
     if getattr(encoder, "digest", None) is None:
         return encoder
@@ -51,7 +52,7 @@ def cached(encoder: Encoder, note: Note = lambda text: None) -> Encoder:
 class CachedEncoder:
     """Encodes only texts that it has not seen before. Several threads and programs may use it at once."""
 
-    def __init__(self, encoder: Encoder, folder: Path, note: Note = lambda text: None) -> None:
+    def __init__(self, encoder: Encoder, folder: Path, note: Note = ignore) -> None:
         self._encoder = encoder
         self.name, self.dim = encoder.name, encoder.dim
         self.digest: str | None = getattr(encoder, "digest", None)

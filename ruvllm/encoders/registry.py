@@ -13,6 +13,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ruvllm.encoders.models import MODELS, ModelProfile, profile_of_width, short_name
+from ruvllm.files.ignoring import ignore
 from ruvllm.files.near_names import did_you_mean
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ ENCODERS: dict[str, EncoderEntry] = {
 }
 
 
-def make_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> Encoder:
+def make_encoder(name: str, note: Callable[[str], None] = ignore) -> Encoder:
     """Makes the encoder that `name` stands for, other than the default one.
 
     Its vectors are cached on disk if it has a digest of its content; `note` hears if that cannot be. Raises
@@ -79,7 +80,7 @@ def _meant(name: str) -> str:
     return did_you_mean(kind, ENCODERS, colon + what)
 
 
-def named_encoder(name: str, note: Callable[[str], None] = lambda text: None) -> Encoder | None:
+def named_encoder(name: str, note: Callable[[str], None] = ignore) -> Encoder | None:
     """Returns None for the default encoder, which each run fits for itself, else what make_encoder() does."""
     return None if name == DEFAULT_ENCODER else make_encoder(name, note)
 

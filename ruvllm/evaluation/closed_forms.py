@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.retrieval import CSLS_SHARES, Ranks, crowding, mean_reciprocal_rank, ranks_in_groups
+from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.rows import map_rows
 from ruvllm.workloads.splits import Numbers
 from ruvllm.workloads.workload import Question, Retrieval
@@ -60,7 +61,7 @@ def closed_form_ranks(
     types: NDArray[np.uint8],
     train: Numbers,
     isa: str,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = ignore,
 ) -> dict[str, Ranks]:
     """Returns the ranks (n,) of the right solutions of n test queries under each of CLOSED_FORMS.
 

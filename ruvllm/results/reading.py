@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from ruvllm.files.ignoring import ignore
 from ruvllm.files.json_reading import (
     DEFAULT_LIMITS,
     InvalidFileError,
@@ -97,7 +98,7 @@ def _check_kind(values: dict[str, object]) -> None:
     kind = values.get("kind", KINDS[0])  # older files have none
     if "kind" not in values and "results" not in values:
         if "stateHash" in values:
-            raise NotResultsError("is a checkpoint, which ruvllm-verify reads, not a results file")
+            raise NotResultsError("is a checkpoint, not a results file")
         raise InvalidFileError("has no results: not a results file of ruvllm-bench")
     if kind == "comparison":
         raise NotResultsError("is a comparison, not a results file")
@@ -123,7 +124,7 @@ def _in_words(message: str) -> str:
     return f"{place} {message.replace('Expected', 'must be', 1).replace(', got', ', not', 1)}"
 
 
-def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = lambda _: None) -> Collection:
+def read_sources(paths: Sequence[Path], watch: Callable[[str], None] = ignore) -> Collection:
     """Reads files, and of folders every *.json directly in them; the same file once. `watch` gets each name."""
     sources: dict[str, Source[Document]] = {}
     others: list[str] = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ruvllm.encoders.base import Encoder, is_computed_here, unit_rows
 from ruvllm.encoders.hashed import HashedNgramEncoder
+from ruvllm.files.ignoring import ignore
 from ruvllm.workloads.repeats.normal_form import number_texts
 from ruvllm.workloads.rows import empty_rows
 from ruvllm.workloads.tasks import TextTask
@@ -49,7 +50,7 @@ def default_encoder(train: Sequence[TextTask], dim: int) -> HashedNgramEncoder:
 
 
 def encode_tasks(
-    tasks: Sequence[TextTask], encoder: Encoder, dim: int, progress: Progress = lambda done, total: None
+    tasks: Sequence[TextTask], encoder: Encoder, dim: int, progress: Progress = ignore
 ) -> EncodedTasks:
     """Encodes all texts of the tasks, some at a time, so that only the finished rows take memory.
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from ruvllm.encoders.base import Encoder
+from ruvllm.files.ignoring import ignore
 from ruvllm.workloads.repeats.finding import Repeats
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, Fold
@@ -24,10 +25,6 @@ Note = Callable[[str], None]
 
 
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
-
-
-def ignore(*_: Any) -> None:
-    """Does nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,3 +309,16 @@ def test_a_file_with_too_many_bad_lines_does_not_start(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "more than 1% of it cannot be used: 3 of 3 lines are bad: line 1: needs a solution" in done.stderr
     assert not list(tmp_path.rglob("benchmark-*"))
+
+
+def test_run_is_the_command_without_a_subcommand(tmp_path: Path) -> None:
+    found = []
+    for words in ([], ["run"]):
+        done = bench(*words, *SMALL_RUN, "--no-controls", "--json", "-q", "--keep", "none", folder=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append(json.loads(done.stdout))
+    assert [document["results"][0]["runHash"] for document in found] == [found[0]["results"][0]["runHash"]] * 2
+    assert found[1]["command"][:2] == ["ruvllm-bench", "run"]
+    done = bench("--seeds", "2", "run", folder=tmp_path)
+    assert done.returncode == 2 and "options of run come after its name" in done.stderr
+    assert bench("run", "--stream", "blocked", "--keep", "all", folder=tmp_path).returncode == 2

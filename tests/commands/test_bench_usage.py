@@ -60,6 +60,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (
         ([], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts", "--version"}),
+        (["run"], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts"}),
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip
@@ -69,7 +70,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         assert listed == options
         if not words:
             listed = re.findall(r"^  (\w+)  ", text[text.index("\nCommands:") :], re.MULTILINE)
-            assert listed == ["ablate", "protocols", "simd"]
+            assert listed == ["ablate", "protocols", "run", "simd"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

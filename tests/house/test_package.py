@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import inspect
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -78,3 +82,33 @@ def test_a_broken_extension_says_so_at_the_first_use(tmp_path: Path) -> None:
     done = python(program, "-I", "-S")
     assert done.stdout.strip() == "in"
     assert "built for another Python" in done.stderr and "pip install ." in done.stderr
+
+
+PUBLIC_PACKAGES = ("ruvllm", "ruvllm.workloads", "ruvllm.encoders")
+
+
+@pytest.mark.parametrize("name", PUBLIC_PACKAGES)
+def test_a_package_lists_its_public_names_only(name: str) -> None:
+    program = f"import {name} as p; print(*[n for n in dir(p) if not n.startswith('_')]); print(*sorted(p.__all__))"
+    for start in ("", f"from {name} import *\n", "import ruvllm.commands.bench_actions\n"):  # before and after loading
+        done = python(start + program)
+        listed, public = map(str.split, done.stdout.splitlines())
+        assert listed == [name for name in public if not name.startswith("_")], done.stderr
+    assert "__all__" in dir(importlib.import_module(name))
+
+
+
+def test_no_default_of_a_public_function_is_shown_as_an_address() -> None:
+    found = []
+    packages = ("workloads", "encoders", "evaluation", "results")
+    folder = Path(ruvllm.__file__).parent
+    names = [m.name for p in packages for m in pkgutil.walk_packages([str(folder / p)], f"ruvllm.{p}.")]
+    for module in map(importlib.import_module, ["ruvllm", *names]):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            methods = [v for v in vars(value).values() if callable(v)] if inspect.isclass(value) else []
+            for each in (value, *methods):
+                with contextlib.suppress(TypeError, ValueError):  # of the core: pybind11 writes its own
+                    parameters = inspect.signature(each).parameters.values()
+                    found += [f"{module.__name__}.{name}: {p}" for p in parameters if " at 0x" in repr(p.default)]
+    assert found == []

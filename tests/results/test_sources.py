@@ -54,7 +54,7 @@ def test_sound_files_of_another_kind_are_left_out_with_a_line(tmp_path: Path) ->
     assert found.broken == ()
     assert found.others == (
         f"{comparison}: is a comparison, not a results file: left out",
-        f"{checkpoint}: is a checkpoint, which ruvllm-verify reads, not a results file: left out",
+        f"{checkpoint}: is a checkpoint, not a results file: left out",
     )
 
 
