@@ -6,12 +6,11 @@ BENCH = """\
 Does a small model get better from use, and is that true?
 
 Runs the learning stack on tasks, simulated for up to six models or your own, beside three controls: nothing learned,
-random gradients, shuffled answers. Prints whether it got better, and saves the results and a checkpoint per run, which
-ruvllm-verify checks. The simulated workload takes some seconds, your own few hundred tasks about as long; --workload
-code, on the standard library with its three seeds, takes ten times as long as --profile full.
-
-Published figures are those of the RuvLLM Self-Improvement Benchmark Report (December 2025), which came with the npm
-package ruvllm; the system behind it simulated its models.
+random gradients, shuffled answers. Prints whether it got better, and saves the results and a checkpoint per model,
+which ruvllm-verify checks. The simulated workload takes some seconds, your own few hundred tasks about as long;
+--workload code, on the standard library with its three seeds, takes ten times as long as --profile full. Published
+figures are those of the RuvLLM Self-Improvement Benchmark Report (December 2025), which came with the npm package
+ruvllm; the system behind it simulated its models.
 
 \b
 Examples:
