@@ -97,9 +97,10 @@ cannot be replayed here: another corpus, another version's numbers, a file of th
 REPORT = """\
 What do the results of ruvllm-bench say?
 
-RESULTS are results files, or folders with results files in them. Without an option the main tables are printed. The
-options write the whole report: tables, curves with intervals, reliability, task types, ablation, forgetting,
-instruction sets, and where every number comes from.
+RESULTS are results files, or folders with results files in them. Without an option the verdict and the main tables
+are printed. The options write the whole report: tables, curves with intervals, reliability, task types, ablation,
+forgetting, instruction sets, and where every number comes from. Results stand in one table if they are of the same
+input, encoder and settings; what is not shown is named, with the reason, on standard error and in the report.
 
 \b
 Examples:

@@ -60,7 +60,7 @@ def make_report(collection: Collection) -> Report:
         verdict
         for setting, title in zip(settings, titles, strict=True)
         if not setting.is_simulated
-        for verdict in verdicts_of(setting, title)
+        for verdict in verdicts_of(setting, title, settings)
     )
     lead = lead if lead or verdicts else tuple(_kinds(collection))
     tasks = tasks_section(collection.of(BenchmarkDocument))

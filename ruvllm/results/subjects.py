@@ -66,6 +66,11 @@ class Subject:
         return self.workload == SIMULATED
 
     @property
+    def input(self) -> tuple[str, ...]:
+        """What tells one input from another, whatever encodes it."""
+        return self.workload, self.texts or self.source, self.tasks, self.split
+
+    @property
     def title(self) -> str:
         """What to call it in a heading."""
         if self.is_simulated:

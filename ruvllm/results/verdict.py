@@ -18,7 +18,7 @@ from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summary_records import Gain, MethodRow, Summary
 
 __all__ = [
-    "BETTER", "CEILING", "FREE", "LEAK", "NOT_SHOWN", "SAME", "WORSE", "FreeMethod", "Judged", "Verdict", "judge_row",
+    "BETTER", "CEILING", "LEAK", "NOT_SHOWN", "SAME", "WORSE", "FreeMethod", "Judged", "Verdict", "judge_row",
     "widened",
 ]  # fmt: skip
 
@@ -27,8 +27,8 @@ BETTER, NOT_SHOWN, WORSE, CEILING, LEAK = "better", "not shown", "worse", "nothi
 among those that were learned from, so that nothing can be said.
 """
 SAME = "no difference shown"
-FREE = ("ridge", "csls", "ridgeCsls")
-"""Closed forms that learning is held against: one fit, no loop."""
+NOT_FREE = ("frozen", "learned")
+"""All other rows of a comparison are closed forms, which learning is held against: one fit, no loop."""
 ROOM = 0.02
 """Up to so much room above the start there is next to nothing left to learn."""
 FEWEST_CHANGES = 6
@@ -169,7 +169,7 @@ def _changes(runs: Sequence[BenchmarkRun], measure: str) -> int | None:
 
 
 def _best_free(summary: Summary) -> FreeMethod | None:
-    rows = [row for row in summary.comparison or () if row.method in FREE]
+    rows = [row for row in summary.comparison or () if row.method not in NOT_FREE]
     kinds = list(dict.fromkeys(row.type for row in rows))
     rows = [row for row in rows if row.type == ("all" if "all" in kinds else kinds[0])]
     usable = [row for row in rows if {"recallAt1"} <= row.gain.keys() & row.learned_ahead.keys()]

@@ -100,12 +100,20 @@ def test_each_row_has_its_verdict_and_is_judged_as_one_of_all(tmp_path: Path) ->
     others = [{**run(shift=20), "model": f"hashed n-grams, d = {dim}"} for dim in range(100, 140)]
     verdicts = report_of(tmp_path, document(lucky, *others)).verdicts
     assert len(verdicts) == 41 and {verdict.outcome for verdict in verdicts} == {"not shown"}
-    assert "As one of 41 rows it would need an interval farther from 0." in dict(verdicts[0].facts)["Mind"]
+    assert "As one of 41 rows on this input it would need an interval farther" in dict(verdicts[0].facts)["Mind"]
+    one_by_one = [document({**each, "input": {**each["input"], "encoderDigest": f"{i:064x}"}})
+                  for i, each in enumerate([lucky, *others])]  # fmt: skip
+    (tmp_path / "b").mkdir()
+    assert {each.outcome for each in report_of(tmp_path / "b", *one_by_one).verdicts} == {"not shown"}
 
 
 def test_simulated_models_get_no_verdict_on_users_tasks(tmp_path: Path) -> None:
     report = report_of(tmp_path, benchmark_document())
-    assert report.verdicts == () and report.lead[0].startswith("Simulated workload, v3, 3 models")
+    (lead,) = report.lead
+    assert report.verdicts == () and lead.startswith("Simulated workload, v3, 3 models: from ")
+    assert "each gain is beyond chance. The models are simulated stand-ins" in lead
+    (one_seed,) = report_of(tmp_path / "one", benchmark_document(seeds=(3,))).lead
+    assert "beyond chance. One seed is an anecdote. The models are" in one_seed
 
 
 # every output

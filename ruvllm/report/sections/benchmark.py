@@ -29,6 +29,7 @@ from ruvllm.report.wording import (
 from ruvllm.results.published import PUBLISHED, PublishedFigures
 from ruvllm.results.summaries import beside_published, rankings, recommendations
 from ruvllm.results.summary_records import BesidePublished
+from ruvllm.results.verdict import BETTER, judge_row
 
 __all__ = ["benchmark_section", "headline_table"]
 
@@ -258,7 +259,9 @@ def lead_of(setting: Setting) -> str:
     rows: Sequence[Measured] = setting.rows(protocol)
     start = sorted(row.summary.initial_resolve_rate for row in rows)
     end = sorted(row.summary.resolve_rate for row in rows)
-    sure = [row.summary.model for row in rows if row.summary.gain_ci95[0] > 0]
+    verdicts = [judge_row(row.summary, row.runs, len(rows)) for row in rows]
+    sure = [row.summary.model for row, found in zip(rows, verdicts, strict=True) if found.main.outcome == BETTER]
+    seeds = " One seed is an anecdote." if all(len(row.runs) == 1 for row in rows) else ""
     models = counted(len(rows), "model")
     if not sure:
         beyond = "no gain is beyond chance"
@@ -268,7 +271,7 @@ def lead_of(setting: Setting) -> str:
         beyond = f"the gain is beyond chance for {listed(sure)}"
     return (
         f"{setting.subject.title}, {protocol}, {models}: from {_range(start)} of the test "
-        f"tasks resolved to {_range(end)}; {beyond}."
+        f"tasks resolved to {_range(end)}; {beyond}.{seeds} {STAND_INS}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ruvllm.report.parts import Verdict as VerdictBlock
 from ruvllm.report.settings import Measured, Setting, seeds_in_words
 from ruvllm.report.wording import percent, points_with, words
@@ -12,7 +14,7 @@ from ruvllm.results.verdict import FreeMethod, Judged, Verdict, judge_row
 __all__ = ["EXPLAINED", "verdicts_of"]
 
 EXPLAINED = (
-    "recall@1: the right answer comes first among all answers of the test tasks. Resolve rate: it comes first among a "
+    "recall@1: the right answer comes first among all answers to choose from. Resolve rate: it comes first among a "
     "task's few candidates. Test tasks are never learned from. In brackets: 95% interval of the difference, paired by "
     "task; a gain whose interval holds 0 is not shown."
 )
@@ -27,10 +29,15 @@ OUTCOMES = {
 }
 
 
-def verdicts_of(setting: Setting, title: str) -> list[VerdictBlock]:
-    """One for each protocol and encoder of real input, each judged as one of so many."""
+def verdicts_of(setting: Setting, title: str, beside: Sequence[Setting]) -> list[VerdictBlock]:
+    """One for each protocol and encoder of real input.
+
+    Each is judged as one of all rows on the same input, in whichever of the settings `beside` it they are: who tries
+    many encoders finds a good one by chance.
+    """
     rows = [row for protocol in setting.protocols for row in setting.rows(protocol)]
-    return [_block(row, judge_row(row.summary, row.runs, len(rows)), title, len(rows)) for row in rows]
+    tried = sum(len(other.measured) for other in beside if other.subject.input == setting.subject.input)
+    return [_block(row, judge_row(row.summary, row.runs, tried), title, len(rows)) for row in rows]
 
 
 def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
@@ -153,7 +160,7 @@ def _cautions(row: Measured, found: Verdict) -> list[str]:
     elif found.few_seeds:
         said.append(f"{found.seeds} seeds are few: the interval understates how much results differ between them.")
     if found.main.adjusted:
-        said.append(f"As one of {found.rows} rows it would need an interval farther from 0.")
+        said.append(f"As one of {found.rows} rows on this input it would need an interval farther from 0.")
     if low == high and found.main.outcome == verdict.NOT_SHOWN:
         said.append("The outcome of too few test tasks changed to show anything.")
     elif found.wide:
