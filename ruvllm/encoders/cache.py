@@ -59,7 +59,8 @@ class CachedEncoder:
         self.parameters: int = getattr(encoder, "parameters", 0)
         self.title: str = getattr(encoder, "title", "")
         self._note: Note | None = note
-        identity = f"{FORM} {encoder.dim} {self.digest}"
+        kind = type(encoder)
+        identity = f"{FORM} {kind.__module__}.{kind.__qualname__} {encoder.dim} {self.digest}"  # digests are not unique
         self.folder = folder / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         self._rows: dict[bytes, NDArray[np.float32]] = {}
         self._checksums: dict[bytes, bytes] = {}

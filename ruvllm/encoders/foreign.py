@@ -62,7 +62,7 @@ def _leave_output() -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):
-        os.dup2(2, 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY) if _is_quiet else 2, 1)
 
 
 def _be_last() -> None:

@@ -60,6 +60,8 @@ class TextInput:
     """What comes again; `tasks` and `origins` have lost exact repeats."""
     digest: str = field(init=False)
     """SHA-256 (hex) of the tasks."""
+    vectors: dict[bool, str] = field(init=False, default_factory=dict, repr=False, compare=False)
+    """Digests of the vectors of a user's encoder that came first, of the tasks (True) and of those of --transfer."""
 
     def __post_init__(self) -> None:
         kept, repeats = find_repeats(self.tasks, self.origins, closed_pools=self.closed_pools)
@@ -133,7 +135,13 @@ class TextInput:
         label = f"encoding {self.name}, {which}, d = {dim}"
         if self.encoder is not None:
             label = f"encoding {n_texts} texts with {title_of(encoder)}, {which}"
-        return encode_tasks(tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
+        encoded = encode_tasks(tasks, encoder, dim, lambda done, total: self.options.watch(label, done, total))
+        if self.vectors.setdefault(tasks is self.tasks, encoded.vectors_digest) != encoded.vectors_digest:
+            self.options.note(
+                f"encoder {encoder.name!r} gave other vectors for the same texts than before: no replay will give the "
+                "same numbers"
+            )
+        return encoded
 
     def _way_to_split(self, split: str) -> str:
         if len(self.splits) < 2:

@@ -134,6 +134,15 @@ def test_another_digest_is_another_cache(own_folder: Path) -> None:
     assert other.asked == 1
 
 
+def test_another_class_with_the_same_digest_is_another_cache(own_folder: Path) -> None:
+    class Doubled(CountingEncoder):
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return super().encode(texts) * np.float32(2)
+
+    assert cached(CountingEncoder()).encode(["text"])[0, 0] == 4
+    assert cached(Doubled()).encode(["text"])[0, 0] == 8
+
+
 @pytest.mark.parametrize("damage", ["cut rows", "cut keys", "no rows", "no keys", "empty"])
 def test_a_damaged_cache_is_passed_over(own_folder: Path, damage: str) -> None:
     cached(CountingEncoder()).encode(["a", "bb"])
