@@ -107,6 +107,16 @@ def test_each_row_has_its_verdict_and_is_judged_as_one_of_all(tmp_path: Path) ->
     assert {each.outcome for each in report_of(tmp_path / "b", *one_by_one).verdicts} == {"not shown"}
 
 
+def test_what_differs_between_the_rows_of_an_input_is_in_their_titles(tmp_path: Path) -> None:
+    entries = [run(protocol=protocol) for protocol in ("v1", "v3")]
+    titles = [verdict.title for verdict in report_of(tmp_path, document(*entries)).verdicts]
+    assert titles == [f"mine.jsonl: 550 tasks, {NAME} ({protocol})" for protocol in ("v1", "v3")]
+    both = [run(), {**run(), "model": "hashed n-grams, d = 64"}]
+    (tmp_path / "b").mkdir()
+    titles = [verdict.title for verdict in report_of(tmp_path / "b", document(*both)).verdicts]
+    assert titles == [f"mine.jsonl: 550 tasks, hashed n-grams (hashed n-grams, d = {dim})" for dim in (1536, 64)]
+
+
 def test_simulated_models_get_no_verdict_on_users_tasks(tmp_path: Path) -> None:
     report = report_of(tmp_path, benchmark_document())
     (lead,) = report.lead
@@ -227,6 +237,19 @@ def test_an_older_stream_is_named_and_another_question_is_shown_beside_it(tmp_pa
     assert report_of(tmp_path, newer, older).left_out == (
         "r1.json: not shown: r0.json is newer and answers the same question",
     )
+
+
+def test_ablations_of_two_data_sets_are_both_shown_and_few_seeds_are_called_few(tmp_path: Path) -> None:
+    both = [
+        {**ablation_document(), "workload": "jsonl", "models": [NAME], "input": found}
+        for found in (run()["input"], other_input())
+    ]
+    report = report_of(tmp_path, *both)
+    titles = [section.title for section in report.sections[:-1]]
+    assert titles == [f"Ablation of v3, {name}: 550 tasks, hashed n-grams" for name in ("mine.jsonl", "yours.jsonl")]
+    assert report.left_out == ()
+    said = [block for block in report.sections[0].blocks if isinstance(block, str)]
+    assert [block.startswith("Over 3 seeds the intervals say little") for block in said] == [False, True]
 
 
 def test_ranks_that_were_asked_for_are_two_groups(tmp_path: Path) -> None:

@@ -37,12 +37,16 @@ def verdicts_of(setting: Setting, title: str, beside: Sequence[Setting]) -> list
     """
     rows = [row for protocol in setting.protocols for row in setting.rows(protocol)]
     tried = sum(len(other.measured) for other in beside if other.subject.input == setting.subject.input)
-    return [_block(row, judge_row(row.summary, row.runs, tried), title, len(rows)) for row in rows]
+    blocks = []
+    for row in rows:
+        names = [row.summary.model] if len(setting.models) > 1 else []
+        names += [row.summary.protocol] if setting.protocols != ["v3"] else []
+        own_title = f"{title} ({', '.join(names)})" if names else title
+        blocks.append(_block(row, judge_row(row.summary, row.runs, tried), own_title))
+    return blocks
 
 
-def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
-    summary = row.summary
-    name = f"{summary.model}, {summary.protocol}" if n > 1 or summary.protocol != "v3" else ""
+def _block(row: Measured, found: Verdict, title: str) -> VerdictBlock:
     facts = [
         ("Learning", _learning(row, found)),
         ("Free of charge", _free(found)),
@@ -53,7 +57,7 @@ def _block(row: Measured, found: Verdict, title: str, n: int) -> VerdictBlock:
         ("Mind", " ".join(_cautions(row, found))),
     ]
     return VerdictBlock(
-        title=f"{title}{f' ({name})' if name else ''}",
+        title=title,
         answer=_answer(found),
         outcome=found.main.outcome,
         facts=tuple((label, text) for label, text in facts if text),
