@@ -4,14 +4,14 @@ Metrics come per query as well, so that the gain of one model over another can b
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm import _core
 from ruvllm.workloads.rows import take_rows
-from ruvllm.workloads.workload import Retrieval
+from ruvllm.workloads.workload import Retrieval, RetrievalBlock
 
 __all__ = [
     "CSLS_SHARES",
@@ -88,17 +88,31 @@ def ranks_in_groups(
     isa: str = "auto",
     discount: NDArray[np.float32] | None = None,
 ) -> Ranks:
-    """Rank (n,) of each query's right solution among the solutions of its group.
+    """Rank (n,) of each query's right solution among the solutions of its group, without others right for it too.
 
     `queries` (n, d) and `solutions` (m, d) stand in place of the question's own: as they are, or adapted. `discount`
     (m,) is taken from the cosines of each solution.
     """
     ranks = np.empty(len(queries), dtype=np.int32)
+    counted = np.zeros_like(ranks)
     for block in question.blocks():
         rows, candidates = take_rows(queries, block.members), take_rows(solutions, block.candidates)
         less = None if discount is None else discount[block.candidates]
         ranks[block.members] = retrieval_ranks(rows, candidates, block.right, discount=less, isa=isa)
-    return ranks
+        for member, place in _right_too(question, block):
+            row = np.ascontiguousarray(rows[member : member + 1])
+            others = np.array([place], dtype=np.int32)
+            # it was counted against the right one if it is as near or nearer
+            found = retrieval_ranks(row, candidates, others, discount=less, isa=isa)[0]
+            counted[block.members[member]] += found <= ranks[block.members[member]]
+    return ranks - counted
+
+
+def _right_too(question: Retrieval, block: RetrievalBlock) -> Iterator[tuple[int, int]]:
+    """Yields places among the members and the candidates of a block: of a query, and of another right solution."""
+    pairs = question.right_too if question.right_too is not None else np.empty((0, 2), dtype=np.int32)
+    for query, row in pairs[np.isin(pairs[:, 0], block.members)].tolist():
+        yield int(np.searchsorted(block.members, query)), int(np.searchsorted(block.candidates, row))
 
 
 def first_in_groups(
@@ -121,12 +135,14 @@ def first_in_groups(
     for block in question.blocks():
         wrongly = np.flatnonzero((ranks[block.members] > 1) & (block.members < most))
         candidates = take_rows(solutions, block.candidates) if len(wrongly) else solutions[:0]
+        right_too = list(_right_too(question, block))
         for place in wrongly.tolist():
             query = block.members[place]
             cosines = _core.cosine_similarity(np.ascontiguousarray(queries[query]), candidates, isa=isa)
             if discount is not None:
                 cosines -= discount[block.candidates]
             cosines[block.right[place]] = -np.inf  # as near as the wrong one at most
+            cosines[[row for member, row in right_too if member == place]] = -np.inf
             first[query] = block.candidates[int(np.argmax(cosines))]
     return first
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ruvllm.files.json_reading import InvalidFileError, JsonLimits, json_type, open_regular_file, parse_json, shown
 
-__all__ = ["MAX_BAD_SHARE", "BadLines", "BadRecordError", "read_records"]
+__all__ = ["MAX_BAD_SHARE", "BadLines", "BadRecordError", "read_records", "text_or_number"]
 
 MAX_BAD_SHARE = 0.01
 """Largest share of bad records with which a run starts."""
@@ -171,3 +171,15 @@ def _one_object(path: Path, bad: BadLines) -> str:
     values = whole.items() if isinstance(whole, dict) else ()
     lists = [shown(key, 20) for key, value in values if isinstance(value, list)]
     return f"; the file is one object: write the list under {' or '.join(map(repr, lists))} alone" if lists else ""
+
+
+def text_or_number(record: Mapping[str, Any], key: str) -> str:
+    """Returns a text or a whole number as text; "" if there is none. Raises BadRecordError."""
+    value = record.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():  # a column of numbers with gaps is written so
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadRecordError(f"{key} must be a text or a whole number")
+    return str(value).strip()

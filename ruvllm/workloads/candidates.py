@@ -10,8 +10,9 @@ would look better than it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ WINDOW = 32
 """Solutions of similar length that distractors are drawn from."""
 BLOCK = 8192
 """Tasks whose solutions are copied at once."""
+
+
+NONE: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 
 class TooFewSolutionsError(ValueError):
@@ -54,14 +58,22 @@ class CandidateTable:
     """Candidates (n, M) of n tasks as rows of their solutions, and the place (n,) of the right one among them."""
 
     def __init__(
-        self, encoded: EncodedTasks, difficulty: NDArray[np.float64], *, n_candidates: int, seed: int
+        self,
+        encoded: EncodedTasks,
+        difficulty: NDArray[np.float64],
+        *,
+        n_candidates: int,
+        seed: int,
+        other_answers: Mapping[int, Sequence[int]] = NONE,
     ) -> None:
+        """`other_answers` has the tasks whose solutions are right for a task's prompt too: they are no candidates."""
         self.rows = np.empty((len(encoded.tasks), n_candidates), dtype=np.int32)
         self.right = np.empty(len(encoded.tasks), dtype=np.int32)
         self._tasks, self._solutions, self._bodies = encoded.tasks, encoded.solutions, encoded.bodies
         self._own_rows = encoded.own_rows
         self._lengths = np.array([len(task.solution) for task in encoded.tasks])
         self._difficulty, self._m, self._seed = difficulty, n_candidates, seed
+        self._other_answers = other_answers
 
     def fill(self, members: Numbers) -> None:
         """Draws candidates for the tasks of one part (k,), ascending, from the part.
@@ -81,7 +93,10 @@ class CandidateTable:
     def _fill_pool(self, members: Numbers, others: Sequence[Numbers]) -> None:
         """Draws for the tasks of a pool. If it is too small, each of `others` in turn fills up."""
         wanted = np.array([i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1], dtype=np.uint32)
-        drawn = dict(zip(wanted.tolist(), self._windows(wanted, members, others), strict=True)) if len(wanted) else {}
+        several = np.isin(wanted, list(self._other_answers))
+        drawn = self._windows(wanted[~several], members, others)
+        for i in np.flatnonzero(several).tolist():  # each from a pool of its own
+            drawn |= self._windows(wanted[i : i + 1], members, others)
         for i in members.tolist():
             hard_first, order = self._own(i), RandomStream(self._seed, Purpose.DATASET, i + 1, 1)
             missing = self._m - 1 - len(hard_first)
@@ -111,9 +126,15 @@ class CandidateTable:
 
     def _windows(
         self, wanted: Numbers, members: Numbers, others: Sequence[Numbers]
-    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """Yields other solutions of similar length for each wanted task, in random order and hardest first."""
-        different, rest = self._different(members), [self._different(group) for group in others]
+    ) -> dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """Returns other solutions of similar length for each wanted task, in random order and hardest first.
+
+        What is right for the first one's prompt too is none of them.
+        """
+        if not len(wanted):
+            return {}
+        right_too = self._bodies[list(self._other_answers.get(int(wanted[0]), ()))]
+        different, *rest = (self._different(group, right_too) for group in (members, *others))
         size = min(WINDOW, len(different)) - 1
         fill = max(0, self._m - 1 - size)
         if size + fill > len(rest[-1]) - 1:
@@ -135,7 +156,7 @@ class CandidateTable:
             block = slice(begin, begin + BLOCK)
             right = np.ascontiguousarray(self._solutions[wanted[block]])
             ordered[block] = hardest(right, self._solutions, pools[block])
-        return zip(pools, ordered, strict=True)
+        return dict(zip(wanted.tolist(), zip(pools, ordered, strict=True), strict=True))
 
     def _fillers(
         self, taken: Sequence[int], groups: Sequence[Numbers], n: int, stream: RandomStream
@@ -150,7 +171,9 @@ class CandidateTable:
                     found.append(j)
         return found
 
-    def _different(self, members: Numbers) -> Numbers:
-        """Returns one member for each different solution, ordered by its length."""
+    def _different(self, members: Numbers, without: NDArray[np.int64]) -> Numbers:
+        """Returns one member for each different solution, ordered by its length; none with a body of `without`."""
+        if len(without):
+            members = members[~np.isin(self._bodies[members], without)]
         first = members[np.unique(self._bodies[members], return_index=True)[1]]
         return first[np.lexsort((first, self._lengths[first]))]

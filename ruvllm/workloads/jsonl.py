@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruvllm.files.json_lines import BadLines, BadRecordError, read_records
+from ruvllm.files.json_lines import BadLines, BadRecordError, read_records, text_or_number
 from ruvllm.files.json_reading import shown
 from ruvllm.workloads.inputs import NO_FIELDS, InputOptions, Note, RealInput, Watch, ignore
 from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
@@ -97,8 +97,8 @@ def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:
         wrong=wrong,
         category=_one_of(record, "category", CATEGORIES),
         difficulty=_difficulty(record),
-        id=_name(record, "id"),
-        group=_name(record, "group"),
+        id=text_or_number(record, "id"),
+        group=text_or_number(record, "group"),
         place=place,
     )
 
@@ -159,16 +159,6 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise BadRecordError(f"{key} must be a text that is not empty")
     return value
-
-
-def _name(record: Mapping[str, Any], key: str) -> str:
-    """Returns a text or a whole number as text; "" if there is none."""
-    value = record.get(key, "")
-    if isinstance(value, float) and value.is_integer():  # a column of numbers with gaps is written so
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadRecordError(f"{key} must be a text or a whole number")
-    return str(value).strip()
 
 
 def _one_of(record: Mapping[str, Any], key: str, names: tuple[str, ...]) -> int:

@@ -7,14 +7,17 @@ encoder found 5 points fewer, because files without such lines fell behind.)
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ruvllm.files.json_lines import BadRecordError
+from ruvllm.files.json_lines import BadRecordError, text_or_number
 from ruvllm.workloads.patches.changes import PatchError, changed_files
 from ruvllm.workloads.patches.tests import is_test
+from ruvllm.workloads.repeats.finding import joined
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
@@ -38,6 +41,10 @@ class Issue:
     """Its `instance_id`."""
     place: str = ""
     """Where it stands in the data: `line 12`."""
+    fix: str = field(default="", compare=False)
+    """Digest of the lines that the patch changes: equal where one fix closes several issues."""
+    group: str = ""
+    """The user's own: issues with the same one belong together."""
 
 
 def is_issue(record: Mapping[str, Any]) -> bool:
@@ -60,6 +67,8 @@ def issue_of_record(record: Mapping[str, Any], place: str = "") -> Issue:
         path=_right_file(record["patch"]),
         id=name if isinstance(name, str) else "",
         place=place,
+        fix=_digest_of_changes(record["patch"]),
+        group=text_or_number(record, "group"),
     )
 
 
@@ -81,10 +90,34 @@ def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
     kind = TASK_TYPES.index("bug_fix")
     return tuple(
         TextTask(
-            i.text, _path_text(i.path), kind, pool=i.repo, source=i.repo, id=i.id, place=i.place, label=i.path
+            issue.text,
+            _path_text(issue.path),
+            kind,
+            pool=issue.repo,
+            source=issue.repo,
+            id=issue.id,
+            group=group,
+            place=issue.place,
+            label=issue.path,
         )
-        for i in issues
+        for issue, group in zip(issues, _groups(issues), strict=True)
     )
+
+
+def _groups(issues: Sequence[Issue]) -> list[str]:
+    """Returns a name for those that the user's group or an equal fix joins, "" for the others."""
+    keys = [(i, ("group", issue.group)) for i, issue in enumerate(issues) if issue.group]
+    keys += [(i, (issue.path, issue.fix)) for i, issue in enumerate(issues) if issue.fix]
+    first: list[int] = joined(len(issues), keys).tolist()
+    sizes = Counter(first)
+    return [f"with issue {i}" if sizes[i] > 1 else issue.group for issue, i in zip(issues, first, strict=True)]
+
+
+def _digest_of_changes(patch: str) -> str:
+    """Returns the SHA-256 (hex) of the added and removed lines without their spacing, "" if there are none."""
+    lines = (line for line in patch.splitlines() if line[:1] in ("+", "-") and not line.startswith(("+++", "---")))
+    changes = "\n".join(line[:1] + "".join(line[1:].split()) for line in lines if line[1:].strip())
+    return hashlib.sha256(changes.encode("utf-8", "surrogatepass")).hexdigest() if changes else ""
 
 
 def _right_file(patch: str) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,9 +23,10 @@ from ruvllm.encoders.registry import title_of
 from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, Room, TooFewSolutionsError
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions, Note, RealInput, ignore
-from ruvllm.workloads.question import make_retrieval
+from ruvllm.workloads.question import make_retrieval, shares_wrong_answers
 from ruvllm.workloads.repeats.finding import Repeats, find_repeats, without_other_answers
 from ruvllm.workloads.repeats.leak_check import check_leaks
+from ruvllm.workloads.repeats.transfer import new_tasks
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
 from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
@@ -62,6 +63,8 @@ class TextInput:
     """SHA-256 (hex) of the tasks."""
     vectors: dict[bool, str] = field(init=False, default_factory=dict, repr=False, compare=False)
     """Digests of the vectors of a user's encoder that came first, of the tasks (True) and of those of --transfer."""
+    transfer_answers: Mapping[int, Sequence[int]] = field(init=False, default_factory=dict)
+    """For a transfer task whose prompt has several right solutions: the tasks with the other ones."""
 
     def __post_init__(self) -> None:
         kept, repeats = find_repeats(self.tasks, self.origins, closed_pools=self.closed_pools)
@@ -70,6 +73,17 @@ class TextInput:
         object.__setattr__(self, "tasks", without_other_answers(kept, repeats))
         object.__setattr__(self, "repeats", repeats)
         object.__setattr__(self, "digest", texts_digest(self.tasks))
+        if self.options.transfer:
+            self._leave_out_known_transfer()
+
+    def _leave_out_known_transfer(self) -> None:
+        known = self.origins or [(task.prompt, task.solution) for task in self.tasks]
+        new = new_tasks(self.options.transfer, known, by_prompt=self.repeats.by_prompt)
+        if not new.tasks:
+            raise ValueError(f"{self.title}: all {len(self.options.transfer)} tasks of the transfer input are copies")
+        object.__setattr__(self, "left_out", (*self.left_out, *new.left_out))
+        object.__setattr__(self, "options", replace(self.options, transfer=new.tasks))
+        object.__setattr__(self, "transfer_answers", new.other_answers)
 
     @property
     def encoder(self) -> Encoder | None:
@@ -155,7 +169,8 @@ class TextInput:
     ) -> CandidateTable:
         rooms = self.rooms(parts)
         n_candidates = self._fitting(rooms)
-        table = CandidateTable(encoded, difficulty, n_candidates=n_candidates, seed=seed)
+        others = self.repeats.other_answers
+        table = CandidateTable(encoded, difficulty, n_candidates=n_candidates, seed=seed, other_answers=others)
         for numbers in self._filled(parts).values():
             table.fill(numbers)
         return table
@@ -213,7 +228,7 @@ class TextInput:
 
     def _details(self, split: str, dim: int, encoder: Encoder, digest: str, n_candidates: int) -> Details:
         details: Details = {"kind": self.kind}
-        generator = self.generator + self.repeats.changes_tasks
+        generator = self.generator + (self.repeats.changes_tasks or shares_wrong_answers(self.tasks))
         if generator > 1:
             details["generator"] = generator
         if self.splits:
@@ -232,11 +247,14 @@ class TextInput:
     def _question(self, encoded: EncodedTasks, parts: Parts, encoder: Encoder, dim: int) -> Question:
         transfer = self.options.transfer
         others = self._encoded(transfer, encoder, dim, "transfer") if transfer else None
+        right_too = self.repeats.other_answers
         return Question(
-            test=make_retrieval(encoded, parts.test, self.closed_pools),
-            validation=make_retrieval(encoded, validation_sample(parts.valid), self.closed_pools),
+            test=make_retrieval(encoded, parts.test, self.closed_pools, right_too),
+            validation=make_retrieval(encoded, validation_sample(parts.valid), self.closed_pools, right_too),
             vectors=Vectors(encoded.queries, encoded.solutions[: len(self.tasks)]),
-            transfer=None if others is None else make_retrieval(others, _all_of(transfer), False),
+            transfer=None if others is None else make_retrieval(
+                others, _all_of(transfer), other_answers=self.transfer_answers
+            ),
         )
 
 

@@ -50,6 +50,8 @@ class Retrieval:
     """(m,): the group of each solution."""
     numbers: NDArray[np.int32] | None = None
     """(m,): the number of each solution in the input, as in Workload.candidates; None if nobody tells them apart."""
+    right_too: NDArray[np.int32] | None = None
+    """(k, 2): a query, and the row of a solution that is right for it as well; None for none. Ranks leave it out."""
 
     @classmethod
     def by_type(cls, queries: FloatRows, solutions: FloatRows, types: NDArray[np.uint8]) -> Retrieval:
@@ -69,6 +71,7 @@ class Retrieval:
             groups=self.groups[members],
             solution_groups=self.solution_groups[rows],
             numbers=None if self.numbers is None else self.numbers[rows],
+            right_too=None if self.right_too is None else _renumbered(self.right_too, members, rows),
         )
 
     def blocks(self) -> Iterator[RetrievalBlock]:
@@ -160,6 +163,15 @@ class Workload:
     """How near test tasks are to train tasks."""
     left_out: Sequence[LeftOut] = ()
     """What the reader could not use."""
+
+
+def _renumbered(
+    pairs: NDArray[np.int32], queries: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Returns the pairs (query, row) of these queries and rows (ascending), by their places among them."""
+    kept = pairs[np.isin(pairs[:, 0], queries)]
+    places = np.searchsorted(queries, kept[:, 0]), np.searchsorted(rows, kept[:, 1])
+    return np.stack(places, axis=1).astype(np.int32)
 
 
 def validation_sample(valid: Numbers) -> Numbers:

@@ -321,7 +321,7 @@ def test_too_few_tasks_are_one_line(tmp_path: Path) -> None:
 
 def test_transfer_is_a_question_of_its_own_about_every_task(tmp_path: Path) -> None:
     known = write(tmp_path / "known", *good_lines(200))
-    other = write(tmp_path / "other", *[line.replace("w1", "w2") for line in good_lines(30)])
+    other = write(tmp_path / "other", *good_lines(230)[200:])
     workload = read_input(f"jsonl:{known}", transfer=f"jsonl:{other}").build(dim=64, seed=0, split="file")
     alone = read_input(f"jsonl:{known}").build(dim=64, seed=0, split="file")
     assert workload.question is not None and workload.question.transfer is not None

@@ -23,7 +23,7 @@ from ruvllm.workloads.repeats.finding import THRESHOLD, copies_of, find_repeats
 from ruvllm.workloads.repeats.leak_check import check_leaks
 from ruvllm.workloads.repeats.normal_form import normal_form
 from ruvllm.workloads.splits import PARTS, SPLITTERS, Fold
-from ruvllm.workloads.swebench import Issue, issue_tasks
+from ruvllm.workloads.swebench import Issue, issue_of_record, issue_tasks
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
 
@@ -295,6 +295,43 @@ def test_an_issue_that_was_reported_twice_is_in_the_stretch_of_its_first_report(
     assert task_input.repeats.sizes.tolist() == [2] * 90
     for number in range(1, 6):
         assert leaks(task_input, 0, Fold(number, 5)) == 0
+
+
+def test_one_fix_of_two_issues_is_one_group() -> None:
+    patch = "diff --git a/{0} b/{0}\n--- a/{0}\n+++ b/{0}\n@@ -{1},2 +{1},2 @@\n a\n-    {2}\n+    return {2}\n"
+
+    def record(i: int, line: int, change: str, **more: object) -> dict[str, object]:
+        path = f"src/m{i % 5}.py"
+        return {"repo": "a/b", "problem_statement": words(20), "patch": patch.format(path, line, change), **more}
+
+    records = [record(i, 10, f"value{i}") for i in range(30)]
+    again = [record(i, 99, f" value{i}") for i in range(10)]  # elsewhere, and indented otherwise
+    own = [record(40 + i, 1, f"other{i}", group="g") for i in range(2)]
+    tasks = issue_tasks([issue_of_record(each) for each in (*records, *again, *own)])
+    groups = find_repeats(tasks, closed_pools=True)[1].groups.tolist()
+    assert groups == [*range(30), *range(10), 40, 40]
+
+
+# transfer
+
+
+def test_transfer_tasks_that_training_has_seen_are_left_out_and_counted() -> None:
+    copied = [how(task) for how, task in zip(EXACT.values(), ONCE, strict=False)]
+    copied += [how(task) for how, task in zip(GROUPED.values(), ONCE[20:], strict=False)]
+    new = [TextTask(words(), words(), 0) for _ in range(30)]
+    task_input = TextInput("jsonl", "tasks", ONCE, InputOptions(transfer=[*copied, *new, new[0]]))
+    assert list(task_input.options.transfer) == new
+    n = len(copied) + 31
+    assert [each.sentence for each in task_input.left_out] == [
+        f"1 of {n} transfer tasks left out: exact repeats of others",
+        f"{len(copied)} of {n} transfer tasks left out: copies of tasks that training may have seen",
+    ]
+    workload = task_input.build(dim=64, seed=0, split="")
+    assert workload.question is not None
+    assert workload.question.transfer is not None
+    assert len(workload.question.transfer.queries) == 30
+    with pytest.raises(ValueError, match="all 3 tasks of the transfer input are copies"):
+        TextInput("jsonl", "tasks", ONCE, InputOptions(transfer=copied[:3]))
 
 
 # files

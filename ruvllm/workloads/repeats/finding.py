@@ -22,7 +22,7 @@ from ruvllm._core import TaskCopies
 from ruvllm.workloads.repeats.normal_form import NumberedTexts, number_texts
 from ruvllm.workloads.tasks import TextTask
 
-__all__ = ["THRESHOLD", "Repeats", "copies_of", "find_repeats", "without_other_answers"]
+__all__ = ["THRESHOLD", "Pairs", "Repeats", "copies_of", "find_repeats", "joined", "without_other_answers"]
 
 THRESHOLD = 0.5
 """Least similarity of near copies; TaskCopies joins them."""
@@ -138,7 +138,7 @@ def find_repeats(
         texts = (NumberedTexts(prompts, own[0].forms), NumberedTexts(solutions, own[1].forms))
     labels = not closed_pools and _are_labels(*texts)
     by_prompt = closed_pools or labels
-    start = _joined(len(kept), _belonging(tasks, kept, repeats, texts, by_prompt))
+    start = joined(len(kept), _belonging(tasks, kept, repeats, texts, by_prompt))
     copies = _copies(texts, by_prompt)
     places = tuple((tasks[i].place, tasks[first].place) for i, first in list(repeats.items())[:SHOWN])
     groups = copies.groups(start)
@@ -215,7 +215,7 @@ def _belonging(
             yield place[repeats.get(i, i)], ("group", task.group)
 
 
-def _joined(n: int, belonging: Iterable[tuple[int, Hashable]]) -> Numbers:
+def joined(n: int, belonging: Iterable[tuple[int, Hashable]]) -> Numbers:
     """Returns the smallest member (n,) of each group: those that share anything are in one."""
     root = list(range(n))
 
