@@ -124,7 +124,11 @@ def test_results_of_another_kind_are_refused_by_name(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("values", "what"),
-    [({"kind": "comparison", "schema": 1}, "a comparison"), ({"version": "3.0.0", "stateHash": "ab"}, "a checkpoint")],
+    [
+        ({"kind": "comparison", "schema": 1}, "a comparison"),
+        ({"kind": "tasks", "schema": 1}, "a list of single tasks"),
+        ({"version": "3.0.0", "stateHash": "ab"}, "a checkpoint"),
+    ],
 )
 def test_other_files_of_ours_are_called_by_their_name(values: dict[str, Any], what: str) -> None:
     with pytest.raises(NotResultsError, match=f"^is {what}, not a results file$"):
