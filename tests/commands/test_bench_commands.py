@@ -242,7 +242,8 @@ def write_tasks(path: Path, n: int = 160) -> Path:
 def test_a_file_of_tasks_runs_with_a_table_by_type_and_names_its_bad_lines(tmp_path: Path) -> None:
     with write_tasks(tmp_path / "tasks.jsonl").open("a") as file:
         file.write("{broken\n")
-    done = bench(*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "2", "--rank", "2", "--details", folder=tmp_path)
+    words = (*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "2", "--rank", "2", "--details")
+    done = bench(*words, folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
     assert "tasks.jsonl: 1 of 161 lines left out: cannot be used (line 161: is not JSON" in done.stderr
     assert re.search(r"bug fix, recall@1 +\+0\.0 \[", done.stdout)

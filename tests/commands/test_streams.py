@@ -53,13 +53,15 @@ def commands(results: Path) -> dict[str, list[str]]:
         "verify --compare": [*verify, "--compare", checkpoint, checkpoint],
         "verify --version": [*verify, "--version"],
         "report": [*report, file],
+        "tasks": [*report, "tasks", file],
+        "tasks --csv": [*report, "tasks", file, "--csv", "-"],
         "compare": [*report, "compare", file, file],
         "compare --json": [*report, "compare", "--json", file, file],
     }
 
 
 NAMES = ("version", "help", "usage", "protocols", "verify", "verify --json", "verify --list", "verify --compare",
-         "verify --version", "report", "compare", "compare --json")  # fmt: skip
+         "verify --version", "report", "tasks", "tasks --csv", "compare", "compare --json")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
