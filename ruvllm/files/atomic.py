@@ -42,18 +42,28 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_in_folder(path: Path, data: bytes) -> None:
-    """As write_atomically(), in a folder that is made if it is missing, and once more if another run removes it."""
-    for attempts_left in (2, 1, 0):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = f"its folder cannot be made: {error.strerror or error}"
-            raise OSError(error.errno, reason, str(path)) from error
-        try:
-            return write_atomically(path, data)
-        except FileNotFoundError:
-            if not attempts_left:
-                raise
+    """As write_atomically(), in a folder that is made if it is missing, and not left behind without the file."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    try:
+        for attempts_left in (2, 1, 0):
+            _make_folder_of(path)
+            try:
+                return write_atomically(path, data)
+            except FileNotFoundError:  # another run has just removed the folder, because it was empty
+                if not attempts_left:
+                    raise
+    except BaseException:
+        for folder in missing:  # the innermost first
+            remove_empty_folder(folder)
+        raise
+
+
+def _make_folder_of(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"its folder cannot be made: {error.strerror or error}"
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def remove_empty_folder(folder: Path) -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from ruvllm.files import atomic
-from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, write_atomically
+from ruvllm.files.atomic import (
+    UnwritableFolderError,
+    ensure_writable_folder,
+    remove_empty_folder,
+    write_atomically,
+    write_in_folder,
+)
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -113,3 +119,39 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
             ensure_writable_folder(tmp_path)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_a_missing_folder_is_made_for_a_file_and_not_left_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a" / "b" / "c.json"
+    write_in_folder(path, b"x")
+    assert path.read_bytes() == b"x"
+    remove_empty_folder(path.parent)  # which it is not
+    assert path.exists()
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(atomic, "_write_and_sync", full)
+    other = tmp_path / "new" / "deep" / "d.json"
+    with pytest.raises(OSError, match="the file needs 2 kB") as caught:
+        write_in_folder(other, bytes(2000))
+    assert caught.value.filename == str(other)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_folder_that_another_run_removes_meanwhile_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, removed = atomic._write_and_sync, []
+
+    def once_too_late(path: Path, data: bytes) -> None:
+        if not removed:
+            removed.append(path.parent)
+            path.parent.rmdir()
+        write(path, data)
+
+    monkeypatch.setattr(atomic, "_write_and_sync", once_too_late)
+    write_in_folder(tmp_path / "shared" / "a", b"x")
+    assert removed and (tmp_path / "shared" / "a").read_bytes() == b"x"
