@@ -52,7 +52,7 @@ def test_a_bad_file_is_one_line_and_the_others_are_verified(good: Path, capsys: 
     assert "DeepSeek-Coder-1.3B" in out
     first, second = err.splitlines()
     assert first.startswith(f"ruvllm-verify: {bad}: is not JSON")
-    assert second == f"ruvllm-verify: {good.parent}: is a folder, not a regular file"
+    assert second.startswith(f"ruvllm-verify: {good.parent}: is a folder, not a regular file; --list ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-such-option", "x"]])

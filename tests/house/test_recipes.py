@@ -66,7 +66,7 @@ def test_what_a_recipe_makes_keeps_the_contract(recipe: str, copy: Path) -> None
 def test_the_commands_take_what_the_recipes_make(copy: Path) -> None:
     run = ["--workload", "notes:notes.txt", "--encoder", "pairs:256", "--profile", "quick", "--seeds", "1"]
     done = python(f"from ruvllm.commands.bench import main; main({run})", copy)
-    assert "Notes workload" in done.stdout, done.stderr
+    assert "notes.txt: 406 tasks, pairs" in done.stdout, done.stderr
     (checkpoint,) = (copy / "results" / "checkpoints").glob("*.json")
     replay = ["--replay", str(checkpoint), "--corpus", "notes:notes.txt", "--encoder", "pairs:256"]
     done = python(f"import sys; from ruvllm.commands.verify import main; sys.exit(main({replay}))", copy)
