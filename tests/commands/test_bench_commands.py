@@ -229,10 +229,15 @@ def test_protocols_prints_every_constant_of_all_three_side_by_side(tmp_path: Pat
 # tasks and encoders of a user's own
 
 
-def write_tasks(path: Path, n: int = 160) -> Path:
-    words = [f"w{(7 * i * i + j * j) % 211} w{(i + 3 * j) % 97}" for i in range(n) for j in range(3)]
+def write_tasks(path: Path, n: int = 160, first: int = 0) -> Path:
+    """Tasks number `first` and following: files of other numbers have other tasks."""
+    words = [f"w{(7 * i * i + j * j) % 211} w{(i + 3 * j) % 97}" for i in range(first, first + n) for j in range(3)]
     records = [
-        {"prompt": f"asks {words[3 * i]}", "solution": f"says {i} {words[3 * i]} {words[3 * i + 1]}", "type": kind}
+        {
+            "prompt": f"asks {words[3 * i]}",
+            "solution": f"says {first + i} {words[3 * i]} {words[3 * i + 1]}",
+            "type": kind,
+        }
         for i, kind in zip(range(n), ["bug_fix", "refactor"] * n, strict=False)
     ]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -257,7 +262,7 @@ def test_a_file_of_tasks_runs_with_a_table_by_type_and_names_its_bad_lines(tmp_p
 
 def test_transfer_is_a_table_of_its_own_and_changes_nothing_else(tmp_path: Path) -> None:
     write_tasks(tmp_path / "tasks.jsonl")
-    write_tasks(tmp_path / "other.jsonl", 20)
+    write_tasks(tmp_path / "other.jsonl", 20, first=1000)
     arguments = (*SMALL_RUN, "--workload", "jsonl:tasks.jsonl", "--seeds", "1", "--rank", "2", "--no-controls")
     done = bench(*arguments, "--transfer", "jsonl:other.jsonl", "--out", "with", "--details", folder=tmp_path)
     assert done.returncode in (0, 3), done.stderr
