@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -41,16 +41,15 @@ def drawable(text: str) -> str:
 def make_drawable(canvas: Canvas) -> None:
     """Puts drawable texts in place of all texts of a picture."""
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
 
     for text in canvas.findobj(Text):
         assert isinstance(text, Text)
         text.set_text(drawable(text.get_text()))
     for axes in canvas.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            formatter: Any = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):
-                formatter.seq = [drawable(str(label)) for label in formatter.seq]
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            if (changed := [drawable(label) for label in labels]) != labels:  # names, not numbers, which are drawable
+                axis.set_ticklabels(changed)
 
 
 @cache
