@@ -1,19 +1,6 @@
 # ruvllm_core: the header-only core plus one object file per instruction set.
 # Only cpp/arch/*.cpp are compiled for more than the baseline; they hold explicit instantiations only.
 
-add_library(ruvllm_options INTERFACE)
-if(MSVC)
-  target_compile_options(ruvllm_options INTERFACE /W4 /fp:precise)
-else()
-  # No fused multiply-add behind our back: equal bits on every instruction set (docs/reproducibility.md). The
-  # order counts: in Clang -fno-fast-math brings contraction back.
-  target_compile_options(ruvllm_options INTERFACE
-    -fno-fast-math -ffp-contract=off -Wall -Wextra -Wconversion -Wshadow)
-  if(RUVLLM_WARNINGS_AS_ERRORS)
-    target_compile_options(ruvllm_options INTERFACE -Werror)
-  endif()
-endif()
-
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(RUVLLM_ARCHS scalar sse4_1 avx2 avx512)
   # really scalar: the comparison between instruction sets would otherwise be one of SSE2 with SSE4.1
