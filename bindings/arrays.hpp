@@ -1,6 +1,4 @@
-// Strict views of NumPy arrays: right type, right shape, contiguous, or a TypeError / ValueError that says which.
-//
-// Arguments bind with py::arg(...).noconvert(): a silent conversion would hand an in-place function a hidden copy.
+// Shapes of arrays: right, or a ValueError that says which was wanted and which given. And new arrays.
 #pragma once
 
 #include <cstddef>
@@ -41,48 +39,10 @@ inline void require_columns(const char* name, std::size_t found, std::size_t wan
 }
 
 template <class T>
-[[nodiscard]] std::span<const T> vector_view(const Array<T>& array, const char* name)
-{
-    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 1);
-    return {array.data(), static_cast<std::size_t>(array.size())};
-}
-
-// A vector of exactly n elements.
-template <class T>
-[[nodiscard]] std::span<const T> vector_view(const Array<T>& array, const char* name, std::size_t n)
-{
-    const auto view = vector_view(array, name);
-    require_elements(name, view.size(), n);
-    return view;
-}
-
-template <class T>
-[[nodiscard]] std::span<T> mutable_vector_view(Array<T>& array, const char* name)
-{
-    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 1);
-    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
-}
-
-template <class T>
 struct MatrixView {
     const T* data;
     std::size_t rows, columns;
 };
-
-template <class T>
-[[nodiscard]] MatrixView<T> matrix_view(const Array<T>& array, const char* name)
-{
-    require_dimensions(name, static_cast<std::size_t>(array.ndim()), 2);
-    return {array.data(), static_cast<std::size_t>(array.shape(0)), static_cast<std::size_t>(array.shape(1))};
-}
-
-template <class T>
-[[nodiscard]] MatrixView<T> matrix_view(const Array<T>& array, const char* name, std::size_t columns)
-{
-    const auto view = matrix_view(array, name);
-    require_columns(name, view.columns, columns);
-    return view;
-}
 
 // A new NumPy array holding a copy of `values`.
 template <class T>

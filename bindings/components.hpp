@@ -1,20 +1,24 @@
 // What the bindings of the components share.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
 
-#include "arrays.hpp"
+#include "array_argument.hpp"
+#include "object_lock.hpp"
+#include "ruvllm/components/vector_checks.hpp"
 #include "ruvllm/numeric/float_environment.hpp"
 
 namespace ruvllm::bindings {
 
 // Runs f without the GIL and in the standard floating-point environment: for work of more than some microseconds.
+// Arrays of indices must have been copied: another thread may change the caller's meanwhile.
 template <class F>
 auto unlocked(F f)
 {
-    const py::gil_scoped_release release;
+    const WithoutGil released;
     return numeric::in_standard_environment(f);
 }
 
@@ -29,7 +33,15 @@ auto unlocked(F f)
 inline void require(bool holds, const char* rule, double value)
 {
     if (!holds)
-        throw std::invalid_argument(std::string(rule) + ", not " + std::string(py::str(py::float_(value))));
+        throw std::invalid_argument(std::string(rule) + ", not " + shown(value));
+}
+
+// The same for numbers whose only rule is that they are finite.
+inline double finite(double value, const char* name)
+{
+    if (!std::isfinite(value))
+        throw std::invalid_argument(std::string(name) + " must be finite, not " + shown(value));
+    return value;
 }
 
 // Throws std::invalid_argument unless 1 <= size <= most. Sizes are multiplied, and a product must not wrap around.
@@ -42,5 +54,9 @@ inline std::size_t checked_size(const char* name, std::size_t size, std::size_t 
 }
 
 inline std::size_t checked_dim(std::size_t dim) { return checked_size("dim", dim, std::size_t{1} << 24); }
+
+// Raises MemoryError where so many bytes are more than the machine has: the system would hand them out one by one and
+// then end the process. The product is one of doubles, which do not wrap around.
+void require_memory(double bytes, const char* what);
 
 } // namespace ruvllm::bindings

@@ -1,6 +1,8 @@
 // Table of contents of the extension ruvllm._core: one register function per topic, no logic here.
 #include <pybind11/pybind11.h>
 
+#include "object_lock.hpp"
+
 namespace py = pybind11;
 
 void register_bank(py::module_& m);
@@ -10,7 +12,6 @@ void register_isa(py::module_& m);
 void register_json(py::module_& m);
 void register_kernels(py::module_& m);
 void register_measure(py::module_& m);
-void register_pairs(py::module_& m);
 void register_random(py::module_& m);
 void register_retrieval(py::module_& m);
 void register_replay(py::module_& m);
@@ -23,12 +24,13 @@ void register_engine(py::module_& m);
 
 PYBIND11_MODULE(_core, m)
 {
-    m.doc() = "The C++ core of ruvllm. Arrays are float32 unless stated; rows are C-contiguous.";
+    m.doc() = "The C++ core of ruvllm. Arrays are float32 unless stated; what is given as another real type, layout or "
+              "list is converted to a copy, what is written to must be right.";
+    ruvllm::bindings::count_forks();
     m.attr("__version__") = RUVLLM_VERSION;
     register_isa(m);
     register_json(m);
     register_kernels(m);
-    register_pairs(m);
     register_bank(m);
     register_random(m);
     register_encoder(m);

@@ -1,13 +1,12 @@
+#include <algorithm>
 #include <memory>
-#include <stdexcept>
-#include <string>
+#include <optional>
+#include <vector>
 
-#include <pybind11/pybind11.h>
-
+#include "binding.hpp"
 #include "components.hpp"
-#include "fast_calls.hpp"
-#include "kernels_by_name.hpp"
 #include "ruvllm/components/vector_bank.hpp"
+#include "states.hpp"
 
 namespace py = pybind11;
 using namespace ruvllm;
@@ -15,123 +14,117 @@ using namespace ruvllm::bindings;
 
 namespace {
 
-// Below so many floats the lock costs more than others could do meanwhile.
+// Below so many floats the GIL costs more than others could do meanwhile.
 constexpr std::size_t worth_unlocking = std::size_t{1} << 18;
 
-VectorBank& bank_of(PyObject* self)
+bool overlap(std::span<const float> a, std::span<const float> b)
 {
-    auto* instance = reinterpret_cast<py::detail::instance*>(self); // of VectorBank: the descriptor looked
-    if (!instance->simple_layout)
-        return py::cast<VectorBank&>(py::handle(self));
-    auto* bank = static_cast<VectorBank*>(instance->simple_value_holder[0]);
-    if (bank == nullptr)
-        throw py::type_error("VectorBank.__init__() was not called");
-    return *bank;
+    const std::less<const float*> before;
+    return !a.empty() && !b.empty() && before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size());
 }
 
-// The arguments of (query, out=None).
-struct QueryArguments {
-    PyObject *query = nullptr, *out = nullptr; // borrowed; out may be None
-
-    QueryArguments(PyObject* const* args, Py_ssize_t n_args, PyObject* keywords)
-    {
-        if (n_args > 2)
-            throw py::type_error("takes at most 2 arguments (query, out), not " + std::to_string(n_args));
-        if (n_args > 0)
-            query = args[0];
-        if (n_args > 1)
-            out = args[1];
-        for (Py_ssize_t i = 0; keywords != nullptr && i < PyTuple_GET_SIZE(keywords); ++i) {
-            PyObject* name = PyTuple_GET_ITEM(keywords, i);
-            PyObject** place = PyUnicode_CompareWithASCIIString(name, "query") == 0 ? &query
-                               : PyUnicode_CompareWithASCIIString(name, "out") == 0 ? &out
-                                                                                     : nullptr;
-            if (place == nullptr || *place != nullptr)
-                throw py::type_error("the arguments are (query, out=None), each once; '" +
-                                     std::string(py::str(py::handle(name))) + "' is none or given twice");
-            *place = args[n_args + i];
-        }
-        if (query == nullptr)
-            throw py::type_error("the argument query is missing");
-        if (out == nullptr)
-            out = Py_None;
+template <void (VectorBank::*method)(const float*, float*) const>
+py::object each_row(const VectorBank& bank, const Floats& query, std::optional<OutputArray> out)
+{
+    std::span<const float> q = vector_view(query, "query", bank.dim());
+    require_finite(bank.kernels(), q, "query");
+    py::object array = out ? std::move(out->array) : FloatArray(static_cast<py::ssize_t>(bank.size()));
+    float* const results = out ? out->data : reinterpret_cast<float*>(py::detail::array_proxy(array.ptr())->data);
+    if (out)
+        require_elements("out", out->n, bank.size());
+    std::vector<float> copy;
+    if (overlap(q, {results, bank.size()})) {
+        copy.assign(q.begin(), q.end());
+        q = copy;
     }
-};
-
-FastVector output_of(PyObject* out, const VectorBank& bank)
-{
-    const FastVector results = fast_vector(out, "out");
-    require_elements("out", results.n, bank.size());
-    if (!results.writeable)
-        throw std::invalid_argument("out must be writeable, not read-only");
-    return results;
+    if (bank.size() * bank.dim() >= worth_unlocking)
+        unlocked([&] { (bank.*method)(q.data(), results); });
+    else
+        (bank.*method)(q.data(), results);
+    return array;
 }
 
-using Method = void (VectorBank::*)(const float*, float*) const;
-
-template <Method method>
-PyObject* each_row(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyObject* keywords) noexcept
-{
-    return with_python_errors([&] {
-        const VectorBank& bank = bank_of(self);
-        const QueryArguments arguments(args, n_args, keywords);
-        const FastVector query = fast_vector(arguments.query, "query");
-        require_elements("query", query.n, bank.dim());
-        py::object out = py::reinterpret_borrow<py::object>(arguments.out);
-        if (out.is_none())
-            out = FloatArray(static_cast<py::ssize_t>(bank.size()));
-        float* results = output_of(out.ptr(), bank).data;
-        if (bank.size() * bank.dim() >= worth_unlocking) {
-            unlocked([&] { (bank.*method)(query.data, results); });
-        } else {
-            const numeric::FloatEnvironmentGuard guard;
-            (bank.*method)(query.data, results);
-        }
-        return out.release().ptr();
-    });
-}
-
-PyMethodDef methods[] = {
-    {"dot", as_method(&each_row<&VectorBank::dot>), METH_FASTCALL | METH_KEYWORDS,
-     "dot($self, query, out=None)\n--\n\nDot product of a query (dim,) with each row: (size,)."},
-    {"cosine", as_method(&each_row<&VectorBank::cosine>), METH_FASTCALL | METH_KEYWORDS,
-     "cosine($self, query, out=None)\n--\n\n"
-     "Cosine of a query (dim,) to each row, in [-1, 1]: (size,); 0 where either is all zeros, NaN where either holds "
-     "NaN or infinity."},
-};
-
-void add(VectorBank& bank, const FloatArray& rows)
+void add(VectorBank& bank, const Floats& rows)
 {
     const auto x = matrix_view(rows, "rows", bank.dim());
-    const numeric::FloatEnvironmentGuard guard;
+    for (std::size_t i = 0; i < x.rows; ++i)
+        require_finite(bank.kernels(), {x.data + i * x.columns, x.columns}, "rows");
     bank.add({x.data, x.rows * x.columns});
+}
+
+FloatArray rows_of(const VectorBank& bank)
+{
+    FloatArray rows({static_cast<py::ssize_t>(bank.size()), static_cast<py::ssize_t>(bank.dim())});
+    float* to = rows.mutable_data();
+    for (std::size_t i = 0; i < bank.size(); ++i)
+        to = std::copy_n(bank.row(i), bank.dim(), to);
+    return rows;
 }
 
 } // namespace
 
+template <>
+struct ruvllm::bindings::State<VectorBank> {
+    static constexpr const char* kind = "VectorBank";
+    static void write(const VectorBank& bank, StateWriter& writer)
+    {
+        std::vector<float> rows;
+        rows.reserve(bank.size() * bank.dim());
+        for (std::size_t i = 0; i < bank.size(); ++i)
+            rows.insert(rows.end(), bank.row(i), bank.row(i) + bank.dim());
+        writer.number("dim", bank.dim());
+        writer.list("rows", rows);
+    }
+    static Made<VectorBank> read(StateReader& reader)
+    {
+        std::size_t dim = 0;
+        std::vector<float> rows;
+        reader.number("dim", dim);
+        reader.list("rows", rows);
+        auto bank = std::make_unique<VectorBank>(simd::default_kernels(), checked_dim(dim));
+        StateReader::require(rows.size() % dim == 0, "rows must be a multiple of dim");
+        bank->add(rows);
+        return bank;
+    }
+};
+
 void register_bank(py::module_& m)
 {
-    py::class_<VectorBank> type(
+    Class<VectorBank> type(
         m, "VectorBank",
         "Vectors that many queries are compared with: a copy of rows (m, dim) on cache lines, and their norms.\n\n"
         "Results have the bits of dot() and of cosine_similarity() on every instruction set. With out=, a float32 "
-        "array (size,), they are written there and it is returned: no array is made. Raises TypeError for another "
-        "type or layout and ValueError for another shape. No thread may add rows while another computes.\n\n"
+        "array (size,), they are written there and it is returned: no array is made. Threads may share a bank: add() "
+        "waits for those who compute, and they for it. Raises ValueError for another shape and for rows and queries "
+        "that are not finite; a refused add() adds nothing.\n\n"
         ">>> import numpy as np\n"
         ">>> rows = np.eye(3, dtype=np.float32)\n"
         ">>> ruvllm.VectorBank(rows).cosine(rows[2]).tolist()\n"
         "[0.0, 0.0, 1.0]\n");
-    type.def(py::init([](const FloatArray& rows, const std::string& isa) {
-                 auto bank = std::make_unique<VectorBank>(kernels_by_name(isa), matrix_view(rows, "rows").columns);
-                 add(*bank, rows);
-                 return bank;
-             }),
-             py::arg("rows").noconvert(), py::kw_only(), py::arg("isa") = "auto")
-        .def("add", &add, py::arg("rows").noconvert(), "Adds rows (m, dim) behind the others.")
-        .def_property_readonly("size", &VectorBank::size)
-        .def_property_readonly("dim", &VectorBank::dim)
-        .def("__len__", &VectorBank::size);
-    for (PyMethodDef& method : methods)
-        type.attr(method.ml_name) = py::reinterpret_steal<py::object>(
-            PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method));
+    type.init("rows, *, isa='auto'", "Copies rows (m, dim); m may be 0, dim must be 1 or more.",
+              [](const Floats& rows, const simd::KernelTable& kernels) -> Made<VectorBank> {
+                  auto bank = std::make_unique<VectorBank>(kernels, matrix_view(rows, "rows").columns);
+                  add(*bank, rows);
+                  return bank;
+              })
+        .method("add", "rows", "Adds rows (m, dim) behind the others.",
+                [](VectorBank& bank, const Floats& rows) { add(bank, rows); })
+        .method("dot", "query, out=None", "Dot product of a query (dim,) with each row: (size,) float32.",
+                [](const VectorBank& bank, const Floats& query, std::optional<OutputArray> out) {
+                    return each_row<&VectorBank::dot>(bank, query, std::move(out));
+                })
+        .method("cosine", "query, out=None",
+                "Cosine of a query (dim,) to each row, in [-1, 1]: (size,) float32; 0 where either is all zeros.",
+                [](const VectorBank& bank, const Floats& query, std::optional<OutputArray> out) {
+                    return each_row<&VectorBank::cosine>(bank, query, std::move(out));
+                })
+        .property("rows", "All rows (size, dim) float32, a copy.", [](const VectorBank& bank) { return rows_of(bank); })
+        .property("size", "The number of rows.", [](const VectorBank& bank) { return bank.size(); })
+        .property("dim", "The number of elements of a row.", [](const VectorBank& bank) { return bank.dim(); })
+        .method("__len__", "", "The number of rows.", [](const VectorBank& bank) { return bank.size(); })
+        .method("__repr__", "", "Class and shape.",
+                [](const VectorBank& bank) {
+                    return "VectorBank(" + std::to_string(bank.size()) + " rows of " + std::to_string(bank.dim()) + ")";
+                });
+    save_with_state(type);
 }

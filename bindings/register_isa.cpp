@@ -2,12 +2,13 @@
 #include <string>
 #include <vector>
 
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "binding.hpp"
 #include "ruvllm/simd/dispatch.hpp"
 
 namespace py = pybind11;
+using ruvllm::bindings::function;
 using namespace ruvllm::simd;
 
 namespace {
@@ -81,11 +82,14 @@ py::dict build_info()
 
 void register_isa(py::module_& m)
 {
-    m.def("available_isas", &available_names, "Instruction sets that this build and this CPU have, best last.");
-    m.def("active_isa", &active_name,
-          "The instruction set used by default: the best one, or what RUVLLM_ISA names. Raises ValueError where that "
-          "is none of this CPU.");
-    m.def("build_info", &build_info,
-          "How the extension was built and what it runs on: a dict with the fields of ruvllm.build_types.BuildInfo. "
-          "Raises ValueError as active_isa() does.");
+    function(m, "available_isas", "", "Instruction sets that this build and this CPU have, best last.",
+             [] { return available_names(); });
+    function(m, "active_isa", "",
+             "The instruction set used by default: the best one, or what RUVLLM_ISA names. Raises ValueError where that "
+             "is none of this CPU.",
+             [] { return active_name(); });
+    function(m, "build_info", "",
+             "How the extension was built and what it runs on: a dict with the fields of ruvllm.build_types.BuildInfo. "
+             "Raises ValueError as active_isa() does.",
+             [] { return build_info(); });
 }

@@ -1,11 +1,11 @@
 #include <stdexcept>
 #include <string>
 
-#include <pybind11/pybind11.h>
+#include <tuple>
 
-#include "arrays.hpp"
+#include "binding.hpp"
+#include "components.hpp"
 #include "ruvllm/text/es_number.hpp"
-#include "ruvllm/numeric/float_environment.hpp"
 #include "ruvllm/text/json_scan.hpp"
 
 namespace py = pybind11;
@@ -40,51 +40,44 @@ std::string format_vector(std::span<const T> values)
 
 // Releasing the GIL is safe: the caller's argument keeps the array alive, and only its elements are read.
 template <class T>
-std::string format_array(const Array<T>& array)
+std::string format_array(const ArrayArgument<T>& array)
 {
-    const FloatEnvironmentGuard guard;
-    if (array.ndim() == 1) {
+    if (array.shape.size() == 1) {
         const auto values = vector_view(array, "array");
-        const py::gil_scoped_release unlocked;
-        return format_vector(values);
+        return unlocked([&] { return format_vector(values); });
     }
-    if (array.ndim() == 2) {
+    if (array.shape.size() == 2) {
         const auto rows = matrix_view(array, "array");
-        const py::gil_scoped_release unlocked;
-        return format_rows(rows.data, rows.rows, rows.columns);
+        return unlocked([&] { return format_rows(rows.data, rows.rows, rows.columns); });
     }
-    throw std::invalid_argument("array must have 1 or 2 dimensions, not " + std::to_string(array.ndim()));
+    throw std::invalid_argument("array must have 1 or 2 dimensions, not " + std::to_string(array.shape.size()));
 }
 
-std::string format_number(double x)
-{
-    const FloatEnvironmentGuard guard;
-    return es_number(x);
-}
-
-py::tuple scan(const py::bytes& data, std::size_t max_depth, std::size_t max_nodes)
+std::tuple<std::size_t, std::size_t, bool> scan(const py::bytes& data, std::size_t max_depth, std::size_t max_nodes)
 {
     const std::string_view text = data;
-    JsonExtent extent{};
-    {
-        const py::gil_scoped_release unlocked;
-        extent = scan_json(text, max_depth, max_nodes);
-    }
-    return py::make_tuple(extent.depth, extent.nodes, extent.huge_numbers);
+    const JsonExtent extent = unlocked([&] { return scan_json(text, max_depth, max_nodes); });
+    return {extent.depth, extent.nodes, extent.huge_numbers};
 }
 
 } // namespace
 
 void register_json(py::module_& m)
 {
-    m.def("number_to_string", &format_number, py::arg("x"),
-          "A double as ECMAScript writes it: 1e-7, 1e+21, 0 for -0. ValueError if it is not finite.");
-    m.def("format_float32", &format_array<float>, py::arg("array").noconvert(),
-          "JSON text of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
-          "ECMAScript's form. ValueError for other shapes and for numbers that are not finite.");
-    m.def("format_float64", &format_array<double>, py::arg("array").noconvert(),
-          "JSON text of a float64 array (n,) or (m, n), numbers as number_to_string writes them.");
-    m.def("scan_json", &scan, py::arg("data"), py::kw_only(), py::arg("max_depth"), py::arg("max_nodes"),
-          "(depth, nodes, huge_numbers) of a JSON text, keys counted, and whether a number may be beyond the range of a "
-          "double; stops once depth or nodes passes its limit.");
+    function(m, "number_to_string", "x",
+             "A double as ECMAScript writes it: 1e-7, 1e+21, 0 for -0. ValueError if it is not finite.",
+             [](double x) { return es_number(x); });
+    function(m, "format_float32", "array",
+             "JSON text of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
+             "ECMAScript's form. ValueError for other shapes and for numbers that are not finite.",
+             [](const Floats& array) { return format_array(array); });
+    function(m, "format_float64", "array",
+             "JSON text of a float64 array (n,) or (m, n), numbers as number_to_string writes them.",
+             [](const Doubles& array) { return format_array(array); });
+    function(m, "scan_json", "data, *, max_depth, max_nodes",
+             "(depth, nodes, huge_numbers) of a JSON text, keys counted, and whether a number may be beyond the range of "
+             "a double; stops once depth or nodes passes its limit.",
+             [](const py::bytes& data, std::size_t max_depth, std::size_t max_nodes) {
+                 return scan(data, max_depth, max_nodes);
+             });
 }

@@ -1,86 +1,94 @@
-#include <string>
+// Sums over vectors as IEEE 754 has them: NaN and infinity go in and come out, and nothing is stored.
+#include <functional>
+#include <vector>
 
-#include <pybind11/pybind11.h>
-
-#include "arrays.hpp"
-#include "kernels_by_name.hpp"
-#include "ruvllm/numeric/float_environment.hpp"
+#include "binding.hpp"
 
 namespace py = pybind11;
+using namespace ruvllm;
 using namespace ruvllm::bindings;
-using ruvllm::numeric::FloatEnvironmentGuard;
 
 namespace {
 
+// x, or a copy where it lies partly in what is written to: the result must not depend on the order of writing.
+std::span<const float> apart_from(std::span<const float> x, const OutputArray& out, std::vector<float>& copy)
+{
+    const std::less<const float*> before;
+    if (x.data() != out.data && before(x.data(), out.data + out.n) && before(out.data, x.data() + x.size())) {
+        copy.assign(x.begin(), x.end());
+        return copy;
+    }
+    return x;
+}
+
+void register_pairs(py::module_& m)
+{
+    function(m, "dot", "a, b, /, *, isa='auto'",
+             "Dot product of two vectors (n,) float32: 32 partial sums and one fixed tree, the same bits on every "
+             "instruction set. A sum beyond 3.4e38 is infinite, as float32 has it.",
+             [](const Floats& a, const Floats& b, const simd::KernelTable& kernels) {
+                 const auto x = vector_view(a, "a");
+                 return kernels.dot(x.data(), vector_view(b, "b", x.size()).data(), x.size());
+             });
+    function(m, "cosine", "a, b, /, *, isa='auto'",
+             "Cosine of two vectors (n,) float32 of any length, in [-1, 1]: 0 where either is all zeros, NaN where either "
+             "holds NaN or infinity; the bits of cosine_similarity().",
+             [](const Floats& a, const Floats& b, const simd::KernelTable& kernels) {
+                 const auto x = vector_view(a, "a");
+                 return kernels.cosine(x.data(), vector_view(b, "b", x.size()).data(), x.size());
+             });
+}
+
 void register_reductions(py::module_& m)
 {
-    m.def(
-        "squared_norm",
-        [](const FloatArray& a, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto x = vector_view(a, "a");
-            return kernels_by_name(isa).squared_norm(x.data(), x.size());
-        },
-        py::arg("a").noconvert(), py::kw_only(), py::arg("isa") = "auto", "Sum of the squares of a vector (n,).");
-    m.def(
-        "squared_distance",
-        [](const FloatArray& a, const FloatArray& b, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto x = vector_view(a, "a");
-            const auto y = vector_view(b, "b", x.size());
-            return kernels_by_name(isa).squared_distance(x.data(), y.data(), x.size());
-        },
-        py::arg("a").noconvert(), py::arg("b").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-        "Squared Euclidean distance of two vectors (n,).");
-    m.def(
-        "cosine_similarity",
-        [](const FloatArray& query, const FloatArray& rows, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto q = vector_view(query, "query");
-            const auto bank = matrix_view(rows, "rows", q.size());
-            FloatArray out(static_cast<py::ssize_t>(bank.rows));
-            kernels_by_name(isa).cosine_many(q.data(), bank.data, bank.rows, bank.columns, q.size(),
-                                             out.mutable_data());
-            return out;
-        },
-        py::arg("query").noconvert(), py::arg("rows").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-        "Cosine of one vector (n,) against each row of (m, n), in [-1, 1]; 0 where either is all zeros.");
-    m.def(
-        "gemv",
-        [](const FloatArray& rows, const FloatArray& x, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto v = vector_view(x, "x");
-            const auto bank = matrix_view(rows, "rows", v.size());
-            FloatArray out(static_cast<py::ssize_t>(bank.rows));
-            kernels_by_name(isa).gemv(bank.data, bank.rows, bank.columns, v.data(), v.size(), out.mutable_data());
-            return out;
-        },
-        py::arg("rows").noconvert(), py::arg("x").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-        "Matrix (m, n) times vector (n,): m dot products, each with the bits of dot().");
+    function(m, "squared_norm", "a, *, isa='auto'", "Sum of the squares of a vector (n,) float32.",
+             [](const Floats& a, const simd::KernelTable& kernels) {
+                 const auto x = vector_view(a, "a");
+                 return kernels.squared_norm(x.data(), x.size());
+             });
+    function(m, "squared_distance", "a, b, *, isa='auto'", "Squared Euclidean distance of two vectors (n,) float32.",
+             [](const Floats& a, const Floats& b, const simd::KernelTable& kernels) {
+                 const auto x = vector_view(a, "a");
+                 return kernels.squared_distance(x.data(), vector_view(b, "b", x.size()).data(), x.size());
+             });
+    function(m, "cosine_similarity", "query, rows, *, isa='auto'",
+             "Cosine of one vector (n,) against each row of (m, n), float32 of any length, in [-1, 1]: (m,); 0 where "
+             "either is all zeros, NaN where either holds NaN or infinity.",
+             [](const Floats& query, const Floats& rows, const simd::KernelTable& kernels) {
+                 const auto q = vector_view(query, "query");
+                 const auto bank = matrix_view(rows, "rows", q.size());
+                 FloatArray out(static_cast<py::ssize_t>(bank.rows));
+                 kernels.cosine_many(q.data(), bank.data, bank.rows, bank.columns, q.size(), out.mutable_data());
+                 return out;
+             });
+    function(m, "gemv", "rows, x, *, isa='auto'",
+             "Matrix (m, n) times vector (n,), float32: m dot products, each with the bits of dot().",
+             [](const Floats& rows, const Floats& x, const simd::KernelTable& kernels) {
+                 const auto v = vector_view(x, "x");
+                 const auto bank = matrix_view(rows, "rows", v.size());
+                 FloatArray out(static_cast<py::ssize_t>(bank.rows));
+                 kernels.gemv(bank.data, bank.rows, bank.columns, v.data(), v.size(), out.mutable_data());
+                 return out;
+             });
 }
 
 void register_updates(py::module_& m)
 {
-    m.def(
-        "axpy",
-        [](float a, const FloatArray& x, FloatArray y, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto target = mutable_vector_view(y, "y");
-            const auto source = vector_view(x, "x", target.size());
-            kernels_by_name(isa).axpy(a, source.data(), target.data(), target.size());
-        },
-        py::arg("a"), py::arg("x").noconvert(), py::arg("y").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-        "y += a x, in place; x and y have shape (n,).");
-    m.def(
-        "ema_of_squares",
-        [](float decay, float weight, const FloatArray& x, FloatArray f, const std::string& isa) {
-            const FloatEnvironmentGuard guard;
-            const auto target = mutable_vector_view(f, "f");
-            const auto source = vector_view(x, "x", target.size());
-            kernels_by_name(isa).ema_of_squares(decay, weight, source.data(), target.data(), target.size());
-        },
-        py::arg("decay"), py::arg("weight"), py::arg("x").noconvert(), py::arg("f").noconvert(), py::kw_only(),
-        py::arg("isa") = "auto", "f = decay f + weight x^2, in place; x and f have shape (n,).");
+    function(m, "axpy", "a, x, y, *, isa='auto'",
+             "y += a x, in place; x and y have shape (n,). y must be a writeable, contiguous float32 array.",
+             [](float a, const Floats& x, const OutputArray& y, const simd::KernelTable& kernels) {
+                 std::vector<float> copy;
+                 const auto source = apart_from(vector_view(x, "x", y.n), y, copy);
+                 kernels.axpy(a, source.data(), y.data, y.n);
+             });
+    function(m, "ema_of_squares", "decay, weight, x, f, *, isa='auto'",
+             "f = decay f + weight x^2, in place; x and f have shape (n,). f must be a writeable, contiguous float32 "
+             "array.",
+             [](float decay, float weight, const Floats& x, const OutputArray& f, const simd::KernelTable& kernels) {
+                 std::vector<float> copy;
+                 const auto source = apart_from(vector_view(x, "x", f.n), f, copy);
+                 kernels.ema_of_squares(decay, weight, source.data(), f.data, f.n);
+             });
 }
 
 } // namespace
@@ -89,4 +97,5 @@ void register_kernels(py::module_& m)
 {
     register_reductions(m);
     register_updates(m);
+    register_pairs(m);
 }

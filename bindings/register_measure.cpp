@@ -2,9 +2,7 @@
 #include <string>
 #include <vector>
 
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-
+#include "binding.hpp"
 #include "components.hpp"
 #include "kernels_by_name.hpp"
 #include "ruvllm/measure/kernels.hpp"
@@ -21,6 +19,7 @@ using measure::Loop;
 namespace {
 
 using Seconds = std::vector<std::vector<double>>;
+using Names = std::vector<std::string>;
 
 constexpr const char* plain = "plain loop";
 constexpr std::size_t most = std::size_t{1} << 24; // elements of a vector
@@ -45,7 +44,7 @@ void check_signals()
 
 // Checks and times one loop for each name; loop_on(name) gives it.
 template <class LoopOn>
-Seconds time_each(const std::vector<std::string>& isas, const Effort& effort, LoopOn loop_on)
+Seconds time_each(const Names& isas, const Effort& effort, LoopOn loop_on)
 {
     std::vector<Loop> loops;
     for (const std::string& isa : isas) {
@@ -57,7 +56,7 @@ Seconds time_each(const std::vector<std::string>& isas, const Effort& effort, Lo
 
 // The same for work whose loop depends on nothing but the kernel table.
 template <class Work, class... Sizes>
-Seconds time_work(const std::vector<std::string>& isas, const Effort& effort, Sizes... sizes)
+Seconds time_work(const Names& isas, const Effort& effort, Sizes... sizes)
 {
     return unlocked([&] {
         Work work(sizes...);
@@ -65,7 +64,7 @@ Seconds time_work(const std::vector<std::string>& isas, const Effort& effort, Si
     });
 }
 
-Seconds measure_dot(const std::vector<std::string>& isas, std::size_t n, std::size_t repetitions, double least_seconds)
+Seconds measure_dot(const Names& isas, std::size_t n, std::size_t repetitions, double least_seconds)
 {
     const Effort effort(repetitions, least_seconds);
     checked_size("n", n, most);
@@ -77,32 +76,35 @@ Seconds measure_dot(const std::vector<std::string>& isas, std::size_t n, std::si
     });
 }
 
-Seconds measure_cosine(const std::vector<std::string>& isas, std::size_t rows, std::size_t dim,
+Seconds measure_cosine(const Names& isas, std::size_t rows, std::size_t dim,
                        std::size_t repetitions, double least_seconds)
 {
     checked_size("rows", rows, std::size_t{1} << 16);
+    require_memory(4.0 * static_cast<double>(rows) * static_cast<double>(dim), "the bank");
     return time_work<measure::BankCosine>(isas, {repetitions, least_seconds}, rows, checked_dim(dim));
 }
 
-Seconds measure_lora_step(const std::vector<std::string>& isas, std::size_t dim, std::size_t rank,
+Seconds measure_lora_step(const Names& isas, std::size_t dim, std::size_t rank,
                           std::size_t candidates, std::size_t repetitions, double least_seconds)
 {
     checked_size("candidates", candidates, std::size_t{1} << 16);
     checked_size("rank", rank, std::size_t{1} << 16);
+    require_memory(4.0 * static_cast<double>(candidates + 4 * rank) * static_cast<double>(dim), "the adapter");
     return time_work<measure::LoraStep>(isas, {repetitions, least_seconds}, checked_dim(dim), rank, candidates);
 }
 
-Seconds measure_fisher_ema(const std::vector<std::string>& isas, std::size_t n, std::size_t repetitions,
+Seconds measure_fisher_ema(const Names& isas, std::size_t n, std::size_t repetitions,
                            double least_seconds)
 {
     return time_work<measure::FisherEma>(isas, {repetitions, least_seconds}, checked_size("n", n, most));
 }
 
-Seconds measure_kmeans(const std::vector<std::string>& isas, std::size_t n, std::size_t dim, std::size_t n_clusters,
+Seconds measure_kmeans(const Names& isas, std::size_t n, std::size_t dim, std::size_t n_clusters,
                        std::size_t max_iterations, std::size_t repetitions, double least_seconds)
 {
     checked_size("n", n, std::size_t{1} << 16);
     checked_size("n_clusters", n_clusters, n);
+    require_memory(8.0 * static_cast<double>(n) * static_cast<double>(dim + n_clusters), "k-means");
     return time_work<measure::KMeans>(isas, {repetitions, least_seconds}, n, checked_dim(dim), n_clusters,
                                       max_iterations);
 }
@@ -115,21 +117,32 @@ void register_measure(py::module_& m)
         "\n\nSeconds per call: for each of `isas` a list of `repetitions` figures, from loops that last `least_seconds` "
         "or more and take turns. Raises RuntimeError where an answer is not that of a naive twin in double precision: "
         "that is checked first.";
-    m.def("measure_dot", &measure_dot, py::arg("isas"), py::kw_only(), py::arg("n"), py::arg("repetitions"),
-          py::arg("least_seconds"),
-          ("One dot product of two vectors (n,). \"plain loop\" among `isas` is a loop with one accumulator, compiled "
-           "without vectorization." + rest).c_str());
-    m.def("measure_cosine", &measure_cosine, py::arg("isas"), py::kw_only(), py::arg("rows"), py::arg("dim"),
-          py::arg("repetitions"), py::arg("least_seconds"),
-          ("The cosines of a vector (dim,) with a bank (rows, dim)." + rest).c_str());
-    m.def("measure_lora_step", &measure_lora_step, py::arg("isas"), py::kw_only(), py::arg("dim"), py::arg("rank"),
-          py::arg("candidates"), py::arg("repetitions"), py::arg("least_seconds"),
-          ("One learning step of an adapter: forward, InfoNCE over the candidates, gradient, momentum step." + rest)
-              .c_str());
-    m.def("measure_fisher_ema", &measure_fisher_ema, py::arg("isas"), py::kw_only(), py::arg("n"),
-          py::arg("repetitions"), py::arg("least_seconds"),
-          ("One update f = 0.92 f + 0.08 x^2 of n parameters: 12 n bytes are read or written." + rest).c_str());
-    m.def("measure_kmeans", &measure_kmeans, py::arg("isas"), py::kw_only(), py::arg("n"), py::arg("dim"),
-          py::arg("n_clusters"), py::arg("max_iterations"), py::arg("repetitions"), py::arg("least_seconds"),
-          ("One spherical k-means, seeding included, on random unit rows (n, dim)." + rest).c_str());
+    function(m, "measure_dot", "isas, *, n, repetitions, least_seconds",
+             "One dot product of two vectors (n,). \"plain loop\" among `isas` is a loop with one accumulator, compiled "
+             "without vectorization." + rest,
+             [](const Names& isas, std::size_t n, std::size_t repetitions, double least_seconds) {
+                 return measure_dot(isas, n, repetitions, least_seconds);
+             });
+    function(m, "measure_cosine", "isas, *, rows, dim, repetitions, least_seconds",
+             "The cosines of a vector (dim,) with a bank (rows, dim)." + rest,
+             [](const Names& isas, std::size_t rows, std::size_t dim, std::size_t repetitions, double least_seconds) {
+                 return measure_cosine(isas, rows, dim, repetitions, least_seconds);
+             });
+    function(m, "measure_lora_step", "isas, *, dim, rank, candidates, repetitions, least_seconds",
+             "One learning step of an adapter: forward, InfoNCE over the candidates, gradient, momentum step." + rest,
+             [](const Names& isas, std::size_t dim, std::size_t rank, std::size_t candidates, std::size_t repetitions,
+                double least_seconds) {
+                 return measure_lora_step(isas, dim, rank, candidates, repetitions, least_seconds);
+             });
+    function(m, "measure_fisher_ema", "isas, *, n, repetitions, least_seconds",
+             "One update f = 0.92 f + 0.08 x^2 of n parameters: 12 n bytes are read or written." + rest,
+             [](const Names& isas, std::size_t n, std::size_t repetitions, double least_seconds) {
+                 return measure_fisher_ema(isas, n, repetitions, least_seconds);
+             });
+    function(m, "measure_kmeans", "isas, *, n, dim, n_clusters, max_iterations, repetitions, least_seconds",
+             "One spherical k-means, seeding included, on random unit rows (n, dim)." + rest,
+             [](const Names& isas, std::size_t n, std::size_t dim, std::size_t n_clusters, std::size_t max_iterations,
+                std::size_t repetitions, double least_seconds) {
+                 return measure_kmeans(isas, n, dim, n_clusters, max_iterations, repetitions, least_seconds);
+             });
 }

@@ -1,62 +1,60 @@
 #include <optional>
 #include <string>
+#include <vector>
 
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-
-#include "arrays.hpp"
-#include "kernels_by_name.hpp"
+#include "binding.hpp"
+#include "components.hpp"
 #include "ruvllm/components/crowding.hpp"
 #include "ruvllm/components/hardest.hpp"
 #include "ruvllm/components/retrieval.hpp"
-#include "ruvllm/numeric/float_environment.hpp"
+#include "ruvllm/components/safe_range.hpp"
 
 namespace py = pybind11;
+using namespace ruvllm;
 using namespace ruvllm::bindings;
-using ruvllm::components::Rows;
-using ruvllm::numeric::FloatEnvironmentGuard;
+using components::Rows;
 
 namespace {
 
+using Indices = ArrayArgument<std::int32_t>;
 using IndexArray = Array<std::int32_t>;
 
-Rows rows_of(const MatrixView<float>& view)
-{
-    return {view.data, view.rows, view.columns};
-}
+// A copy of indices: they are checked and then used while other threads may change the caller's.
+std::vector<std::int32_t> copy_of(const std::int32_t* data, std::size_t n) { return {data, data + n}; }
 
-IndexArray retrieval_ranks(const FloatArray& queries, const FloatArray& solutions, const IndexArray& right,
-                           const std::optional<FloatArray>& discount, const std::string& isa)
+IndexArray retrieval_ranks(const Floats& queries, const Floats& solutions, const Indices& right,
+                           const std::optional<Floats>& discount, const simd::KernelTable& kernels)
 {
     const auto q = matrix_view(queries, "queries");
     const auto s = matrix_view(solutions, "solutions", q.columns);
-    const auto y = vector_view(right, "right", q.rows);
+    const auto y = copy_of(vector_view(right, "right", q.rows).data(), q.rows);
     const float* const less = discount ? vector_view(*discount, "discount", s.rows).data() : nullptr;
     IndexArray ranks(static_cast<py::ssize_t>(q.rows));
     std::int32_t* const out = ranks.mutable_data();
-    const auto& kernels = kernels_by_name(isa);
-    const py::gil_scoped_release release;
-    const FloatEnvironmentGuard guard;
-    ruvllm::components::retrieval_ranks(kernels, rows_of(q), rows_of(s), y.data(), out, less);
+    unlocked([&] {
+        const SafeRows safe_queries(kernels, q.data, q.rows, q.columns), safe(kernels, s.data, s.rows, s.columns);
+        components::retrieval_ranks(kernels, {safe_queries.data(), q.rows, q.columns}, {safe.data(), s.rows, s.columns},
+                                    y.data(), out, less);
+    });
     return ranks;
 }
 
-FloatArray crowding(const FloatArray& solutions, const FloatArray& queries, std::size_t neighbours,
-                    const std::string& isa)
+FloatArray crowding_of(const Floats& solutions, const Floats& queries, std::size_t neighbours,
+                       const simd::KernelTable& kernels)
 {
     const auto s = matrix_view(solutions, "solutions");
     const auto q = matrix_view(queries, "queries", s.columns);
     FloatArray found(static_cast<py::ssize_t>(s.rows));
     float* const out = found.mutable_data();
-    const auto& kernels = kernels_by_name(isa);
-    const py::gil_scoped_release release;
-    const FloatEnvironmentGuard guard;
-    ruvllm::crowding(kernels, neighbours, rows_of(s), rows_of(q), out);
+    unlocked([&] {
+        const SafeRows safe_queries(kernels, q.data, q.rows, q.columns), safe(kernels, s.data, s.rows, s.columns);
+        crowding(kernels, neighbours, {safe.data(), s.rows, s.columns}, {safe_queries.data(), q.rows, q.columns}, out);
+    });
     return found;
 }
 
-IndexArray hardest(const FloatArray& queries, const FloatArray& solutions, const IndexArray& pool,
-                   const std::string& isa)
+IndexArray hardest_of(const Floats& queries, const Floats& solutions, const Indices& pool,
+                      const simd::KernelTable& kernels)
 {
     const auto q = matrix_view(queries, "queries");
     const auto s = matrix_view(solutions, "solutions", q.columns);
@@ -64,13 +62,14 @@ IndexArray hardest(const FloatArray& queries, const FloatArray& solutions, const
     if (p.rows != q.rows)
         throw std::invalid_argument("pool must have one row for each of the " + std::to_string(q.rows) +
                                     " queries, not " + std::to_string(p.rows));
+    const auto indices = copy_of(p.data, p.rows * p.columns);
     IndexArray ordered({static_cast<py::ssize_t>(p.rows), static_cast<py::ssize_t>(p.columns)});
     std::int32_t* const out = ordered.mutable_data();
-    const auto& kernels = kernels_by_name(isa);
-    const py::gil_scoped_release release;
-    const FloatEnvironmentGuard guard;
-    const std::size_t size = p.rows * p.columns;
-    ruvllm::components::hardest(kernels, rows_of(q), rows_of(s), {p.data, size}, p.columns, {out, size});
+    unlocked([&] {
+        const SafeRows safe_queries(kernels, q.data, q.rows, q.columns), safe(kernels, s.data, s.rows, s.columns);
+        components::hardest(kernels, {safe_queries.data(), q.rows, q.columns}, {safe.data(), s.rows, s.columns}, indices,
+                            p.columns, {out, indices.size()});
+    });
     return ordered;
 }
 
@@ -78,16 +77,22 @@ IndexArray hardest(const FloatArray& queries, const FloatArray& solutions, const
 
 void register_retrieval(py::module_& m)
 {
-    m.def("retrieval_ranks", &retrieval_ranks, py::arg("queries").noconvert(), py::arg("solutions").noconvert(),
-          py::arg("right").noconvert(), py::kw_only(), py::arg("discount").noconvert() = py::none(),
-          py::arg("isa") = "auto",
-          "Rank (from 1) of solution right[i] for query i among all solutions (m, d), by cosine less the solution's "
-          "discount (m,); ties count against. queries (n, d), right (n,) int32; returns (n,) int32.");
-    m.def("crowding", &crowding, py::arg("solutions").noconvert(), py::arg("queries").noconvert(), py::kw_only(),
-          py::arg("neighbours") = 10, py::arg("isa") = "auto",
-          "(m,): the mean cosine of each solution (m, d) with the queries (n, d) nearest to it; 0 without queries.");
-    m.def("hardest", &hardest, py::arg("queries").noconvert(), py::arg("solutions").noconvert(),
-          py::arg("pool").noconvert(), py::kw_only(), py::arg("isa") = "auto",
-          "Each row of pool (n, p) int32, indices into solutions (m, d), by cosine with query i of (n, d), highest "
-          "first; equal ones by index.");
+    function(m, "retrieval_ranks", "queries, solutions, right, *, discount=None, isa='auto'",
+             "Rank (from 1) of solution right[i] for query i among all solutions (m, d), by cosine less the solution's "
+             "discount (m,); ties count against, and so does NaN. queries (n, d), right (n,) int32; returns (n,) int32. "
+             "Raises IndexError for a right[i] that is no row of the solutions.",
+             [](const Floats& queries, const Floats& solutions, const Indices& right, std::optional<Floats> discount,
+                const simd::KernelTable& kernels) {
+                 return retrieval_ranks(queries, solutions, right, discount, kernels);
+             });
+    function(m, "crowding", "solutions, queries, *, neighbours=10, isa='auto'",
+             "(m,): the mean cosine of each solution (m, d) with the queries (n, d) nearest to it; 0 without queries.",
+             [](const Floats& solutions, const Floats& queries, std::size_t neighbours,
+                const simd::KernelTable& kernels) { return crowding_of(solutions, queries, neighbours, kernels); });
+    function(m, "hardest", "queries, solutions, pool, *, isa='auto'",
+             "Each row of pool (n, p) int32, indices into solutions (m, d), by cosine with query i of (n, d), highest "
+             "first; equal ones by index. Raises IndexError for an index that is no row of the solutions.",
+             [](const Floats& queries, const Floats& solutions, const Indices& pool, const simd::KernelTable& kernels) {
+                 return hardest_of(queries, solutions, pool, kernels);
+             });
 }

@@ -46,14 +46,17 @@ if TYPE_CHECKING:
     from ruvllm.benchmark.learner import load_checkpoint
     from ruvllm.encoders import Encoder
     from ruvllm.evaluation.retrieval import crowding
+    from ruvllm.files.objects import load, save
     from ruvllm.workloads import read_corpus, read_input
 
 _MODULES = {
     "Encoder": "ruvllm.encoders",
     "crowding": "ruvllm.evaluation.retrieval",
+    "load": "ruvllm.files.objects",
     "load_checkpoint": "ruvllm.benchmark.learner",
     "read_corpus": "ruvllm.workloads",
     "read_input": "ruvllm.workloads",
+    "save": "ruvllm.files.objects",
 }
 """Names that are not of the core."""
 
@@ -62,7 +65,7 @@ __all__ = [
     "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA", "NgramEncoder", "PatternBank", "PrioritizedReplay",
     "Purpose", "RandomStream", "ReplayPolicy", "SimulatedWorld", "SumTree", "TaskSource", "VectorBank", "__version__",
     "active_isa", "available_isas", "build_info", "cosine", "cosine_similarity", "crowding", "dot", "info_nce",
-    "load_checkpoint", "read_corpus", "read_input", "spherical_kmeans",
+    "load", "load_checkpoint", "read_corpus", "read_input", "save", "spherical_kmeans",
 ]  # fmt: skip
 
 _get, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm._core") for name in __all__})

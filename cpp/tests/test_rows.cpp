@@ -162,4 +162,53 @@ TEST_P(Rows, CosineWithInfinityIsNan)
     EXPECT_TRUE(std::isnan(out));
 }
 
+// Squares of 1e20 overflow, those of 1e-23 vanish: the direction is as good as any other's.
+TEST_P(Rows, CosineKnowsNoLength)
+{
+    Random random(4);
+    for (const std::size_t n : {1u, 8u, 33u, 70u}) {
+        const GuardedFloats x = random.floats(n), y = random.floats(n);
+        const double expected = naive::cosine(x.data(), y.data(), n);
+        for (const float length_x : {1e-40f, 1e-23f, 1e-18f, 1.0f, 1e18f, 1e20f, 1e37f})
+            for (const float length_y : {1e-40f, 1e-23f, 1.0f, 1e20f, 1e37f}) {
+                std::vector<float> a(n), b(n), out(2);
+                for (std::size_t i = 0; i < n; ++i) {
+                    a[i] = length_x * x[i];
+                    b[i] = length_y * y[i];
+                }
+                // subnormal numbers have few digits themselves
+                const double near = std::min(length_x, length_y) < 1e-37f ? 1e-3 : 1e-5;
+                kernels.cosine_many(a.data(), b.data(), 1, n, n, out.data());
+                EXPECT_NEAR(out[0], expected, near) << length_x << " and " << length_y;
+                EXPECT_TRUE(has_bits(kernels.cosine(a.data(), b.data(), n), out[0]));
+                const float norm = std::sqrt(kernels.squared_norm(b.data(), n));
+                kernels.cosine_with_norms(a.data(), b.data(), &norm, 1, n, n, &out[1]);
+                EXPECT_TRUE(has_bits(out[1], out[0]));
+            }
+    }
+}
+
+TEST_P(Rows, CosineOfAVectorWithItselfIsOneAtAnyLength)
+{
+    for (const float value : {1e-45f, 1e-40f, 1e-23f, 1e-10f, 1.0f, 1e20f, 3e38f})
+        for (const std::size_t n : {1u, 8u, 40u}) {
+            std::vector<float> x(n, value), zeros(n, 0.0f), broken(n, nan);
+            EXPECT_NEAR(kernels.cosine(x.data(), x.data(), n), 1.0f, 1e-6) << value;
+            EXPECT_TRUE(has_bits(kernels.cosine(x.data(), zeros.data(), n), 0.0f));
+            EXPECT_TRUE(std::isnan(kernels.cosine(x.data(), broken.data(), n)));
+            EXPECT_TRUE(std::isnan(kernels.cosine(zeros.data(), broken.data(), n)));
+        }
+}
+
+TEST_P(Rows, SquaredNormsAreThoseOfOneRowEach)
+{
+    with_random_rows([&](const GuardedRows& rows, std::size_t n_rows, const float*) {
+        GuardedFloats out(n_rows, 1);
+        kernels.squared_norms(rows.data(), n_rows, rows.stride(), rows.columns(), out.data());
+        for (std::size_t r = 0; r < n_rows; ++r)
+            EXPECT_TRUE(has_bits(out[r], lane_order::dot(rows.row(r), rows.row(r), rows.columns()))) << r;
+        EXPECT_TRUE(out.guards_intact());
+    });
+}
+
 } // namespace

@@ -73,7 +73,7 @@ def test_it_learns_what_it_is_told_to_be_right() -> None:
     ("changes", "error"),
     [
         ({"task": 10**6}, IndexError),
-        ({"task": -1}, TypeError),
+        ({"task": -1}, ValueError),
         ({"chosen": N}, IndexError),
         ({"right": N}, IndexError),
         ({"temperature": 0.0}, ValueError),

@@ -98,7 +98,7 @@ def test_cosine_similarity_agrees_with_float64(pair: tuple[Floats, Floats]) -> N
         norms = np.linalg.norm(row) * np.linalg.norm(q)
         if norms == 0.0:
             assert cosine == 0.0
-        elif min(np.linalg.norm(row), np.linalg.norm(q)) > 1e-15:  # below, squares leave the normal range of float32
+        elif min(np.linalg.norm(row), np.linalg.norm(q)) > 1e-40:  # below, the numbers themselves have few digits
             assert abs(cosine - row @ q / norms) <= 3 * tolerance(q.size, 1.0)
 
 
@@ -151,18 +151,9 @@ ARRAY_ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("function", "arguments", "i"), ARRAY_ARGUMENTS)
-def test_other_types_and_layouts_are_refused(function: Callable[..., Any], arguments: tuple[Any, ...], i: int) -> None:
+def test_what_is_no_real_number_is_refused(function: Callable[..., Any], arguments: tuple[Any, ...], i: int) -> None:
     good = arguments[i]
-    wrong = [
-        good.astype(np.float64),
-        good.astype(np.int32),
-        np.repeat(good, 2, axis=-1)[..., ::2],  # a strided view
-        good[..., ::-1],
-        good.tolist(),
-        None,
-    ]
-    if good.ndim == 2:
-        wrong.append(np.asfortranarray(good))
+    wrong = [good.astype(complex), good.astype(object), good.astype(str), good > 0, "abc", None]
     for bad in wrong:
         copies = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
         copies[i] = bad
@@ -205,7 +196,7 @@ def test_an_isa_this_cpu_lacks_is_refused() -> None:
 def test_a_read_only_output_is_refused(call: Callable[[Floats], None]) -> None:
     y = V.copy()
     y.flags.writeable = False
-    with pytest.raises(ValueError, match="not writeable"):
+    with pytest.raises(ValueError, match="must be writeable, not read-only"):
         call(y)
     assert np.array_equal(y, V)
 

@@ -221,11 +221,11 @@ def test_learning_makes_the_right_candidate_likelier() -> None:
     assert losses[0] > 1.0 and losses[-1] < 0.1 * losses[0]
 
 
-@pytest.mark.parametrize("bad", [np.ones(DIM), np.repeat(H, 2)[::2], H.tolist(), None])
-def test_learn_refuses_other_types_and_layouts(bad: Any) -> None:
+@pytest.mark.parametrize("bad", [H + 1j, H.astype(str), H > 0, "h", None])
+def test_learn_refuses_what_is_no_real_number(bad: Any) -> None:
     lora, candidates = single(), unit_rows(2, 8)
-    for arguments in ((bad, candidates), (H, bad), (H, np.asfortranarray(candidates))):
-        with pytest.raises(TypeError, match="incompatible"):
+    for name, arguments in (("h", (bad, candidates)), ("candidates", (H, bad))):
+        with pytest.raises(TypeError, match=f"^{name} must have dtype float32 or numbers that convert to it, not be "):
             lora.learn(*arguments, 0, learning_rate=0.1)
 
 
@@ -238,9 +238,15 @@ def test_learn_refuses_other_types_and_layouts(bad: Any) -> None:
         ({"candidates": random_floats(1, 8, 5)}, ValueError, "candidates must have 48 columns, not 5"),
         ({"candidates": random_floats(1, 0, DIM)}, ValueError, "right candidate must be below 0, not 7"),
         ({"right": 8}, ValueError, "right candidate must be below 8, not 8"),
-        ({"right": -1}, TypeError, "incompatible"),
+        ({"right": -1}, ValueError, "right must be an integer of 0 ... 18446744073709551615, not -1"),
         ({"type": HEADS}, ValueError, "task type must be below 4, not 4"),
         ({"tau": 0.0}, ValueError, "tau must be finite and > 0, not 0"),
+        ({"learning_rate": 50.0}, ValueError, r"learning_rate must be 10 or less \(0.001 to 0.1 is usual\), not 50"),
+        ({"h": H * np.nan}, ValueError, "h must be finite, not hold -?nan"),
+        ({"h": H * np.inf}, ValueError, "h must be finite, not hold -?inf"),
+        ({"candidates": 3 * unit_rows(2, 8)}, ValueError, r"candidates must have length 1, .* length 3.* \(row 0\)"),
+        ({"candidates": np.vstack([unit_rows(2, 7), H * np.nan])}, ValueError, "candidates must be finite"),
+        ({"tau": 1e-300}, ValueError, "a gradient of length 1e12 at most"),
         ({"learning_rate": -1.0}, ValueError, "learning_rate must be finite and >= 0, not -1"),
         ({"momentum": 1.0}, ValueError, "momentum must lie in"),
         ({"ewc": ElasticWeightConsolidation(7)}, ValueError, "ewc must be for 1440 parameters, not 7"),
@@ -332,7 +338,7 @@ def test_sizes_are_readable() -> None:
     assert (single().dim, single().rank) == (DIM, RANK)
 
 
-@pytest.mark.parametrize("bad", [H.astype(np.float64), H.tolist(), np.repeat(H, 2)[::2], H[::-1], None])
+@pytest.mark.parametrize("bad", [H + 1j, H.astype(object), H.astype(str), {}, None])
 @pytest.mark.parametrize(
     "call",
     [
@@ -366,7 +372,7 @@ def test_options_are_keyword_only() -> None:
         (lambda: MicroLoRA(2**32, 2**31), ValueError, "dim must lie in 1 ... 16777216, not 4294967296"),
         (lambda: MultiHeadLoRA(DIM, RANK, 2**16), ValueError, "heads must lie in 0 ... 65535, not 65536"),
         (lambda: MicroLoRA(DIM, RANK, isa="sse2"), ValueError, "not 'sse2'"),
-        (lambda: MicroLoRA(DIM, RANK, seed=-1), TypeError, "incompatible"),
+        (lambda: MicroLoRA(DIM, RANK, seed=-1), ValueError, "seed must be an integer of 0"),
         (lambda: single().forward(H[:5]), ValueError, "h must have 48 elements, not 5"),
         (lambda: single().forward(H[None, :]), ValueError, "h must have 1 dimension, not 2"),
         (lambda: single().gradient(H, H[:5]), ValueError, "g must have 48 elements, not 5"),

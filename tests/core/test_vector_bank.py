@@ -43,11 +43,24 @@ def test_cosine_agrees_with_float64() -> None:
     assert np.allclose(VectorBank(rows).cosine(query), expected, rtol=0, atol=1e-6)
 
 
-def test_zeros_have_cosine_0_and_nan_stays_nan() -> None:
-    rows = np.array([[0, 0], [np.nan, 1], [np.inf, 1], [-2, 0]], np.float32)
-    cosines = VectorBank(rows).cosine(np.array([3, 0], np.float32))
-    assert np.array_equal(cosines, np.array([0, np.nan, np.nan, -1], np.float32), equal_nan=True)
-    assert VectorBank(rows[[0, 3]]).cosine(np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
+def test_zeros_have_cosine_0() -> None:
+    rows = np.array([[0, 0], [-2, 0]], np.float32)
+    assert VectorBank(rows).cosine(np.array([3, 0], np.float32)).tolist() == [0.0, -1.0]
+    assert VectorBank(rows).cosine(np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused_and_nothing_is_added(bad: float) -> None:
+    bank, rows = VectorBank(ROWS), np.ones((5, 4), np.float32)
+    rows[4, 3] = bad
+    with pytest.raises(ValueError, match=r"rows must be finite, not hold -?(nan|inf)"):
+        bank.add(rows)
+    with pytest.raises(ValueError, match="rows must be finite"):
+        VectorBank(rows)
+    for method in METHODS:
+        with pytest.raises(ValueError, match="query must be finite"):
+            getattr(bank, method)(rows[4])
+    assert np.array_equal(bank.rows, ROWS)
 
 
 def test_the_bank_is_a_copy() -> None:
@@ -88,17 +101,16 @@ READ_ONLY.flags.writeable = False
     [
         ((QUERY[:3],), {}, ValueError, "query must have 4 elements, not 3"),
         ((ROWS,), {}, ValueError, "query must have 1 dimension, not 2"),
-        ((QUERY.astype(np.float64),), {}, TypeError, "query must have dtype float32, not float64"),
-        ((np.repeat(QUERY, 2)[::2],), {}, TypeError, "query must be contiguous"),
-        ((QUERY.tolist(),), {}, TypeError, "query must be a NumPy array, not list"),
+        ((QUERY + 1j,), {}, TypeError, "query must have dtype float32 .* not be an array of complex64"),
+        ((["a"] * 4,), {}, TypeError, "query must have dtype float32 .* not be list of <U1"),
         ((QUERY, QUERY), {}, ValueError, "out must have 3 elements, not 4"),
-        ((QUERY, np.zeros(3)), {}, TypeError, "out must have dtype float32, not float64"),
+        ((QUERY, np.zeros(3)), {}, TypeError, "out must have dtype float32, for it is written to, not float64"),
         ((QUERY, np.zeros(6, np.float32)[::2]), {}, TypeError, "out must be contiguous"),
         ((QUERY, READ_ONLY), {}, ValueError, "out must be writeable, not read-only"),
-        ((QUERY, None, None), {}, TypeError, "at most 2 arguments"),
-        ((QUERY,), {"query": QUERY}, TypeError, "'query' is none or given twice"),
-        ((QUERY,), {"isa": "auto"}, TypeError, "'isa' is none or given twice"),
-        ((), {}, TypeError, "the argument query is missing"),
+        ((QUERY, None, None), {}, TypeError, "takes 2 positional arguments, not 3"),
+        ((QUERY,), {"query": QUERY}, TypeError, "got the argument query twice"),
+        ((QUERY,), {"isa": "auto"}, TypeError, "has no keyword argument 'isa'"),
+        ((), {}, TypeError, "needs the argument query"),
     ],
 )
 def test_wrong_arguments_are_refused(
@@ -113,8 +125,7 @@ def test_wrong_arguments_are_refused(
     [
         (lambda: VectorBank(QUERY), ValueError, "rows must have 2 dimensions, not 1"),
         (lambda: VectorBank(np.zeros((3, 0), np.float32)), ValueError, "dim >= 1, not 0"),
-        (lambda: VectorBank(ROWS.astype(np.float64)), TypeError, "incompatible constructor arguments"),
-        (lambda: VectorBank(np.asfortranarray(ROWS)), TypeError, "incompatible constructor arguments"),
+        (lambda: VectorBank(ROWS > 0), TypeError, "rows must have dtype float32"),
         (lambda: VectorBank(ROWS, isa="sse2"), ValueError, "not 'sse2'"),
         (lambda: VectorBank(ROWS).add(ROWS[:, :3].copy()), ValueError, "rows must have 4 columns, not 3"),
         (lambda: VectorBank.__new__(VectorBank).dot(QUERY), TypeError, "__init__"),

@@ -18,6 +18,7 @@ from ruvllm import _core
 from ruvllm.benchmark.learner import load_checkpoint
 from ruvllm.encoders.base import Encoder
 from ruvllm.evaluation.retrieval import crowding
+from ruvllm.files.objects import load, save
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.inputs import read_input
 
@@ -25,9 +26,11 @@ PUBLIC = [name for name in ruvllm.__all__ if not name.startswith("_")]
 NOT_OF_THE_CORE = {
     "Encoder": Encoder,
     "crowding": crowding,
+    "load": load,
     "load_checkpoint": load_checkpoint,
     "read_corpus": read_corpus,
     "read_input": read_input,
+    "save": save,
 }
 
 

@@ -217,9 +217,9 @@ def made(**changes: Any) -> SimulatedWorld:
         ({"difficulty": np.full(3, np.nan, np.float32)}, ValueError, r"difficulty in \[0, 1\]"),
         ({"difficulty": np.zeros(2, np.float32)}, ValueError, "difficulty must have 3 elements, not 2"),
         ({"types": np.zeros(2, np.uint8)}, ValueError, "types must have 3 elements, not 2"),
-        ({"keys": np.zeros(3, np.int64)}, TypeError, "incompatible"),
-        ({"difficulty": np.zeros(3)}, TypeError, "incompatible"),
-        ({"families": np.zeros(6, np.uint8)[::2]}, TypeError, "incompatible"),
+        ({"keys": np.array([0, -1, 0])}, ValueError, "keys must hold integers of 0"),
+        ({"difficulty": np.zeros(3, bool)}, TypeError, "difficulty must have dtype float32"),
+        ({"families": np.full(3, 256)}, ValueError, "families must hold integers of 0 ... 255, not 256"),
         ({"isa": "mmx"}, ValueError, "not 'mmx'"),
     ],
 )

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ruvllm/components/sketch.hpp"
+#include "ruvllm/components/vector_checks.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
@@ -108,6 +109,9 @@ public:
         return boosted;
     }
 
+    [[nodiscard]] const ContrastiveConfig& config() const noexcept { return config_; }
+    [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *k_; }
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::size_t positive_count() const noexcept { return count(positives_); }
     [[nodiscard]] std::size_t negative_count() const noexcept { return count(negatives_); }
 
@@ -120,6 +124,18 @@ public:
             Ring::archive(self.positives_[type], archive, "memory.positives." + std::to_string(type), self.dim_, load);
         for (std::size_t type = 0; type < self.negatives_.size(); ++type)
             Ring::archive(self.negatives_[type], archive, "memory.negatives." + std::to_string(type), self.dim_, load);
+    }
+
+    // The same with the solutions themselves, for a memory whose owner cannot find them again.
+    template <class Self, class Archive>
+    static void archive_whole(Self& self, Archive& archive)
+    {
+        const auto each = [&](auto& rings, const std::string& name) {
+            for (std::size_t type = 0; type < rings.size(); ++type)
+                Ring::archive_whole(rings[type], archive, name + "." + std::to_string(type), *self.k_, self.dim_);
+        };
+        each(self.positives_, "positives");
+        each(self.negatives_, "negatives");
     }
 
 private:
@@ -135,6 +151,10 @@ private:
         {
             std::size_t place = size();
             if (place < capacity_) {
+                numeric::make_room(first_halves_, 1); // for all of it first: nothing is left half added where memory ends
+                numeric::make_room(second_halves_, 1);
+                numeric::make_room(origins_, 1);
+                numeric::make_room(vectors_, dim);
                 first_halves_.emplace_back();
                 second_halves_.emplace_back();
                 origins_.push_back(origin);
@@ -172,6 +192,26 @@ private:
                     self.add(solution.data(), dim, sketch, origin);
                 }
                 self.oldest_ = oldest;
+            }
+        }
+
+        // The same with the solutions.
+        template <class Self, class Archive>
+        static void archive_whole(Self& self, Archive& archive, const std::string& path, const simd::KernelTable& k,
+                                  std::size_t dim)
+        {
+            auto vectors = self.vectors_;
+            archive.list(path + ".solutions", vectors);
+            std::size_t row = 0;
+            Ring::archive(self, archive, path, dim, [&]([[maybe_unused]] std::uint64_t origin, float* solution) {
+                if constexpr (Archive::reading)
+                    archive.require(vectors.size() >= (row + 1) * dim, path + " must have a solution for each origin");
+                std::copy_n(vectors.begin() + static_cast<std::ptrdiff_t>(dim * row++), dim, solution);
+                return sketch_of(k, solution, dim);
+            });
+            if constexpr (Archive::reading) {
+                archive.require(vectors.size() == row * dim, path + " must have an origin for each solution");
+                require_unit_rows(k, vectors.data(), row, dim, (path + ".solutions").c_str());
             }
         }
 

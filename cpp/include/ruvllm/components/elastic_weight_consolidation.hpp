@@ -6,6 +6,7 @@
 // Penalty: lambda / 2 * sum_i F_i (theta_i - reference_i)^2, so its gradient is lambda F (theta - reference).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <stdexcept>
@@ -88,6 +89,10 @@ public:
         archive.number("ewc.batch.examples", self.examples_);
         if (self.examples_ > 0) // zeros between two batches
             archive.fixed("ewc.batch.squares", self.squares_);
+        if constexpr (Archive::reading)
+            for (const auto* sums : {&self.fisher_, &self.squares_})
+                archive.require(std::all_of(sums->begin(), sums->end(), [](float x) { return x >= 0.0f; }),
+                                "ewc.fisher and ewc.batch.squares must be >= 0");
     }
 
 private:

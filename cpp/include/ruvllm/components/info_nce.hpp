@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <memory_resource>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -46,11 +47,13 @@ double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float square
         return 0.0;
     }
     const std::size_t total = in.n + in.negatives.size();
-    std::vector<float> dots(total);
+    std::byte room[2048]; // enough for dozens of candidates: a step must not wait for the heap
+    std::pmr::monotonic_buffer_resource memory(room, sizeof room);
+    std::pmr::vector<float> dots(total, &memory);
     dot_all(dots.data());
     for (std::size_t i = 0; i < in.negatives.size(); ++i)
         dots[in.n + i] = k.dot(in.negatives[i], in.z, in.dim);
-    std::vector<double> p(total);
+    std::pmr::vector<double> p(total, &memory);
     for (std::size_t j = 0; j < total; ++j)
         p[j] = static_cast<double>(dots[j]) / (static_cast<double>(norm) * in.tau);
     numeric::softmax(p, 1.0, p);
@@ -59,7 +62,7 @@ double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float square
     // v and zhat's share of it in one sum, for zhat . v follows from products that are known.
     const double shrink = 1.0 / (in.tau * static_cast<double>(norm));
     double along = 0.0; // z . v
-    std::vector<float> weights(total + 1);
+    std::pmr::vector<float> weights(total + 1, &memory);
     for (std::size_t j = 0; j < total; ++j) {
         const double weight = p[j] - (j == in.right ? 1.0 : 0.0); // in double: p may be nearly 1
         along += weight * static_cast<double>(dots[j]);
@@ -67,7 +70,7 @@ double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float square
     }
     weights[total] = static_cast<float>(-shrink * along / static_cast<double>(squared_norm));
     weighted_sum(weights.data(), gradient.data());
-    std::vector<const float*> rows(in.negatives);
+    std::pmr::vector<const float*> rows(in.negatives.begin(), in.negatives.end(), &memory);
     rows.push_back(in.z);
     (void)k.add_rows(gradient.data(), rows.data(), weights.data() + in.n, rows.size(), in.dim, gradient.data());
     return loss;

@@ -132,6 +132,16 @@ public:
         }
     }
 
+    // Whether all parameters, and the velocity of their momentum, are.
+    [[nodiscard]] bool is_finite(const simd::KernelTable& k) const
+    {
+        const auto all = [&](const numeric::FloatVector& x) {
+            return std::isfinite(k.squared_norm(x.data(), x.size())) ||
+                   std::all_of(x.begin(), x.end(), [](float value) { return std::isfinite(value); });
+        };
+        return all(theta_) && all(velocity_);
+    }
+
     // The parameters and the velocity of their momentum.
     template <class Self, class Archive>
     static void archive(Self& self, Archive& archive, const std::string& path)

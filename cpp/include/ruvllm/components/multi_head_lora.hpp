@@ -16,6 +16,8 @@
 
 #include "ruvllm/components/info_nce.hpp"
 #include "ruvllm/components/micro_lora.hpp"
+#include "ruvllm/components/safe_range.hpp"
+#include "ruvllm/components/vector_checks.hpp"
 
 namespace ruvllm {
 
@@ -38,6 +40,7 @@ public:
                                    numeric::RandomStream(seed, numeric::Purpose::adapter_init, i));
     }
 
+    [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *kernels_; }
     [[nodiscard]] const LoraConfig& config() const noexcept { return config_; }
     [[nodiscard]] std::size_t parameters_per_adapter() const noexcept { return 2 * config_.rank * config_.dim; }
     [[nodiscard]] std::size_t parameter_count() const noexcept { return adapters_.size() * parameters_per_adapter(); }
@@ -133,25 +136,77 @@ public:
     }
 
     // forward(), info_nce(), gradient() and step() on one query h (dim,), with their bits; returns the loss before the
-    // step. Not read: z and dim of `example`; gradient, h and g of `step`.
+    // step. Not read: z and dim of `example`; gradient, h and g of `step`. The length of h does not matter. Throws
+    // std::invalid_argument, and learns nothing, for an h that is not finite, candidates that are no unit rows, and a
+    // step that is too large (see checked_step()).
     double learn(std::size_t type, const float* h, InfoNceInput example, GradientStep step)
     {
+        const std::size_t dim = config_.dim;
+        const SafeVector query(*kernels_, {h, dim}); // times c, z is c times and dL/dz 1 / c times as large: same step
+        require_finite({h, dim}, query.squared_norm(), "h");
         u_.resize(config_.rank);
-        z_.resize(config_.dim);
-        g_.resize(config_.dim);
+        z_.resize(dim);
+        g_.resize(dim);
         gradient_.a.resize(config_.rank);
         gradient_.b.resize(config_.rank);
-        const float squared_norm = forward(h, type, u_, z_.data());
+        const float squared_norm = forward(query.data(), type, u_, z_.data());
+        if (!std::isfinite(squared_norm))
+            throw std::invalid_argument("the adapted vector must have a finite length, not " + std::to_string(squared_norm) +
+                                        ": parameters or scaling are too large");
         example.z = z_.data();
-        example.dim = config_.dim;
-        const double loss = info_nce(*kernels_, example, squared_norm, g_);
+        example.dim = dim;
+        const double loss = info_nce(
+            *kernels_, example, squared_norm, [&](float* out) { dot_unit_rows(example, out); },
+            [&](const float* c, float* out) {
+                kernels_->gemv_transposed(example.candidates, example.n, dim, c, dim, out);
+            },
+            g_);
+        if (squared_norm == 0.0f) // nothing was compared
+            require_unit_rows(*kernels_, example.candidates, example.n, dim, "candidates");
         gradient(u_, g_.data(), type, gradient_);
         step.gradient = &gradient_;
-        step.h = h;
+        step.h = query.data();
         step.g = g_.data();
-        this->step(type, step);
+        // g is a sum of unit vectors whose weights come to 4 / (tau |z|) at most
+        const double longest_g = squared_norm == 0.0f ? 0.0 : 4.0 / (example.tau * std::sqrt(double{squared_norm}));
+        checked_step(type, step, double{query.squared_norm()}, longest_g * longest_g);
         return loss;
     }
+
+    // Throws std::invalid_argument for a gradient that is longer than `most_gradient` or not a number. The squared norms
+    // of h and g: or more.
+    void require_bounded(const FactoredGradient& gradient, double h_squared, double g_squared) const
+    {
+        double a = 0.0, b = 0.0;
+        for (std::size_t r = 0; r < config_.rank; ++r) {
+            a += double{gradient.a[r]} * double{gradient.a[r]};
+            b += double{gradient.b[r]} * double{gradient.b[r]};
+        }
+        const double squares = a * h_squared + b * g_squared;
+        if (!(squares <= most_gradient * most_gradient))
+            throw std::invalid_argument("a step needs a gradient of length 1e12 at most, not " +
+                                        std::to_string(std::sqrt(squares)) +
+                                        ": vectors, parameters, scaling or 1 / tau are too large");
+    }
+
+    // step() that throws std::invalid_argument, and changes nothing, where require_bounded() does and where EWC leads to
+    // parameters that are not finite.
+    void checked_step(std::size_t type, const GradientStep& step, double h_squared, double g_squared)
+    {
+        require_bounded(*step.gradient, h_squared, g_squared);
+        if (step.ewc_lambda == 0.0f)
+            return this->step(type, step);
+        const std::vector<MicroLoRA> before = adapters_; // EWC's own gradient knows no bound
+        this->step(type, step);
+        for (const MicroLoRA& adapter : adapters_)
+            if (!adapter.is_finite(*kernels_)) {
+                adapters_ = before;
+                throw std::invalid_argument("the step led to parameters that are not finite: learning_rate times "
+                                            "ewc_lambda times the Fisher information is too large");
+            }
+    }
+
+    static constexpr double most_gradient = 1e12;
 
     // sum (parameter_count(),) += share times the gradient of one example.
     void add_gradient(std::size_t type, const FactoredGradient& gradient, const float* h, const float* g, float share,
@@ -205,6 +260,17 @@ public:
     }
 
 private:
+    // out_j = s_j . z, rows checked a few at a time, so that they are still in the fastest cache when they are used.
+    void dot_unit_rows(const InfoNceInput& in, float* out) const
+    {
+        constexpr std::size_t together = 16;
+        for (std::size_t first = 0; first < in.n; first += together) {
+            const std::size_t count = std::min(together, in.n - first);
+            require_unit_rows(*kernels_, in.candidates + first * in.dim, count, in.dim, "candidates", first);
+            kernels_->gemv(in.candidates + first * in.dim, count, in.dim, in.z, in.dim, out + first);
+        }
+    }
+
     [[nodiscard]] const MicroLoRA* head_of(std::size_t type) const
     {
         if (config_.heads == 0)

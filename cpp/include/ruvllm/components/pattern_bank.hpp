@@ -44,6 +44,10 @@ public:
     {
         if (size() == config_.capacity)
             throw std::length_error("the pattern bank is full: capacity " + std::to_string(config_.capacity));
+        numeric::make_room(queries_, dim_); // for all of it first: nothing is left half added where memory ends
+        numeric::make_room(solutions_, dim_);
+        numeric::make_room(qualities_, 1);
+        numeric::make_room(types_, 1);
         queries_.insert(queries_.end(), query, query + dim_);
         solutions_.insert(solutions_.end(), solution, solution + dim_);
         qualities_.push_back(quality);
@@ -128,6 +132,8 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return config_.capacity; }
+    [[nodiscard]] const PatternConfig& config() const noexcept { return config_; }
+    [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *k_; }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::span<const float> queries() const noexcept { return queries_; }     // (size, dim)
     [[nodiscard]] std::span<const float> solutions() const noexcept { return solutions_; } // (size, dim)

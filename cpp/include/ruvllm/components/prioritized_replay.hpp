@@ -12,6 +12,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ruvllm/components/sum_tree.hpp"
@@ -48,6 +49,7 @@ public:
             throw std::invalid_argument("replay beta must lie in [0, 1], not " + std::to_string(config.beta));
     }
 
+    [[nodiscard]] const ReplayConfig& config() const noexcept { return config_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] double beta() const noexcept { return beta_; }
     [[nodiscard]] double priority(std::size_t item) const { return tree_.get(checked(item)); }
@@ -95,12 +97,14 @@ public:
     }
 
     // Starts again with these TD errors, item i first; beta goes on.
+    // Throws std::length_error, and changes nothing, for more than the capacity.
     void reset(const std::vector<double>& td_errors)
     {
-        tree_ = SumTree(config_.capacity);
-        size_ = 0;
+        PrioritizedReplay fresh(config_, *kernels_);
         for (const double td_error : td_errors)
-            add(td_error);
+            fresh.add(td_error);
+        tree_ = std::move(fresh.tree_);
+        size_ = fresh.size_;
     }
 
     // n independent draws with replacement. Throws std::logic_error when there is nothing to draw from.
@@ -139,6 +143,24 @@ public:
         if constexpr (Archive::reading)
             archive.require(self.beta_ >= 0.0 && self.beta_ <= 1.0,
                             "replay.beta must lie in [0, 1], not " + std::to_string(self.beta_));
+    }
+
+    // The same with the priorities, for a buffer whose owner keeps no TD errors. A buffer that reads must be empty.
+    template <class Self, class Archive>
+    static void archive_whole(Self& self, Archive& archive)
+    {
+        PrioritizedReplay::archive(self, archive);
+        std::vector<double> priorities;
+        for (std::size_t i = 0; i < self.size_; ++i)
+            priorities.push_back(self.priority(i));
+        archive.list("replay.priorities", priorities);
+        if constexpr (Archive::reading) {
+            archive.require(priorities.size() <= self.config_.capacity, "replay.priorities must fit the capacity");
+            for (const double priority : priorities) {
+                archive.require(priority > 0.0 && priority <= 1e200, "replay.priorities must lie in (0, 1e200]");
+                self.tree_.set(self.size_++, priority);
+            }
+        }
     }
 
 private:

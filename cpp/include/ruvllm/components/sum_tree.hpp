@@ -100,6 +100,23 @@ public:
                 throw std::logic_error("node " + std::to_string(node) + " is not the sum of its children");
     }
 
+    // The weights up to the last one that is not 0; the sums follow from them. A tree that reads must be empty.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        const auto first = self.nodes_.begin() + static_cast<std::ptrdiff_t>(self.leaves_);
+        std::vector<double> weights(first, first + static_cast<std::ptrdiff_t>(self.capacity_));
+        while (!weights.empty() && weights.back() == 0.0)
+            weights.pop_back();
+        archive.list("weights", weights);
+        if constexpr (Archive::reading) {
+            archive.require(weights.size() <= self.capacity_, "weights must fit the capacity");
+            for (std::size_t leaf = 0; leaf < weights.size(); ++leaf)
+                self.set(leaf, weights[leaf]);
+            archive.require(std::isfinite(self.total()), "weights must have a finite sum");
+        }
+    }
+
 private:
     std::size_t checked(std::size_t leaf) const
     {

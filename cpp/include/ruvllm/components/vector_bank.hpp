@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ruvllm/numeric/aligned_vector.hpp"
 #include "ruvllm/numeric/huge_page_vector.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 
@@ -31,7 +32,7 @@ public:
             throw std::invalid_argument("rows of " + std::to_string(dim_) + " elements cannot have " +
                                         std::to_string(rows.size()) + " elements in all");
         const std::size_t before = size(), more = rows.size() / dim_;
-        norms_.reserve(before + more); // now, so that nothing is left half added where memory ends
+        numeric::make_room(norms_, more); // now, so that nothing is left half added where memory ends
         rows_.resize((before + more) * stride_, 0.0f);
         for (std::size_t i = 0; i < more; ++i) {
             const float* row = rows.data() + i * dim_;
@@ -51,6 +52,7 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return norms_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *k_; }
     [[nodiscard]] std::size_t stride() const noexcept { return stride_; } // floats between the starts of two rows
     [[nodiscard]] const float* row(std::size_t i) const noexcept { return rows_.data() + i * stride_; }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ruvllm/components/info_nce.hpp"
+#include "ruvllm/engine/config_checks.hpp"
 #include "ruvllm/engine/engine_config.hpp"
 #include "ruvllm/engine/learned_model.hpp"
 #include "ruvllm/engine/outcome.hpp"
@@ -28,7 +29,7 @@ class LearningEngine {
 public:
     // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions or types disagree.
     LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
-        : k_(&kernels), source_(&source), c_(config), model_(kernels, config, source.n_candidates()),
+        : k_(&kernels), source_(&source), c_(checked(config)), model_(kernels, config, source.n_candidates()),
           ewc_(config.ewc, model_.lora().parameter_count()), material_(config.lora.dim), buffer_(config.replay),
           quality_means_(config.contrastive.types, 0.5), query_(source.dim()), right_(source.dim()), g_(source.dim()),
           probabilities_(source.n_candidates())
@@ -38,8 +39,6 @@ public:
         if (source.dim() != config.lora.dim)
             throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) +
                                         " is not the tasks' " + std::to_string(source.dim()));
-        if (!(config.tau > 0.0))
-            throw std::invalid_argument("tau must be > 0, not " + std::to_string(config.tau));
         const std::size_t types = config.lora.heads > 0 ? std::min(config.lora.heads, config.contrastive.types)
                                                         : config.contrastive.types;
         for (std::size_t i = 0; i < source.size(); ++i)
@@ -188,10 +187,7 @@ public:
     }
 
     // z = adapted query (dim,) of any query (dim,).
-    void adapt(const float* h, std::size_t type, float* z)
-    {
-        model_.adapt(h, type, z);
-    }
+    void adapt(const float* h, std::size_t type, float* z) { model_.adapt(h, type, z); }
 
     // out (m,) = the crowding of solutions (m, dim) among the past queries of a type (components/crowding.hpp).
     void crowding(std::size_t neighbours, const components::Rows& solutions, std::size_t type, float* out)
@@ -200,6 +196,7 @@ public:
     }
 
     [[nodiscard]] const EngineConfig& config() const noexcept { return c_; }
+    [[nodiscard]] const TaskSource& source() const noexcept { return *source_; }
     [[nodiscard]] std::size_t n_candidates() const noexcept { return source_->n_candidates(); }
     [[nodiscard]] const MultiHeadLoRA& lora() const noexcept { return model_.lora(); }
     [[nodiscard]] const ElasticWeightConsolidation& ewc() const noexcept { return ewc_; }
@@ -242,6 +239,9 @@ private:
     {
         if (!(temperature > 0.0))
             throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
+        if (!(temperature >= 1e-100 && temperature <= 1e100)) // beyond it probabilities are no numbers
+            throw std::invalid_argument("the temperature must lie in 1e-100 ... 1e100, not " +
+                                        std::to_string(temperature));
     }
 
     // A candidate of the task scored last, drawn by the probabilities.

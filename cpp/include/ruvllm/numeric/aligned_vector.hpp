@@ -1,6 +1,7 @@
 // std::vector whose data starts on a cache line.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <vector>
@@ -32,5 +33,13 @@ template <class T>
 using AlignedVector = std::vector<T, CacheLineAllocator<T>>;
 
 using FloatVector = AlignedVector<float>;
+
+// Room for `more` further elements, so that adding them takes no memory and cannot fail. Grows as a vector does by itself.
+template <class Vector>
+void make_room(Vector& values, std::size_t more)
+{
+    if (values.capacity() - values.size() < more)
+        values.reserve(std::max(values.size() + more, 2 * values.size()));
+}
 
 } // namespace ruvllm::numeric

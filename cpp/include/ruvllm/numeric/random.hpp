@@ -106,6 +106,29 @@ public:
             std::swap(values[i - 1], values[static_cast<std::size_t>(below(i))]);
     }
 
+    // Its name and how many blocks of four numbers were drawn.
+    [[nodiscard]] std::string description() const
+    {
+        return "RandomStream(seed=" + std::to_string(key_[0]) + ", purpose=" + std::to_string(key_[1]) +
+               ", index=" + std::to_string(counter_[2]) + ", subindex=" + std::to_string(counter_[3]) + ", " +
+               std::to_string(counter_[0]) + " blocks drawn)";
+    }
+
+    // Its name and its place.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.fixed("key", self.key_);
+        archive.fixed("counter", self.counter_);
+        archive.number("used", self.used_);
+        if constexpr (Archive::reading) {
+            archive.require(self.used_ <= self.block_.size(), "used must be 4 at most");
+            PhiloxBlock before = self.counter_; // of the block that is in use
+            --before[0];
+            self.block_ = philox(before, self.key_);
+        }
+    }
+
 private:
     PhiloxKey key_;
     PhiloxBlock counter_; // {position in the stream, 0, index, subindex}

@@ -5,6 +5,7 @@
 // Whoever reads must check that the arrays fit together: they may come from a stranger's file.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -65,7 +66,7 @@ public:
         if (found.size() != values.size())
             throw std::invalid_argument(name + " must have " + std::to_string(values.size()) + " elements, not " +
                                         std::to_string(found.size()));
-        values.assign(found.begin(), found.end());
+        std::copy(found.begin(), found.end(), values.begin());
     }
     // Any number of values: what they must come up to is checked by whoever takes them.
     template <class Values>
@@ -94,8 +95,8 @@ public:
     void finish() const
     {
         if (taken_ != state_->size())
-            throw std::invalid_argument("the state has " + std::to_string(state_->size()) + " arrays; this engine has " +
-                                        std::to_string(taken_));
+            throw std::invalid_argument("the state has " + std::to_string(state_->size()) + " arrays, not the " +
+                                        std::to_string(taken_) + " that belong to it");
     }
 
 private:

@@ -31,6 +31,9 @@ struct KernelTable {
     // sum_i a_i^2
     float (*squared_norm)(const float* a, std::size_t n);
 
+    // out_r = squared_norm(rows_r), with its bits
+    void (*squared_norms)(const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n, float* out);
+
     // sum_i (a_i - b_i)^2
     float (*squared_distance)(const float* a, const float* b, std::size_t n);
 
@@ -50,7 +53,8 @@ struct KernelTable {
     float (*add_rows)(const float* x, const float* const* rows, const float* c, std::size_t n_rows, std::size_t n,
                       float* out);
 
-    // out_r = cos(query, rows_r), clipped to [-1, 1]; 0 when either norm is 0, NaN when either vector holds NaN or inf
+    // out_r = cos(query, rows_r), clipped to [-1, 1], for vectors of any length: where a norm is below 1e-15 or above
+    // 1e15, the vectors are scaled first. 0 when either is all zeros, NaN when either holds NaN or inf
     void (*cosine_many)(const float* query, const float* rows, std::size_t n_rows, std::size_t stride, std::size_t n,
                         float* out);
 

@@ -291,6 +291,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
     return {isa,
             &K::dot,
             &K::squared_norm,
+            &K::squared_norms,
             &K::squared_distance,
             &K::gemv,
             &K::gemm,

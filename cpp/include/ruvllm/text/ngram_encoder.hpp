@@ -109,6 +109,20 @@ public:
         }
     }
 
+    // What fit() learned.
+    template <class Self, class Archive>
+    static void archive(Self& self, Archive& archive)
+    {
+        archive.list("frequencies", self.frequencies_);
+        archive.list("weights", self.weights_);
+        if constexpr (Archive::reading)
+            archive.require(self.frequencies_.size() == self.weights_.size() &&
+                                (self.weights_.empty() || self.weights_.size() == n_buckets),
+                            "frequencies and weights must be of no bucket or of all");
+    }
+
+    [[nodiscard]] bool sublinear_tf() const noexcept { return sublinear_tf_; }
+
 private:
     // The hash is a signed number. 2^31 for the one number that has no absolute value among them.
     [[nodiscard]] static bool is_negative(std::uint32_t hash) noexcept { return (hash >> 31) != 0; }
