@@ -104,6 +104,12 @@ def ewc(parameters: int = 4 * DIM) -> _core.ElasticWeightConsolidation:
     return made
 
 
+def copies() -> _core.TaskCopies:
+    numbers = np.arange(3, dtype=np.uint32)
+    texts = [b"def one(a): return a + 1", b"def one(b): return b + 1", b"something else altogether"]
+    return _core.TaskCopies(texts, texts, numbers, numbers)
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "AssociationConfig": lambda: config().associations,
     "ContrastiveConfig": lambda: config().contrastive,
@@ -125,6 +131,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "ReplayConfig": lambda: config().replay,
     "SimulatedWorld": world,
     "SumTree": tree,
+    "TaskCopies": copies,
     "TaskSource": corpus,
     "VectorBank": lambda: _core.VectorBank(unit_rows(9)),
 }
@@ -133,6 +140,7 @@ ROW, ROWS = unit_rows(10)[0], unit_rows(11)
 TASKS = np.arange(N, dtype=np.uint32)
 GOOD: dict[str, list[Any]] = {
     "adapter": [0, 1], "below": [5], "candidates": [ROWS], "capacity": [10], "chosen": [0, 1], "config": [config()],
+    "i": [0, 2], "j": [1], "known": [np.array([0, 1])], "start": [np.arange(3)],
     "dim": [DIM, 4], "ewc": [None, ewc()], "ewc_lambda": [1.0], "fisher_decay": [0.9, 0.0], "g": [ROW], "h": [ROW],
     "gradient": [np.ones(4 * DIM, np.float32)], "heads": [0, 2], "index": [0, 3], "item": [0, 19], "isa": ["auto"],
     "items": [np.array([0, 3])], "leaf": [0, 9], "learning_rate": [0.0, 0.1], "length": [0.1], "momentum": [0.0, 0.9],
@@ -244,7 +252,11 @@ def attack_arguments(kind: str) -> None:
             if not too_large(name, values):
                 call(thing, name, known[name], values)
 
-    @settings(max_examples=10 if kind == "NgramEncoder" else 50, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    examples = 10 if kind == "NgramEncoder" else 50  # its state has a megabyte
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(st.data())
     def attack(data: st.DataObject) -> None:
         thing = make()
