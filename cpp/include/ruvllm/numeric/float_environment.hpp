@@ -14,17 +14,8 @@ namespace ruvllm::numeric {
 
 class FloatEnvironmentGuard {
 public:
-    // Writing costs as much as a short dot product, and most find the environment as it should be.
-    FloatEnvironmentGuard() noexcept : saved_(read()), differs_((saved_ & ~status) != standard)
-    {
-        if (differs_)
-            write(standard);
-    }
-    ~FloatEnvironmentGuard()
-    {
-        if (differs_)
-            write(saved_);
-    }
+    FloatEnvironmentGuard() noexcept : saved_(read()) { write(standard); }
+    ~FloatEnvironmentGuard() { write(saved_); }
     FloatEnvironmentGuard(const FloatEnvironmentGuard&) = delete;
     FloatEnvironmentGuard& operator=(const FloatEnvironmentGuard&) = delete;
 
@@ -32,13 +23,11 @@ private:
 #if defined(__x86_64__) || defined(_M_X64)
     using Register = std::uint32_t;
     static constexpr Register standard = 0x1f80; // all exceptions masked, nearest, FTZ and DAZ off
-    static constexpr Register status = 0x3f;     // what has happened so far, which changes no result
     static Register read() noexcept { return _mm_getcsr(); }
     static void write(Register value) noexcept { _mm_setcsr(value); }
 #elif defined(__aarch64__)
     using Register = std::uint64_t;
     static constexpr Register standard = 0; // nearest, FZ off, no traps
-    static constexpr Register status = 0;   // in a register of its own
     static Register read() noexcept
     {
         Register value;
@@ -48,12 +37,11 @@ private:
     static void write(Register value) noexcept { __asm__ volatile("msr fpcr, %0" : : "r"(value)); }
 #else
     using Register = int;
-    static constexpr Register standard = 0, status = 0;
+    static constexpr Register standard = 0;
     static Register read() noexcept { return 0; }
     static void write(Register) noexcept {}
 #endif
     Register saved_;
-    bool differs_;
 };
 
 // f() under a guard. Compilers know nothing of the environment: beside a guard, arithmetic on values in registers may
