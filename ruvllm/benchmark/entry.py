@@ -153,6 +153,7 @@ def _answers(
         confidence_initially=[round(sure, DIGITS) for sure in run.initial.confidence.tolist()],
         confidence=run.final.confidence.tolist(),
         types=workload.types[test].tolist(),
+        groups=_groups(workload),
         closed_forms=closed_forms or None,
     )
     if ranked is None or workload.question is None:
@@ -171,6 +172,14 @@ def _answers(
         first_initially=_first(workload.question.test, test, frozen),
         first=_first(workload.question.test, test, learned),
     )
+
+
+def _groups(workload: Workload) -> list[int] | None:
+    """The group of each test task; None if no two of them are copies of one another."""
+    if workload.repeats is None:
+        return None
+    groups: list[int] = workload.repeats.groups[workload.parts.test].tolist()
+    return groups if len(set(groups)) < len(groups) else None
 
 
 def _chosen(workload: Workload, answers: TestAnswers) -> list[int] | None:

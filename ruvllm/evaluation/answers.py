@@ -73,6 +73,8 @@ class TaskAnswers:
     """(n,) in [0, 1]."""
     reciprocal_rank: NDArray[np.float64] | None
     """(n,) in (0, 1]; None without retrieval."""
+    groups: NDArray[np.int64] | None = None
+    """(n,): equal for copies of one another, which are no independent evidence; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ LEVEL = 0.95
 
 METHOD = (
     "percentile interval of a hierarchical bootstrap: runs are drawn with replacement, then tasks within each drawn "
-    "run, the same ones for all metrics; the statistic is the mean of the runs' means"
+    "run (copies of one another together), the same ones for all metrics; the statistic is the mean of the runs' means"
 )
 
 
@@ -27,8 +27,16 @@ def describe(seed: int) -> dict[str, str | float]:
     return {"method": METHOD, "resamples": RESAMPLES, "seed": seed, "level": LEVEL}
 
 
+Groups = Sequence[Sequence[int] | None]
+"""For each run the number of each task's group; None if every task is by itself."""
+
+
 def bootstrap_interval(
-    values_per_run: Sequence[Sequence[float]], seed: int, n_resamples: int = RESAMPLES, level: float = LEVEL
+    values_per_run: Sequence[Sequence[float]],
+    seed: int,
+    n_resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    groups: Groups | None = None,
 ) -> tuple[float, float]:
     """(low, high): percentile interval of the mean of the runs' means.
 
@@ -37,17 +45,25 @@ def bootstrap_interval(
     (hierarchical bootstrap: Davison & Hinkley 1997, sec. 3.8; of their two strategies the one with the wider result).
     With k runs the spread between runs is understated by about (k - 1) / k, as any bootstrap of k values does.
 
+    Tasks of one group are drawn together, because copies of a task are no independent evidence: as many groups as there
+    are, and the mean is their total over their number of tasks (cluster bootstrap: Field & Welsh 2007, J. R. Stat. Soc.
+    B 69). Groups of one task each give the bits that no groups give.
+
     Values become fixed-point numbers of 64 bits, so that sums are exact whatever their order; each is off by at
     most 2^-40 of the largest, for fewer than 2^22 tasks. The same arguments give the same bits on every CPU.
 
-    Raises ValueError for no runs, a run without values, values that are not finite, n_resamples < 1, or a level
-    outside (0, 1).
+    Raises ValueError for no runs, a run without values, values that are not finite, n_resamples < 1, a level outside
+    (0, 1), or groups of other runs and tasks.
     """
-    return bootstrap_intervals({"values": values_per_run}, seed, n_resamples, level)["values"]
+    return bootstrap_intervals({"values": values_per_run}, seed, n_resamples, level, groups)["values"]
 
 
 def bootstrap_intervals(
-    metrics: Mapping[str, Sequence[Sequence[float]]], seed: int, n_resamples: int = RESAMPLES, level: float = LEVEL
+    metrics: Mapping[str, Sequence[Sequence[float]]],
+    seed: int,
+    n_resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    groups: Groups | None = None,
 ) -> dict[str, tuple[float, float]]:
     """The `bootstrap_interval` of several metrics of the same tasks, by name, with the same digits as alone.
 
@@ -57,8 +73,9 @@ def bootstrap_intervals(
     """
     if n_resamples < 1 or not 0 < level < 1:
         raise ValueError(f"a bootstrap needs n_resamples >= 1 and 0 < level < 1, not {n_resamples} and {level}")
-    runs, exponents = _fixed_point(metrics)
-    means = _resampled_means(runs, seed, n_resamples)
+    numbers = _numbered(groups, [len(run) for run in next(iter(metrics.values()), [])])
+    runs, exponents = _fixed_point(metrics, max((_most_drawn(of_run) for of_run in numbers), default=0))
+    means = _resampled_means([_in_groups(*run) for run in zip(runs, numbers, strict=True)], seed, n_resamples)
     # the k-th smallest and the k-th largest, k = (R + 1) (1 - level) / 2
     k = min(max(1, round((n_resamples + 1) * (1 - level) / 2)), (n_resamples + 1) // 2)
     intervals = {}
@@ -68,10 +85,38 @@ def bootstrap_intervals(
     return intervals
 
 
-def _fixed_point(metrics: Mapping[str, Sequence[Sequence[float]]]) -> tuple[list[NDArray[np.int64]], list[int]]:
+def _numbered(groups: Groups | None, n_tasks: Sequence[int]) -> list[NDArray[np.intp]]:
+    """Per run the number of each task's group, from 0: each task's own without groups. Raises ValueError."""
+    if groups is None:
+        return [np.arange(n) for n in n_tasks]
+    if len(groups) != len(n_tasks) or any(g is not None and len(g) != n for g, n in zip(groups, n_tasks, strict=True)):
+        raise ValueError(f"groups must number the tasks of {len(n_tasks)} runs of {', '.join(map(str, n_tasks))}")
+    return [
+        np.arange(n) if of_run is None else np.unique(np.asarray(of_run), return_inverse=True)[1]
+        for of_run, n in zip(groups, n_tasks, strict=True)
+    ]
+
+
+def _most_drawn(numbers: NDArray[np.intp]) -> int:
+    """Most tasks that a resample may have: as many groups as there are, each of them the largest."""
+    sizes = np.bincount(numbers)
+    return len(sizes) * int(sizes.max(initial=0))
+
+
+def _in_groups(values: NDArray[np.int64], numbers: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Totals (n_metrics + 1, n_groups) of values (n_metrics, n_tasks): the last row has the groups' sizes."""
+    totals = np.zeros((len(values) + 1, int(numbers.max()) + 1), dtype=np.int64)
+    for row, of_metric in zip(totals, (*values, np.ones_like(values[0])), strict=True):
+        np.add.at(row, numbers, of_metric)
+    return totals
+
+
+def _fixed_point(
+    metrics: Mapping[str, Sequence[Sequence[float]]], most_drawn: int
+) -> tuple[list[NDArray[np.int64]], list[int]]:
     """One array (n_metrics, n_tasks) of integers per run, and per metric the exponent: integer = value * 2^exponent.
 
-    No total of n_tasks of a run's integers is above 2^62 in magnitude.
+    No total of `most_drawn` of the integers is above 2^62 in magnitude.
     """
     if len(metrics) == 0:
         raise ValueError("a bootstrap needs at least 1 metric, not 0")
@@ -80,8 +125,7 @@ def _fixed_point(metrics: Mapping[str, Sequence[Sequence[float]]]) -> tuple[list
     for name, values_per_run in metrics.items():
         arrays = _checked(name, values_per_run)
         largest = max(float(np.abs(array).max()) for array in arrays)
-        longest = max(len(array) for array in arrays)
-        exponents.append(62 - math.frexp(largest)[1] - longest.bit_length())
+        exponents.append(62 - math.frexp(largest)[1] - most_drawn.bit_length())
         columns.append([np.rint(np.ldexp(array, exponents[-1])).astype(np.int64) for array in arrays])
         if [len(array) for array in arrays] != [len(column) for column in columns[0]]:
             raise ValueError(
@@ -110,13 +154,17 @@ def _sizes(runs: Sequence[NDArray[np.int64]]) -> str:
 
 
 def _resampled_means(runs: Sequence[NDArray[np.int64]], seed: int, n_resamples: int) -> NDArray[np.float64]:
-    """Means (n_resamples, n_metrics) over as many drawn runs as there are runs of the drawn tasks' means."""
+    """Means (n_resamples, n_metrics) over as many drawn runs as there are runs of the drawn tasks' means.
+
+    Each run has totals (n_metrics + 1, n_groups), as _in_groups() makes them.
+    """
     chosen = RandomStream(seed, Purpose.BOOTSTRAP).integers(len(runs), n_resamples * len(runs))
     chosen = chosen.reshape(n_resamples, len(runs))
-    sums = np.zeros((n_resamples, len(runs[0])))
+    sums = np.zeros((n_resamples, len(runs[0]) - 1))
     for slot in range(len(runs)):
-        for number, values in enumerate(runs):
+        for number, totals in enumerate(runs):
             rows = np.flatnonzero(chosen[:, slot] == number)
             stream = RandomStream(seed, Purpose.BOOTSTRAP, 1 + slot, number)
-            sums[rows] += resampled_totals(values, stream, len(rows)) / values.shape[1]
+            drawn = resampled_totals(totals, stream, len(rows))
+            sums[rows] += drawn[:, :-1] / drawn[:, -1:]
     return sums / len(runs)

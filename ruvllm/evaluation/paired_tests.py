@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ruvllm.evaluation.answers import TaskAnswers
 from ruvllm.evaluation.bootstrap import bootstrap_intervals, describe
@@ -53,9 +54,9 @@ class PairedTests:
     """Run A against run B on n >= 1 tasks that both answered, over one or more seeds."""
 
     pairs: int
-    """n; a task counts once for each seed."""
+    """n; a task counts once for each seed, and copies of one another count once together."""
     only_a: int
-    """Tasks resolved in A and not in B."""
+    """Of them, those resolved in A and not in B; of copies, more of them."""
     only_b: int
     p: float
     """McNemar's, of these two counts."""
@@ -78,7 +79,7 @@ def paired_tests(comparisons: Sequence[Sequence[tuple[TaskAnswers, TaskAnswers]]
     """Test each comparison, which holds the answers of A and B for each seed, and adjust for their number.
 
     Element i of both answers belongs to the same task. McNemar's test pools the tasks of all seeds and takes them for
-    independent; that seeds may differ as well is in the intervals only.
+    independent; that seeds may differ as well is in the intervals only. Copies of one another have one vote.
 
     Raises ValueError for a comparison without a seed, or answers of different lengths.
     """
@@ -95,7 +96,7 @@ def paired_tests(comparisons: Sequence[Sequence[tuple[TaskAnswers, TaskAnswers]]
 def describe_tests() -> dict[str, object]:
     """How the numbers are made, for a report in JSON."""
     return {
-        "resolveRate": "exact two-sided McNemar test, tasks pooled over seeds",
+        "resolveRate": "exact two-sided McNemar test, tasks pooled over seeds, one vote for all copies of a task",
         "adjustment": "Holm's step-down method over all rows",
         "level": LEVEL,
         "smallestDetectable": "smallest net share of pairs whose exact McNemar p-value times the number of rows is at "
@@ -105,10 +106,21 @@ def describe_tests() -> dict[str, object]:
     }
 
 
+def _votes(a: TaskAnswers, b: TaskAnswers) -> NDArray[np.int64]:
+    """-1, 0 or 1 for each group of copies (n_groups,): is more of it resolved in A, as much, or more of it in B?"""
+    gains = b.resolved.astype(np.int64) - a.resolved
+    if a.groups is None:
+        return gains
+    totals = np.zeros(len(gains), dtype=np.int64)
+    groups = np.unique(a.groups, return_inverse=True)[1]
+    np.add.at(totals, groups, gains)
+    return np.sign(totals[: groups.max() + 1])
+
+
 def _test(seeds: Sequence[tuple[TaskAnswers, TaskAnswers]]) -> PairedTests:
     a, b = [pair[0] for pair in seeds], [pair[1] for pair in seeds]
-    only_a = sum(int(np.count_nonzero(x.resolved & ~y.resolved)) for x, y in seeds)
-    only_b = sum(int(np.count_nonzero(y.resolved & ~x.resolved)) for x, y in seeds)
+    votes = np.concatenate([_votes(x, y) for x, y in seeds])
+    only_a, only_b = int(np.count_nonzero(votes < 0)), int(np.count_nonzero(votes > 0))
     p = mcnemar_p(only_a, only_b)
     values = {
         "resolved": [[answers.resolved.astype(float).tolist() for answers in run] for run in (a, b)],
@@ -116,9 +128,9 @@ def _test(seeds: Sequence[tuple[TaskAnswers, TaskAnswers]]) -> PairedTests:
     }
     if all(answers.reciprocal_rank is not None for answers in (*a, *b)):
         values["mrr"] = [[_ranks(answers) for answers in run] for run in (a, b)]
-    differences = _differences(values)
+    differences = _differences(values, [None if each.groups is None else each.groups.tolist() for each in a])
     return PairedTests(
-        pairs=sum(len(answers.tasks) for answers in a),
+        pairs=len(votes),
         only_a=only_a,
         only_b=only_b,
         p=p,
@@ -134,13 +146,18 @@ def _ranks(answers: TaskAnswers) -> list[float]:
     return [] if answers.reciprocal_rank is None else answers.reciprocal_rank.tolist()
 
 
-def _differences(values: dict[str, list[list[list[float]]]]) -> dict[str, PairedDifference]:
-    """By metric, from the values of each task of each seed of A and B. All metrics share the bootstrap's draws."""
+def _differences(
+    values: dict[str, list[list[list[float]]]], groups: Sequence[Sequence[int] | None]
+) -> dict[str, PairedDifference]:
+    """By metric, from the values of each task of each seed of A and B. All metrics share the bootstrap's draws.
+
+    `groups` has the group of each task of each seed.
+    """
     gains = {
         name: [[y - x for x, y in zip(*pair, strict=True)] for pair in zip(a, b, strict=True)]
         for name, (a, b) in values.items()
     }
-    intervals = bootstrap_intervals(gains, seed=BOOTSTRAP_SEED)
+    intervals = bootstrap_intervals(gains, BOOTSTRAP_SEED, groups=groups)
     return {
         name: PairedDifference(_mean_of_means(a), _mean_of_means(b), _mean_of_means(gains[name]), intervals[name])
         for name, (a, b) in values.items()

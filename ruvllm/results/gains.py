@@ -84,7 +84,8 @@ class _Group:
             for a, b in dict.fromkeys([(name, FROZEN) for name in methods] + [(LEARNED, name) for name in methods])
             if a != b
         }
-        self.intervals = bootstrap_intervals({**(more or {}), **self.differences}, BOOTSTRAP_SEED)
+        values = {**(more or {}), **self.differences}
+        self.intervals = bootstrap_intervals(values, BOOTSTRAP_SEED, groups=_copies(answers, kind))
 
     def gains(self) -> Gains:
         found = {
@@ -118,12 +119,23 @@ class _Group:
         return MeanWithInterval(_mean(self.differences[key]), self.intervals[key])
 
 
+def _places(answers: Answers | TransferAnswers, kind: int | None) -> Sequence[int]:
+    """Where the tasks of a type stand; None stands for all types."""
+    return range(answers.n) if kind is None else [i for i, own in enumerate(answers.types or ()) if own == kind]
+
+
+def _copies(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> list[list[int] | None]:
+    """The group of each task of a type, per run; None for a run without copies."""
+    groups = [each.groups if isinstance(each, Answers) else None for each in answers]
+    return [
+        None if of_run is None else [of_run[i] for i in _places(each, kind)]
+        for each, of_run in zip(answers, groups, strict=True)
+    ]
+
+
 def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> Levels:
     """What each task of a type counts for in each measure, under each method; None stands for all types."""
-    places = [
-        range(each.n) if kind is None else [i for i, own in enumerate(each.types or ()) if own == kind]
-        for each in answers
-    ]
+    places = [_places(each, kind) for each in answers]
 
     def take(runs: Sequence[Sequence[float] | None], value: Callable[[float], float] = float) -> Values:
         return [[value(run[i]) for i in own] for run, own in zip(runs, places, strict=True) if run is not None]

@@ -130,6 +130,7 @@ def _arrays(answers: Answers) -> TaskAnswers:
         np.array(answers.resolved, dtype=np.bool_),
         np.array(answers.confidence, dtype=np.float64),
         None if ranks is None else np.array(ranks, dtype=np.float64),
+        None if answers.groups is None else np.array(answers.groups, dtype=np.int64),
     )
 
 
@@ -270,6 +271,7 @@ def _pooled(runs: Sequence[AnsweredRun], at: NDArray[np.int64]) -> TaskAnswers:
         np.concatenate([each.resolved for each in answers])[at],
         np.concatenate([each.confidence for each in answers])[at],
         np.concatenate(ranks)[at] if ranks else None,  # a file has them for all runs or for none
+        np.concatenate([each.tasks if each.groups is None else each.groups for each in answers])[at],
     )
 
 

@@ -140,6 +140,8 @@ class Answers(Record, kw_only=True):
     confidence: list[Probability]
     confidence_initially: list[Probability] | None = None
     """Six digits; files of version 0.2.0 and before do not have it, nor what is chosen."""
+    groups: list[TaskNumber] | None = None
+    """The smallest task of each task's group: intervals draw copies of one another together. None if there are none."""
     types: list[Count] | None = None
     """Indices into TASK_TYPES. Files of version 0.2.0 and before have them on real input only."""
     categories: list[Count] | None = None

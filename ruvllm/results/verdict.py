@@ -151,7 +151,8 @@ def _judge(measure: str, gain: Gain, changes: int | None, rows: int) -> Judged:
 
 
 def _changes(runs: Sequence[BenchmarkRun], measure: str) -> int | None:
-    """Number of test tasks whose outcome learning changed, over all runs; None if a file does not say."""
+    """Number of test tasks whose outcome learning changed, over all runs; copies count once. None if a file does not
+    say."""
     total = 0
     for run in runs:
         answers = run.answers
@@ -164,7 +165,8 @@ def _changes(runs: Sequence[BenchmarkRun], measure: str) -> int | None:
                 return None
             before = [rank == 1 for rank in answers.reciprocal_rank_initially]
             after = [rank == 1 for rank in answers.reciprocal_rank]
-        total += sum(a != b for a, b in zip(before, after, strict=True))
+        numbers = answers.groups or answers.tasks
+        total += len({number for number, a, b in zip(numbers, before, after, strict=True) if a != b})
     return total
 
 

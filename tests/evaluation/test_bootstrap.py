@@ -68,9 +68,14 @@ def test_totals_are_those_of_the_streams_integers() -> None:
     assert resampled_totals(values, stream, 0).shape == (0, 3)
 
 
-@pytest.mark.parametrize("values", [np.ones((1, 4)), np.ones((1, 4), np.int32), np.ones((4, 8), np.int64)[:, ::2]])
-def test_totals_convert_nothing(values: np.ndarray) -> None:
-    with pytest.raises(TypeError, match="incompatible function arguments"):
+@pytest.mark.parametrize("values", [np.ones((1, 4), np.int32), np.ones((4, 8), np.int64)[:, ::2], [[1, 1, 1, 1]]])
+def test_totals_take_whole_numbers_of_any_type(values: np.ndarray) -> None:
+    assert (resampled_totals(values, RandomStream(0), 1) == 4).all()
+
+
+@pytest.mark.parametrize("values", [np.ones((1, 4)), np.ones((1, 4), bool), np.ones((1, 4), complex)])
+def test_totals_take_no_other_numbers(values: np.ndarray) -> None:
+    with pytest.raises(TypeError, match=f"^values must have dtype int64 .* not be an array of {values.dtype}$"):
         resampled_totals(values, RandomStream(0), 1)
 
 
@@ -83,6 +88,43 @@ def test_totals_refuse_what_has_none() -> None:
     with pytest.raises(OverflowError, match="magnitude at most 2305843009213693951, not 4611686018427387904"):
         resampled_totals(np.full((1, 4), 2**62), stream, 1)
     assert stream.next_u64() == RandomStream(0).next_u64()
+
+
+# groups of copies
+
+
+def test_groups_of_one_task_give_the_bits_that_no_groups_give() -> None:
+    values = eighths([20, 7], seed=1)
+    numbered = [list(range(100, 120)), None]
+    assert bootstrap_interval(values, 0, 500, groups=numbered) == bootstrap_interval(values, 0, 500)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_copies_of_all_tasks_leave_the_interval_as_it_is(times: int) -> None:
+    values = eighths([30, 12], seed=2)
+    copied = [list(run) * times for run in values]
+    groups = [list(range(len(run))) * times for run in values]
+    assert bootstrap_interval(copied, 0, 500, groups=groups) == bootstrap_interval(values, 0, 500)
+    low, high = bootstrap_interval(copied, 0, 500)
+    own_low, own_high = bootstrap_interval(values, 0, 500)
+    assert high - low < own_high - own_low  # what copies feign
+
+
+def test_the_plain_twin_draws_groups_too() -> None:
+    values, groups = [3.0, 5.0, -1.0, 2.0, 0.0, 8.0], [4, 4, 9, 4, 1, 9]
+    members = [[values[i] for i, own in enumerate(groups) if own == group] for group in (1, 4, 9)]
+    chosen = RandomStream(0, Purpose.BOOTSTRAP).integers(1, 99)
+    assert not chosen.any()
+    draws = RandomStream(0, Purpose.BOOTSTRAP, 1, 0).integers(3, 99 * 3).reshape(99, 3)
+    drawn = [[value for group in row for value in members[group]] for row in draws.tolist()]
+    means = sorted(sum(row) / len(row) for row in drawn)
+    assert bootstrap_interval([values], 0, 99, 0.9, [groups]) == pytest.approx((means[4], means[-5]))
+
+
+@pytest.mark.parametrize("groups", [[], [[0]], [[0, 1], None]])
+def test_groups_of_other_tasks_are_refused(groups: list[list[int] | None]) -> None:
+    with pytest.raises(ValueError, match="groups must number the tasks of 1 runs of 3"):
+        bootstrap_interval([[1.0, 2.0, 3.0]], 0, 10, groups=groups)
 
 
 # the interval of one metric

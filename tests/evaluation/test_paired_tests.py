@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -178,6 +179,31 @@ def test_counts_are_pooled_over_seeds() -> None:
     assert tests.resolve_rate.b == pytest.approx(31 / 40)
     assert tests.resolve_rate.difference == pytest.approx(13 / 40)
     assert tests.smallest == smallest_difference(19, 40)
+
+
+def test_copies_of_one_task_have_one_vote() -> None:
+    once = pair({"both": 10, "only_a": 2, "only_b": 7, "neither": 1})
+    groups = np.tile(np.arange(20), 4)
+    copied = [
+        replace(
+            each,
+            tasks=np.arange(80),
+            resolved=np.tile(each.resolved, 4),
+            confidence=np.tile(each.confidence, 4),
+            groups=groups,
+        )
+        for each in once
+    ]
+    (alone,) = paired_tests([[once]])
+    (tests,) = paired_tests([[(copied[0], copied[1])]])
+    assert tests == alone
+
+
+def test_copies_that_disagree_vote_as_most_of_them_do() -> None:
+    a, b = task_answers([1, 1, 0, 0, 1]), task_answers([0, 0, 1, 1, 0])
+    votes = replace(a, groups=np.array([0, 0, 0, 3, 4])), replace(b, groups=np.array([0, 0, 0, 3, 4]))
+    (tests,) = paired_tests([[votes]])
+    assert (tests.pairs, tests.only_a, tests.only_b) == (3, 2, 1)
 
 
 def test_each_seed_weighs_the_same_in_a_difference() -> None:

@@ -114,8 +114,8 @@ def test_shapes_and_types_must_fit() -> None:
         retrieval_ranks(rows(2, 4, 0), rows(3, 4, 0), right)
     with pytest.raises(ValueError, match="one row for each of the 2 queries, not 1"):
         _core.hardest(rows(2, 4, 0), rows(3, 4, 0), np.zeros((1, 2), np.int32))
-    with pytest.raises(TypeError):
-        retrieval_ranks(rows(1, 4, 0), rows(3, 4, 0), right.astype(np.int64))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"right must have dtype int32 .* not be an array of float64"):
+        retrieval_ranks(rows(1, 4, 0), rows(3, 4, 0), right.astype(np.float64))
 
 
 @pytest.mark.parametrize("isa", _core.available_isas())

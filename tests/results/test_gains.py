@@ -32,6 +32,24 @@ RUNS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("times", [2, 6])
+def test_copies_in_the_test_part_make_no_interval_narrower(times: int) -> None:
+    def found(times: int, grouped: bool) -> Any:
+        runs = []
+        for run in RUNS:
+            n = len(run["types"])
+            copied = {name: values * times for name, values in run.items()}
+            groups = list(range(n)) * times if grouped else None
+            runs.append(Answers(**copied, tasks=list(range(n * times)), confidence=[0.5] * n * times, groups=groups))
+        return as_json(gains_of_answers(runs).overall)
+
+    once, grouped, feigned = found(1, False), found(times, True), found(times, False)
+    assert {**grouped, "tasks": 0} == {**once, "tasks": 0}
+    for measure in ("resolveRate", "recallAt1", "mrr"):
+        (low, high), (feigned_low, feigned_high) = (each[measure]["gainCI95"] for each in (once, feigned))
+        assert feigned_high - feigned_low < high - low
+
+
 def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
     sizes = [len(run["types"]) for run in RUNS]
     answers = [Answers(**run, tasks=list(range(n)), confidence=[0.5] * n) for run, n in zip(RUNS, sizes, strict=True)]
