@@ -28,7 +28,11 @@ std::vector<std::string_view> views(const Words& texts) { return {texts.begin(),
 Words make_texts(std::size_t n, std::uint32_t seed)
 {
     std::mt19937 random(seed);
-    const auto word = [&] { return std::string(1, static_cast<char>('a' + random() % 26)) + std::to_string(random() % 400); };
+    const auto word = [&] {
+        std::string text(1, static_cast<char>('a' + random() % 26));
+        text += std::to_string(random() % 400);
+        return text;
+    };
     Words texts;
     while (texts.size() < n) {
         Words sentence(3 + random() % 20);

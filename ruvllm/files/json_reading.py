@@ -7,7 +7,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -15,9 +15,18 @@ from typing import Any, BinaryIO, NoReturn
 from ruvllm import _core
 
 __all__ = [
-    "DEFAULT_LIMITS", "InvalidFileError", "JsonLimits", "json_type",
-    "load_json_object", "open_regular_file", "parse_json", "parse_json_object",
-    "read_regular_file", "shown", "shown_path",
+    "DEFAULT_LIMITS",
+    "InvalidFileError",
+    "JsonLimits",
+    "json_type",
+    "listed",
+    "load_json_object",
+    "open_regular_file",
+    "parse_json",
+    "parse_json_object",
+    "read_regular_file",
+    "shown",
+    "shown_path",
 ]  # fmt: skip
 
 
@@ -136,6 +145,17 @@ def shown(text: str, limit: int = 80) -> str:
     """Makes text from a file safe for a terminal: one line of `limit` characters at most, with control ones escaped."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short)
+
+
+def listed(values: Sequence[object]) -> str:
+    """Names or numbers in a sentence, a run of numbers as "0 to 4"; not more than six."""
+    first, last = values[0], values[-1]
+    if isinstance(first, int) and isinstance(last, int) and last - first == len(values) - 1 > 1:
+        return f"{first} to {last}"
+    texts: list[str] = [shown(str(value)) for value in values]
+    if len(texts) > 6:
+        texts = [*texts[:5], f"{len(texts) - 5} more"]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def shown_path(path: Path) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ruvllm.evaluation.paired_tests import PairedDifference, PairedTests, describe_tests, paired_tests
-from ruvllm.files.json_reading import shown
-from ruvllm.results.pairing import AnsweredRuns, listed, pair_runs
+from ruvllm.files.json_reading import listed, shown
+from ruvllm.results.pairing import AnsweredRuns, pair_runs
 from ruvllm.results.records import SCHEMA, Interval, Record
 from ruvllm.version import __version__
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.answers import TaskAnswers
-from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, shown
+from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, listed, shown
 from ruvllm.results.reading import KINDS, Document, read_document
 from ruvllm.results.run_records import Answers, BenchmarkRun
 from ruvllm.results.summary_records import BenchmarkDocument
@@ -24,7 +24,6 @@ __all__ = [
     "OtherKindError",
     "PairedModel",
     "answered_runs",
-    "listed",
     "pair_runs",
     "read_answers",
 ]
@@ -288,14 +287,3 @@ def _common(a: Sequence[T], b: Sequence[T], what: str) -> tuple[list[T], list[st
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}"
-
-
-def listed(values: Sequence[T]) -> str:
-    """Names or numbers in a sentence, a run of numbers as "0 to 4"; not more than six."""
-    first, last = values[0], values[-1]
-    if isinstance(first, int) and isinstance(last, int) and last - first == len(values) - 1 > 1:
-        return f"{first} to {last}"
-    texts: list[str] = [shown(str(value)) for value in values]
-    if len(texts) > 6:
-        texts = [*texts[:5], f"{len(texts) - 5} more"]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ruvllm.files.json_reading import listed
 from ruvllm.results.outcomes import OUTCOMES, RESOLVE, RETRIEVAL, AnsweredTasks, SingleTask, answered_tasks
-from ruvllm.results.pairing import listed
 from ruvllm.results.reading import Document, Source
 from ruvllm.results.summary_records import BenchmarkDocument
 
