@@ -14,6 +14,7 @@ struct Expected {
 inline constexpr Expected expected_digests[] = {
     {"dot", 0x3148475fccccf40a},
     {"squared_norm", 0xf1c5c2b5252d65b3},
+    {"squared_norms", 0x9e4572b97f785929},
     {"squared_distance", 0x286a47160b18a127},
     {"gemv", 0x8c38fa1f5905c6e3},
     {"gemm", 0x1330da57b0c715cd},

@@ -93,6 +93,12 @@ template <class F>
                      [](const Table& k, const float* a, const float* b, std::size_t n) { return k.dot(a, b, n); }),
         pair_section("squared_norm",
                      [](const Table& k, const float*, const float* b, std::size_t n) { return k.squared_norm(b, n); }),
+        kernel_section("squared_norms",
+                       [](const Table& k, const KernelInputs& in, Digest& d) {
+                           std::vector<float> out(kernel_rows);
+                           k.squared_norms(in.rows.data(), kernel_rows, in.rows.stride(), in.n, out.data());
+                           d.add(out);
+                       }),
         pair_section("squared_distance", [](const Table& k, const float* a, const float* b,
                                             std::size_t n) { return k.squared_distance(a, b, n); }),
         kernel_section("gemv",
