@@ -81,7 +81,8 @@ def run_command(folder: Path, *arguments: str) -> Run:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = run_command(tmp_path_factory.mktemp("full"), "--profile", "full", "--protocol", "all", "--seeds", "5")
+    run = run_command(tmp_path_factory.mktemp("full"), "--profile", "full", "--protocol", "all", "--seeds", "5",
+                      "--keep", "all")  # fmt: skip
     assert [(e["protocol"], e["model"], e["seed"]) for e in run.document["results"]] == [
         (protocol, name, seed) for protocol in ("v1", "v2", "v3") for name in NAMES for seed in range(5)
     ]
@@ -206,15 +207,15 @@ def test_the_main_components_have_effects_beyond_chance(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    arguments = ("--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "3")
+    arguments = ("--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "3", "--keep", "all",
+                 "--dim", "1536", "--dim", "4096")  # fmt: skip
     return run_command(tmp_path_factory.mktemp("code"), *arguments)
 
 
-@pytest.mark.parametrize(("name", "dim"), [("Qwen2.5-Coder-1.5B", 1536), ("CodeLlama-7B", 4096)])
+@pytest.mark.parametrize("dim", [1536, 4096])
 @pytest.mark.parametrize("metric", ["recallAt1", "mrr"])
-def test_retrieval_on_the_standard_library_gets_better_beyond_chance(
-    name: str, dim: int, metric: str, code: Run
-) -> None:
+def test_retrieval_on_the_standard_library_gets_better_beyond_chance(dim: int, metric: str, code: Run) -> None:
+    name = f"hashed n-grams, d = {dim}"
     (summary,) = [s for s in code.document["summaries"] if s["model"] == name]
     assert summary["seeds"] == [0, 1, 2]
     entries = [e for e in code.document["results"] if e["model"] == name]

@@ -103,7 +103,8 @@ def test_controls_of_the_full_stack_do_something_else_than_the_run(code: Entry) 
 
 
 def test_the_code_workload_answers_the_retrieval_question(code: Entry, corpus: Corpus) -> None:
-    assert code.keys() == (ENTRY_KEYS | {"retrieval", "input"}) - {"efficiency"}  # no model of that size has run
+    of_input = {"retrieval", "input", "repeats", "leakCheck", "leftOut"}
+    assert code.keys() == (ENTRY_KEYS | of_input) - {"efficiency"}  # no model of that size has run
     retrieval, answers = code["retrieval"], code["answers"]
     before, after = np.array(answers["reciprocalRankInitially"]), np.array(answers["reciprocalRank"])
     assert len(before) == len(after) == retrieval["queries"] == len(answers["tasks"])

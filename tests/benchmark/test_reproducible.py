@@ -14,6 +14,7 @@ from ruvllm._core import available_isas
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.commands.progress import QuietReporter
+from ruvllm.encoders.models import hashed_profile
 from ruvllm.workloads.code.functions import Corpus, read_corpus
 from ruvllm.workloads.code.reading import code_input
 
@@ -41,7 +42,8 @@ def corpus(tree: Path) -> Corpus:
 
 
 def make(workload: str, corpus: Corpus, isa: str) -> list[Cell]:
-    options = Options(PROTOCOLS[workload], "quick", (SMALL_MODEL,), workload, seeds=(4,), rank=RANK[workload], isa=isa)
+    model = hashed_profile(SMALL_MODEL.embedding_dim) if workload == "code" else SMALL_MODEL
+    options = Options(PROTOCOLS[workload], "quick", (model,), workload, seeds=(4,), rank=RANK[workload], isa=isa)
     return make_cells(options, code_input(corpus, DOCSTRING) if workload == "code" else None)
 
 

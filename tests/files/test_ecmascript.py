@@ -139,8 +139,8 @@ def test_what_json_does_not_have_is_refused(bad: object) -> None:
 
 
 def test_the_core_refuses_other_arrays() -> None:
-    with pytest.raises(TypeError):
-        _core.format_float32(np.zeros(2))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not be an array of complex128"):
+        _core.format_float32(np.zeros(2, complex))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="1 or 2 dimensions, not 3"):
         _core.format_float64(np.zeros((1, 1, 1)))
     with pytest.raises(ValueError, match="finite, not inf"):

@@ -208,7 +208,7 @@ def made(**changes: Any) -> SimulatedWorld:
     ("changes", "error", "message"),
     [
         ({"dim": 100}, ValueError, "multiple of 32, not 100"),
-        ({"dim": 0}, ValueError, "multiple of 32, not 0"),
+        ({"dim": 0}, ValueError, r"dim must lie in 1 \.\.\. 16777216, not 0"),
         ({"n_candidates": 1}, ValueError, "at least 2 candidates and 2 families, not 1 and 5"),
         ({"families_per_type": 1}, ValueError, "not 8 and 1"),
         ({"types": np.full(3, 4, np.uint8)}, ValueError, "needs type < 4"),

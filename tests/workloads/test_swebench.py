@@ -181,10 +181,9 @@ def test_the_shared_sample_loads_as_it_is() -> None:
     path = SHARED / "swebench-lite-train.json"
     if not path.is_file():
         pytest.skip(f"{path.name} is not there: ../shared/data")
-    notes: list[str] = []
-    given = read_input(f"jsonl:{path}", note=notes.append)
+    given = read_input(f"jsonl:{path}")
     assert isinstance(given, TextInput) and given.kind == "issues"
     assert given.n_tasks == 159
-    assert notes == ["15 of 174 issues left out: their repositories have too few"]
+    assert [(left.count, left.of, left.what) for left in given.left_out] == [(15, 174, "issues")]
     repositories = ("django/django", "sympy/sympy")
     assert [len({task.solution for task in given.tasks if task.pool == repo}) for repo in repositories] == [45, 33]

@@ -44,7 +44,7 @@ inline void check_memories(const EngineConfig& c)
     require_within("contrastive.threshold", double{c.contrastive.threshold}, -1e6, 1e6);
     require_within("contrastive.strength", c.contrastive.strength, -1e6, 1e6);
     const bool blocks = c.associations.block_size > 0;
-    require_size("associations.block_size", c.associations.block_size, 0, c.lora.dim);
+    require_size("associations.block_size", c.associations.block_size, 0, many); // above dim: one block
     require_size("associations.batch", c.associations.batch, blocks ? 1 : 0, many);
     require_size("associations.batch_negatives", c.associations.batch_negatives, 0, many);
     require_within("associations.block_rate", double{c.associations.block_rate}, 0.0, 1e6);
