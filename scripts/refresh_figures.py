@@ -38,10 +38,10 @@ IMAGES = Path("docs/images")
 RUNS = {
     "protocols": ["--protocol", "all", "--seeds", "5"],
     "blocked": ["--stream", "blocked"],
-    "code-file": ["--workload", "code", "--tasks", "docstring", "--seeds", "5", "--models", "Qwen2.5-Coder-1.5B"],
+    "code-file": ["--workload", "code", "--tasks", "docstring", "--seeds", "5"],
     "code-function": ["--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "5",
-                      "--no-controls"],
-    "code-types": ["--workload", "code", "--seeds", "5", "--models", "Qwen2.5-Coder-1.5B", "--no-controls"],
+                      "--dim", "1536", "--dim", "4096", "--no-controls"],
+    "code-types": ["--workload", "code", "--seeds", "5", "--no-controls"],
     "ablation": ["ablate"],
     "ablation-v2": ["ablate", "--protocol", "v2"],
     "ablation-code": ["ablate", "--workload", "code", "--tasks", "docstring", "--models", "Qwen2.5-Coder-1.5B"],
