@@ -38,21 +38,32 @@ namespace py = pybind11;
 #endif
 }
 
-// Without the GIL while it lives. A thread that comes back when the interpreter is ending sleeps for good: CPython would
-// end it by unwinding, which C++ answers with the end of the process.
+// Without the GIL while it lives. A thread that comes back when the interpreter is ending sleeps for good. CPython before
+// 3.14 would end it by unwinding, also one that is waiting for the GIL then, and C++ would answer with the end of the
+// process; so that unwinding is caught, and never goes on.
 class WithoutGil {
 public:
     WithoutGil() : state_(PyEval_SaveThread()) {}
     ~WithoutGil()
     {
-        while (interpreter_is_ending())
-            std::this_thread::sleep_for(std::chrono::hours(1));
-        PyEval_RestoreThread(state_);
+        try {
+            if (interpreter_is_ending())
+                sleep_for_good();
+            PyEval_RestoreThread(state_);
+        } catch (...) {
+            sleep_for_good();
+        }
     }
     WithoutGil(const WithoutGil&) = delete;
     WithoutGil& operator=(const WithoutGil&) = delete;
 
 private:
+    [[noreturn]] static void sleep_for_good()
+    {
+        for (;;)
+            std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+
     PyThreadState* state_;
 };
 
