@@ -18,8 +18,8 @@ from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summary_records import Gain, MethodRow, Summary
 
 __all__ = [
-    "BETTER", "CEILING", "LEAK", "NOT_SHOWN", "SAME", "WORSE", "FreeMethod", "Judged", "Verdict", "judge_row",
-    "widened",
+    "BETTER", "CEILING", "LEAK", "MEMORISED", "NOT_SHOWN", "SAME", "WORSE", "FreeMethod", "Judged", "Verdict",
+    "judge_row", "widened",
 ]  # fmt: skip
 
 BETTER, NOT_SHOWN, WORSE, CEILING, LEAK = "better", "not shown", "worse", "nothing left to learn", "leak"

@@ -81,7 +81,8 @@ def test_below_it_stand_what_is_free_the_parts_and_train_against_test(tmp_path: 
 
 def test_one_seed_is_called_an_anecdote_and_a_wide_interval_wide(tmp_path: Path) -> None:
     assert facts(tmp_path, *three())["Train and test"].endswith("no overfitting seen.")
-    found = facts(tmp_path, run(before=6, after=7, of=12, shift=2))
+    found = facts(tmp_path, run(before=6, after=7, of=12, shift=2, train=0.8))
+    assert found["Train and test"].endswith("22 points apart, which so few test tasks cannot tell from chance.")
     assert found["Mind"].startswith("One seed is an anecdote")
     assert "So few tasks cannot show a gain of less than about" in found["Mind"]
     two = facts(tmp_path, *three(before=40, after=60)[:2])

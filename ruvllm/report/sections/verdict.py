@@ -9,7 +9,7 @@ from ruvllm.report.settings import Measured, Setting, seeds_in_words
 from ruvllm.report.wording import percent, points_with, words
 from ruvllm.results import verdict
 from ruvllm.results.audit_records import audit_sentences
-from ruvllm.results.verdict import FreeMethod, Judged, Verdict, judge_row
+from ruvllm.results.verdict import MEMORISED, FreeMethod, Judged, Verdict, judge_row
 
 __all__ = ["EXPLAINED", "verdicts_of"]
 
@@ -153,6 +153,8 @@ def _overfit(found: Verdict) -> str:
     )
     if found.memorises:
         return f"{text}: {gap:.0f} points are memorised and do not carry over."
+    if found.train - found.test > MEMORISED:
+        return f"{text}: {gap:.0f} points apart, which so few test tasks cannot tell from chance."
     return f"{text}: no overfitting seen."
 
 
