@@ -12,3 +12,6 @@ settings.load_profile("ruvllm")
 # that interrupt a command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Started by nohup, it ignores that a terminal hangs up: the tests would find that no command ends for it.
+if signal.getsignal(getattr(signal, "SIGHUP", signal.SIGINT)) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

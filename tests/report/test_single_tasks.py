@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -181,14 +181,6 @@ SHOWN = f"""
 [...{LAST}.querySelectorAll('.task')].filter(e => e.offsetParent !== null).map(e => e.querySelector('bdi').textContent)
 """
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium: no page is opened in a browser")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find_browser()
-    assert program is not None
-    with Browser(program, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @needs_browser
