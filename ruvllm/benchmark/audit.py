@@ -8,8 +8,6 @@ import msgspec
 
 from ruvllm.results import audit_records
 from ruvllm.workloads.repeats.finding import THRESHOLD, Repeats
-from ruvllm.workloads.repeats.leak_check import LeakCheck
-from ruvllm.workloads.tasks import LeftOut
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["audit_of"]
@@ -21,8 +19,8 @@ def audit_of(workload: Workload) -> dict[str, Any]:
         return {}
     return {
         "repeats": msgspec.to_builtins(_repeats(workload.repeats)),
-        "leakCheck": msgspec.to_builtins(_leak_check(workload.leak_check)),
-        "leftOut": [msgspec.to_builtins(_left_out(each)) for each in workload.left_out],
+        "leakCheck": _built(workload.leak_check, audit_records.LeakCheck),
+        "leftOut": [_built(each, audit_records.LeftOut) for each in workload.left_out],
     }
 
 
@@ -39,9 +37,6 @@ def _repeats(found: Repeats) -> audit_records.Repeats:
     )
 
 
-def _leak_check(check: LeakCheck) -> audit_records.LeakCheck:
-    return audit_records.LeakCheck(check.threshold, check.tasks, check.leaked, check.largest, check.pair)
-
-
-def _left_out(each: LeftOut) -> audit_records.LeftOut:
-    return audit_records.LeftOut(each.what, each.count, each.of, each.why, list(each.first), each.sentence)
+def _built(found: object, kind: type[audit_records.LeakCheck | audit_records.LeftOut]) -> object:
+    """Returns the record of this kind, which has the attributes of what was found, as the results file has it."""
+    return msgspec.to_builtins(msgspec.convert(found, kind, from_attributes=True))

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from ruvllm.files.near_names import did_you_mean
 
 __all__ = [
-    "DEFAULT_DIM", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called", "find_models", "former_name",
-    "hashed_profile", "is_hashed", "profile_of_width", "short_name",
+    "DEFAULT_DIM", "DEFAULT_ENCODER", "HASHED", "LARGEST_DIM", "MODELS", "ModelProfile", "Simulation", "called",
+    "find_models", "former_name", "hashed_profile", "is_hashed", "profile_of_width", "short_name",
 ]  # fmt: skip
 
 DEFAULT_DIM, LARGEST_DIM = 1536, 16_384
 """Widths of the default encoder."""
+DEFAULT_ENCODER = "hash"
+"""Name of the encoder that is fitted on each run's train part, on command lines and in options."""
+HASHED = "hashed n-grams"
+"""What reports call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +99,12 @@ def find_models(names: Sequence[str]) -> tuple[ModelProfile, ...]:
 
 def hashed_profile(dim: int) -> ModelProfile:
     """Returns the default encoder at width d, called by what it is: no model has seen a task of real input."""
-    return ModelProfile(f"hashed n-grams, d = {dim}", dim)
+    return ModelProfile(f"{HASHED}, d = {dim}", dim)
 
 
 def profile_of_width(name: str) -> ModelProfile | None:
     """Returns the default encoder's profile of that name, or None for any other name."""
-    found = re.fullmatch(r"hashed n-grams, d = ([1-9]\d{0,5})", name, re.ASCII)
+    found = re.fullmatch(rf"{HASHED}, d = ([1-9]\d{{0,5}})", name, re.ASCII)
     return hashed_profile(int(found[1])) if found and int(found[1]) <= LARGEST_DIM else None
 
 

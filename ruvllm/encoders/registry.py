@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from ruvllm.encoders.models import MODELS, ModelProfile, profile_of_width, short_name
+from ruvllm.encoders.models import DEFAULT_ENCODER, MODELS, ModelProfile, profile_of_width, short_name
 from ruvllm.files.ignoring import ignore
 from ruvllm.files.near_names import did_you_mean
 
@@ -23,9 +23,6 @@ __all__ = [
     "DEFAULT_ENCODER", "ENCODERS", "EncoderEntry", "UnknownEncoderError", "make_encoder", "models_for", "named_encoder",
     "title_of",
 ]  # fmt: skip
-
-DEFAULT_ENCODER = "hash"
-"""Name of the encoder that is fitted on each run's train part."""
 
 
 class UnknownEncoderError(ValueError):

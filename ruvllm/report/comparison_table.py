@@ -9,7 +9,7 @@ from rich.console import Console
 from ruvllm.files.json_reading import shown
 from ruvllm.report.parts import Table
 from ruvllm.report.screen import print_table
-from ruvllm.report.wording import points_with
+from ruvllm.report.wording import points_with, seed_range
 from ruvllm.results.compare import ComparisonDocument, ComparisonRow, DifferenceRecord
 from ruvllm.results.subjects import SIMULATED
 
@@ -84,8 +84,4 @@ def _smallest(share: float | None) -> str:
 
 
 def _seeds(rows: Sequence[ComparisonRow]) -> str:
-    seeds = sorted({seed for row in rows for seed in row.seeds})
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}"
-    gaps = seeds[-1] - seeds[0] >= len(seeds)
-    return f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}" if gaps else f"seeds {seeds[0]} to {seeds[-1]}"
+    return seed_range(sorted({seed for row in rows for seed in row.seeds}))

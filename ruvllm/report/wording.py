@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "STAND_INS", "THE_REPORT", "counted", "efficiency", "listed", "model_size", "percent", "percent_with",
-    "points_with", "short", "words",
+    "points_with", "seed_range", "short", "words",
 ]  # fmt: skip
 
 STAND_INS = (
@@ -78,3 +78,12 @@ def counted(n: int, what: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Joins names for a sentence."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def seed_range(seeds: Sequence[int]) -> str:
+    """Returns "seed 0", "seeds 0 to 4" or, of ascending seeds with gaps, "3 seeds from 0 to 9"."""
+    first, last = seeds[0], seeds[-1]
+    if len(seeds) == 1:
+        return f"seed {first}"
+    gaps = last - first >= len(seeds)
+    return f"{len(seeds)} seeds from {first} to {last}" if gaps else f"seeds {first} to {last}"

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from ruvllm.results.records import Record
 from ruvllm.results.run_records import Answers, BenchmarkRun
+from ruvllm.results.subjects import SIMULATED
 from ruvllm.results.summary_records import BenchmarkDocument
 from ruvllm.results.task_records import TaskEntry
 from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
@@ -33,7 +34,6 @@ OUTCOMES = ("won", "lost", "never", "kept")
 """Right only after learning, only before it, neither before nor after, both. What is worth a look comes first."""
 RESOLVE, RETRIEVAL = MEASURES = ("resolve", "retrieval")
 """What is right: the right one of a task's candidates was chosen; it stood first among all solutions."""
-SIMULATED = "simulated"
 MOST_RANKS = 2.0**53
 """So that a file of strangers with the smallest number there is gives no infinite rank."""
 

@@ -14,26 +14,22 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from ruvllm.encoders.models import called, is_hashed
+from ruvllm.encoders.models import DEFAULT_ENCODER, HASHED, called, is_hashed
 from ruvllm.results.experiment_records import AblationComponent, AblationDocument
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun, InputIdentity
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 
 __all__ = [
-    "DEFAULT_ENCODER", "HASHED", "SIMULATED", "Subject", "ablation_named_by_what_it_is", "encoder_of",
+    "SIMULATED", "Subject", "ablation_named_by_what_it_is", "encoder_of",
     "named_by_what_they_are", "option_of", "subject_of_ablation", "subject_of_runs",
 ]  # fmt: skip
 
 SIMULATED = "simulated"
 """The workload whose models are simulated."""
-DEFAULT_ENCODER = "hash"
-"""What options and command lines call it."""
 
 Row = TypeVar("Row", BenchmarkRun, Summary)
 Renamed = Callable[[str], str]
-HASHED = "hashed n-grams"
-"""The default encoder at any width."""
 STANDARD_LIBRARY = "the standard library"
 KINDS = {"docstring": "docstring tasks", "issues": "issues"}
 

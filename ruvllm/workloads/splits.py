@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
+from ruvllm.workloads.repeats.finding import joined
 
 __all__ = [
     "BLOCK", "LARGEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
@@ -234,18 +235,8 @@ def _nearest(waiting: Sequence[Unit], sizes: Mapping[Unit, int], target: int) ->
 def _first_of_joined(names: Sequence[str], paths: Sequence[str], copies: Numbers) -> list[str]:
     """Returns, for each file, the first of those that it is joined to by copies, over any number of steps."""
     place = {name: i for i, name in enumerate(names)}
-    root = list(range(len(names)))
-
-    def of(i: int) -> int:
-        while root[i] != i:
-            i = root[i]
-        return i
-
-    known: dict[int, int] = {}
-    for path, copy in zip(paths, copies.tolist(), strict=True):
-        a, b = of(known.setdefault(copy, place[path])), of(place[path])
-        root[max(a, b)] = min(a, b)
-    return [names[of(i)] for i in range(len(names))]
+    first = joined(len(names), zip(map(place.__getitem__, paths), copies.tolist(), strict=True))
+    return [names[i] for i in first.tolist()]
 
 
 def _too_few_files(n_files: int, n_units: int, fold: Fold) -> str:

@@ -184,9 +184,10 @@ class TextInput:
     def rooms(self, parts: Parts) -> list[Room]:
         """Returns how many candidates each part has room for."""
         rooms, solutions = [], self.repeats.solutions
+        others = {i: len(np.unique(solutions[found])) for i, found in self.repeats.other_answers.items()}
         for name, members in self._filled(parts).items():
-            others = [len(set(solutions[self.repeats.other_answers.get(i, [])].tolist())) for i in members.tolist()]
-            different = len(np.unique(solutions[members])) - max(others, default=0)
+            most_right = max((others.get(i, 0) for i in members.tolist()), default=0)
+            different = len(np.unique(solutions[members])) - most_right
             rooms.append(Room(name, different, min((len(self.tasks[i].wrong) for i in members.tolist()), default=-1)))
         return rooms
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ruvllm.files.json_reading import shown
 from ruvllm.report.parts import Card, CardList, Table
-from ruvllm.report.wording import counted, words
+from ruvllm.report.wording import counted, seed_range, words
 from ruvllm.results.outcomes import (
     OUTCOMES,
     RESOLVE,
@@ -50,13 +50,7 @@ def _title_of(tested: AnsweredTasks, file: str = "") -> str:
 
 
 def _seeds_of(tested: AnsweredTasks) -> str:
-    seeds = tested.seeds
-    folds = f", {tested.folds} folds" if tested.folds else ""
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}{folds}"
-    if seeds == list(range(seeds[0], seeds[0] + len(seeds))):
-        return f"seeds {seeds[0]} to {seeds[-1]}{folds}"
-    return f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}{folds}"
+    return f"{seed_range(tested.seeds)}{f', {tested.folds} folds' if tested.folds else ''}"
 
 
 def counts_table(tested: AnsweredTasks, measure: str, file: str = "") -> Table:

@@ -56,7 +56,8 @@ inline void require_finite(const simd::KernelTable& k, std::span<const float> x,
     require_finite(x, k.squared_norm(x.data(), x.size()), name);
 }
 
-// rows: (n, dim), the first of which is called number `number`. Rows of zeros have no direction and are let through: a text without words is one.
+// rows: (n, dim), the first of which is called number `number`. Rows of zeros have no direction and are let through: a
+// text without words is one.
 inline void require_unit_rows(const simd::KernelTable& k, const float* rows, std::size_t n, std::size_t dim,
                               const char* name, std::size_t number = 0)
 {
