@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -92,12 +93,46 @@ FloatArray adapt(Engine& e, const Floats& queries, const ArrayArgument<std::uint
     return z;
 }
 
-FloatArray crowding(Engine& e, const Floats& solutions, std::size_t type, std::size_t neighbours)
+void require_type(const Engine& e, std::size_t type)
 {
-    const auto s = matrix_view(solutions, "solutions", e.config().lora.dim);
     if (type >= e.config().contrastive.types)
         throw std::invalid_argument("type must be below " + std::to_string(e.config().contrastive.types) + ", not " +
                                     std::to_string(type));
+}
+
+FloatArray centre_solutions(Engine& e, const Floats& solutions, std::size_t type)
+{
+    const auto s = matrix_view(solutions, "solutions", e.config().lora.dim);
+    require_type(e, type);
+    FloatArray centred({static_cast<py::ssize_t>(s.rows), static_cast<py::ssize_t>(s.columns)});
+    float* const out = centred.mutable_data();
+    unlocked([&] {
+        std::copy_n(s.data, s.rows * s.columns, out);
+        for (std::size_t i = 0; i < s.rows; ++i)
+            e.centre_solution(type, out + i * s.columns);
+    });
+    return centred;
+}
+
+FloatArray nearness(Engine& e, const Floats& queries, const ArrayArgument<std::uint8_t>& types)
+{
+    const auto h = matrix_view(queries, "queries", e.config().lora.dim);
+    const auto type = vector_view(types, "types", h.rows);
+    for (std::size_t i = 0; i < h.rows; ++i)
+        require_finite(e.lora().kernels(), {h.data + i * h.columns, h.columns}, "queries");
+    FloatArray found(static_cast<py::ssize_t>(h.rows));
+    float* const out = found.mutable_data();
+    unlocked([&] {
+        for (std::size_t i = 0; i < h.rows; ++i)
+            out[i] = e.nearness(h.data + i * h.columns, type[i]);
+    });
+    return found;
+}
+
+FloatArray crowding(Engine& e, const Floats& solutions, std::size_t type, std::size_t neighbours)
+{
+    const auto s = matrix_view(solutions, "solutions", e.config().lora.dim);
+    require_type(e, type);
     FloatArray found(static_cast<py::ssize_t>(s.rows));
     float* const out = found.mutable_data();
     unlocked([&] { e.crowding(neighbours, {s.data, s.rows, s.columns}, type, out); });
@@ -217,6 +252,24 @@ void register_epoch(Class<Engine>& engine)
         .method("adapt", "queries, types", "Adapted queries (n, d) of finite queries (n, d) with task types (n,) uint8.",
                 [](Engine& e, const Floats& queries, const ArrayArgument<std::uint8_t>& types) {
                     return adapt(e, queries, types);
+                })
+        .method("centre", "tasks",
+                "Learns and answers from now on without the mean query and the mean right solution of these tasks (n,) "
+                "uint32, those of each type by themselves. Once, and first of all. Nothing for a control, or if the "
+                "configuration does not ask for it.",
+                [](Engine& e, const Tasks& tasks) {
+                    const auto indices = checked_tasks(e, tasks);
+                    unlocked([&] { e.centre(indices); });
+                })
+        .method("centre_solutions", "solutions, type",
+                "What adapted queries of a type are to be compared with: solutions (n, d) without the mean, of length 1; "
+                "as they are where there are no means.",
+                [](Engine& e, const Floats& solutions, std::size_t type) { return centre_solutions(e, solutions, type); })
+        .method("nearness", "queries, types",
+                "(n,): how near finite queries (n, d) are to the past ones of their types (n,) uint8, as a multiple of what "
+                "those have among themselves; 0 where nothing is remembered.",
+                [](Engine& e, const Floats& queries, const ArrayArgument<std::uint8_t>& types) {
+                    return nearness(e, queries, types);
                 })
         .method("crowding", "solutions, type, *, neighbours=10",
                 "(m,): the mean cosine of each solution (m, d) with the past queries of a task type, adapted, that are "

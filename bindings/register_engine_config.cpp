@@ -133,7 +133,7 @@ void register_associations(py::module_& m)
     episodic.raw_method("__repr__", "Class and settings.", &describe);
     part_setting<&EpisodicConfig::capacity>(episodic, "capacity", "Episodes kept for each task type; 0: none.");
     part_setting<&EpisodicConfig::neighbours>(episodic, "neighbours", "Past queries that speak at most.");
-    part_setting<&EpisodicConfig::strength>(episodic, "strength", "The factor of what they say.");
+    part_setting<&EpisodicConfig::strength>(episodic, "strength", "The sum of their weights where a query is near.");
     Class<Part<AssociationConfig>> associations(
         m, "AssociationConfig", "The block adapters and the memory of past queries: part of an EngineConfig.");
     associations.raw_method("__repr__", "Class and settings.", &describe);
@@ -170,6 +170,8 @@ void register_parts(py::module_& m)
 
 void register_numbers(Class<EngineConfig>& c)
 {
+    setting<&EngineConfig::centre>(c, "centre", "Whether centre() takes the means of tasks away.");
+    setting<&EngineConfig::intercept>(c, "intercept", "Length of what is constant in a centred query, in [0, 100].");
     setting<&EngineConfig::use_patterns>(c, "use_patterns", "Whether patterns speak.");
     setting<&EngineConfig::use_contrastive>(c, "use_contrastive", "Whether past solutions speak.");
     setting<&EngineConfig::pattern_quality>(c, "pattern_quality", "Trajectories below it make no pattern.");

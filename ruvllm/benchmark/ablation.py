@@ -96,6 +96,8 @@ COMPONENTS = (
     Component("learning-rate", "fixed at its start", {"learning_rate": "fixed"}),
     Component("temperature", "1 from first to last", {"final_temperature": 1.0}),
     Component("momentum", "plain gradient steps", {"momentum": 0.0}),
+    Component("centring", "means are not taken away", {"centre": False}),
+    Component("intercept", "nothing constant in centred queries", {"intercept": 0.0}),
     Component("blocks", "no block-diagonal adapter", {"associations.block_size": 0}),
     Component("episodes", "no memory of past queries", {"associations.episodes.capacity": 0}),
     Component("crowding", "in retrieval, cosines as they are", {"crowding_shares": (0.0,)}),

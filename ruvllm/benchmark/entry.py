@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,13 @@ from msgspec import structs
 
 from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
+from ruvllm.benchmark.comparing import Compared, selection_of
 from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
 from ruvllm.encoders.models import former_name
 from ruvllm.evaluation.answers import Answers as TestAnswers
-from ruvllm.evaluation.answers import answer, transitions
-from ruvllm.evaluation.closed_forms import closed_form_ranks
-from ruvllm.evaluation.learned_retrieval import Ranked
-from ruvllm.evaluation.retrieval import Ranks, reciprocal_ranks
+from ruvllm.evaluation.answers import transitions
+from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
+from ruvllm.evaluation.retrieval import Ranked, Ranks, reciprocal_ranks
 from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import TrainedRun
@@ -28,7 +27,7 @@ from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, I
 from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.workload import Retrieval, Workload
 
-__all__ = ["MeasuredCell", "closed_forms_of", "input_of", "make_entry", "metrics_of"]
+__all__ = ["MeasuredCell", "input_of", "make_entry", "metrics_of"]
 
 DIGITS = 6
 """Of what is looked at only: nothing is computed from it again."""
@@ -42,6 +41,7 @@ class MeasuredCell:
     run: TrainedRun
     metrics: dict[str, Any]
     """As JSON, for the checkpoint's hash covers them."""
+    learned: LearnedRetrieval
     ranked: tuple[Ranked, Ranked] | None
     """The test queries by the frozen vectors, and by what was learned."""
     transfer: tuple[Ranks, Ranks] | None
@@ -51,9 +51,9 @@ def make_entry(
     cell: Cell,
     measured: MeasuredCell,
     saved: WrittenCheckpoint | CheckpointHashes,
-    closed_forms: dict[str, list[float]],
+    compared: Compared | None,
 ) -> BenchmarkRun:
-    """The entry of a cell whose checkpoint was written or hashed; `closed_forms` has reciprocal ranks by method."""
+    """The entry of a cell whose checkpoint was written or hashed."""
     workload, run, metrics = measured.workload, measured.run, measured.metrics
     entry = {
         **msgspec.to_builtins(identity(cell, workload)),
@@ -61,6 +61,8 @@ def make_entry(
         "input": None if workload.origin is None else msgspec.to_builtins(input_of(workload)),
         **audit_of(workload),
         **metrics,
+        **_selected_figures(measured, compared),
+        "selection": selection_of(measured.run.choices, compared),
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,
         "efficiency": None if workload.origin else cell.model.efficiency(metrics["final"]["resolveRate"]),
@@ -68,8 +70,8 @@ def make_entry(
         "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
-        "answers": _answers(workload, run, measured.ranked, closed_forms),
-        "transferAnswers": _transfer_answers(workload, measured.transfer),
+        "answers": _answers(measured, compared),
+        "transferAnswers": _transfer_answers(measured, compared),
         "stateHash": saved.state_hash,
         "runHash": saved.run_hash,
         "checkpoint": str(saved.path) if isinstance(saved, WrittenCheckpoint) else None,
@@ -92,9 +94,7 @@ def input_of(workload: Workload) -> InputIdentity | None:
     )
 
 
-def metrics_of(
-    workload: Workload, run: TrainedRun, controls: dict[str, dict[str, dict[str, float]]]
-) -> dict[str, Any]:
+def metrics_of(workload: Workload, run: TrainedRun, controls: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
     """Test before and after, as many train tasks as test tasks, and the holdout: read here and never before."""
     parts = workload.parts
     return {
@@ -103,8 +103,8 @@ def metrics_of(
         "calibrated": {"initial": run.initial_calibrated, "final": run.final_calibrated},
         "reliability": {"initial": run.initial.reliability(), "final": run.final.reliability()},
         "taskTypeAccuracy": run.final.by_type(),
-        "train": answer(run.engine, workload, parts.train[: len(parts.test)]).summary(),
-        "holdout": answer(run.engine, workload, parts.holdout).summary(),
+        "train": run.answer(workload, parts.train[: len(parts.test)]).summary(),
+        "holdout": run.answer(workload, parts.holdout).summary(),
         "controls": controls,
     }
 
@@ -132,20 +132,22 @@ def _anti_overfitting(
     )
 
 
-def closed_forms_of(
-    workload: Workload, isa: str, progress: Callable[[int, int], None]
-) -> dict[str, list[float]]:
-    """Reciprocal ranks under each closed form. Not hashed: they pass through LAPACK."""
-    if workload.question is None:
-        return {}
-    ranks = closed_form_ranks(workload.question, workload.types, workload.parts.train, isa, progress)
-    return {name: reciprocal_ranks(found).tolist() for name, found in ranks.items()}
+def _selected_figures(measured: MeasuredCell, compared: Compared | None) -> dict[str, Any]:
+    """The figures of retrieval by what was selected, in place of those of what was learned alone."""
+    found: dict[str, Any] = {}
+    if compared is None or not compared.choices:
+        return found
+    if measured.ranked is not None:
+        pair = (measured.ranked[0].ranks, compared.test.selected.ranks)
+        found["retrieval"] = {**measured.metrics["retrieval"], **figures(pair)}
+    if measured.transfer is not None and compared.transfer is not None:
+        pair = (measured.transfer[0], compared.transfer.selected.ranks)
+        found["transfer"] = {**measured.metrics["transfer"], **figures(pair)}
+    return found
 
 
-def _answers(
-    workload: Workload, run: TrainedRun, ranked: tuple[Ranked, Ranked] | None, closed_forms: dict[str, list[float]]
-) -> Answers:
-    test = workload.parts.test
+def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:
+    workload, run, test = measured.workload, measured.run, measured.workload.parts.test
     answers = Answers(
         tasks=test.tolist(),
         resolved_initially=run.initial.resolved.astype(int).tolist(),
@@ -154,23 +156,25 @@ def _answers(
         confidence=run.final.confidence.tolist(),
         types=workload.types[test].tolist(),
         groups=_groups(workload),
-        closed_forms=closed_forms or None,
     )
-    if ranked is None or workload.question is None:
+    if measured.ranked is None or workload.question is None or compared is None:
         return structs.replace(
             answers,
             categories=workload.categories[test].tolist(),
             difficulty=[round(each, DIGITS) for each in workload.difficulty[test].tolist()],
         )
-    frozen, learned = ranked
+    frozen, learned = measured.ranked
+    selected = compared.test.selected if compared.choices else learned
     return structs.replace(
         answers,
         reciprocal_rank_initially=reciprocal_ranks(frozen.ranks).tolist(),
-        reciprocal_rank=reciprocal_ranks(learned.ranks).tolist(),
+        reciprocal_rank=reciprocal_ranks(selected.ranks).tolist(),
+        reciprocal_rank_alone=reciprocal_ranks(learned.ranks).tolist() if compared.choices else None,
+        closed_forms=compared.test.reciprocal() or None,
         chosen_initially=_chosen(workload, run.initial),
         chosen=_chosen(workload, run.final),
         first_initially=_first(workload.question.test, test, frozen),
-        first=_first(workload.question.test, test, learned),
+        first=_first(workload.question.test, test, selected),
     )
 
 
@@ -198,11 +202,20 @@ def _first(question: Retrieval, test: Numbers, ranked: Ranked) -> list[int | Non
     return [None if place < 0 else number for number, place in zip(first.tolist(), ranked.first.tolist(), strict=True)]
 
 
-def _transfer_answers(workload: Workload, ranks: tuple[Ranks, Ranks] | None) -> TransferAnswers | None:
-    if ranks is None or workload.question is None or workload.question.transfer is None:
+def _transfer_answers(measured: MeasuredCell, compared: Compared | None) -> TransferAnswers | None:
+    question = measured.workload.question
+    if measured.transfer is None or question is None or question.transfer is None or compared is None:
         return None
-    frozen, learned = (reciprocal_ranks(each).tolist() for each in ranks)
-    return TransferAnswers(workload.question.transfer.types.tolist(), frozen, learned)
+    frozen, learned = measured.transfer
+    others = compared.transfer
+    selected = learned if others is None or not compared.choices else others.selected.ranks
+    return TransferAnswers(
+        types=question.transfer.types.tolist(),
+        reciprocal_rank_initially=reciprocal_ranks(frozen).tolist(),
+        reciprocal_rank=reciprocal_ranks(selected).tolist(),
+        closed_forms=None if others is None else others.reciprocal(),
+        reciprocal_rank_alone=reciprocal_ranks(learned).tolist() if compared.choices else None,
+    )
 
 
 def task_set(cell: Cell, workload: Workload) -> str:

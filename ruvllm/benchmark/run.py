@@ -13,16 +13,18 @@ from msgspec import structs
 from ruvllm._core import Control
 from ruvllm.benchmark.cell import Cell, described
 from ruvllm.benchmark.checkpointing import save_checkpoint
-from ruvllm.benchmark.entry import MeasuredCell, closed_forms_of, make_entry, metrics_of
+from ruvllm.benchmark.comparing import compare_methods
+from ruvllm.benchmark.entry import MeasuredCell, make_entry, metrics_of
 from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
-from ruvllm.evaluation.learned_retrieval import figures
+from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
+from ruvllm.evaluation.retrieval import InPlace, Ranked
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.learning.snapshots import Snapshot, Unfinished, key_of
 from ruvllm.learning.training import Progress, TrainedRun, train
 from ruvllm.learning.training_run import Cancelled
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.task_records import MOST_TASKS
-from ruvllm.workloads.workload import Workload
+from ruvllm.workloads.workload import Retrieval, Workload
 
 __all__ = ["CONTROLS", "kept_record", "measure_cell", "run_cell"]
 
@@ -62,7 +64,7 @@ def run_cell(
             raise Cancelled
         comparing(done, total)
 
-    entry = make_entry(cell, measured, saved, closed_forms_of(workload, cell.plan.isa, on_comparison))
+    entry = make_entry(cell, measured, saved, compare_methods(cell, workload, measured.learned, on_comparison))
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
     return entry
@@ -88,7 +90,7 @@ def measure_cell(
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     retrieval = cell.retrieval(run.engine, workload)
     question = workload.question
-    ranked = None if question is None else retrieval.ranked(question.test, MOST_TASKS)
+    ranked = None if question is None else _ranked(retrieval, question.test)
     transfer = None if question is None else retrieval.ranks(question.transfer)
     metrics = metrics_of(workload, run, controls)
     if ranked is not None:
@@ -96,7 +98,16 @@ def measure_cell(
         metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
     if transfer is not None:
         metrics["transfer"] = figures(transfer)
-    return MeasuredCell(workload, run, metrics, ranked, transfer)
+    return MeasuredCell(workload, run, metrics, retrieval, ranked, transfer)
+
+
+def _ranked(retrieval: LearnedRetrieval, question: Retrieval) -> tuple[Ranked, Ranked]:
+    """By the frozen vectors, and by what was learned."""
+    frozen = InPlace(question.queries, question.solutions)
+    first, second = (
+        each.ranked(question, retrieval.isa, MOST_TASKS) for each in (frozen, retrieval.in_place(question))
+    )
+    return first, second
 
 
 def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,17 @@ class Scores:
         """Best-ranked candidates, as sure as softmax(logits / temperature) is of them."""
         chosen = np.argmax(self.logits, axis=1)
         return Answers(chosen == self.right, scaled_confidences(self.logits, temperature), self.types, chosen)
+
+    def reciprocal_ranks(self) -> NDArray[np.float64]:
+        """1 / rank of the right candidate among the m, per task (n,); an equal score counts against it."""
+        of_right = self.logits[np.arange(len(self.right)), self.right]
+        ranks: NDArray[np.float64] = 1.0 / np.count_nonzero(self.logits >= of_right[:, None], axis=1)
+        return ranks
+
+    def where(self, other_types: Collection[int], other: Scores) -> Scores:
+        """These scores, but for tasks of some types those of `other`, which are scores of the same tasks."""
+        of_other = np.isin(self.types, list(other_types))
+        return replace(self, logits=np.where(of_other[:, None], other.logits, self.logits))
 
 
 def score(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Scores:

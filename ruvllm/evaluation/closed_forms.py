@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.evaluation.retrieval import CSLS_SHARES, Ranks, crowding, mean_reciprocal_rank, ranks_in_groups
+from ruvllm.evaluation.retrieval import CSLS_SHARES, InPlace, Ranks, crowding, mean_reciprocal_rank
 from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.rows import map_rows
 from ruvllm.workloads.splits import Numbers
 from ruvllm.workloads.workload import Question, Retrieval
 
-__all__ = ["CLOSED_FORMS", "closed_form_ranks"]
+__all__ = ["CLOSED_FORMS", "Form", "closed_form_ranks", "fit_closed_forms"]
 
 CLOSED_FORMS = ("meanRemoval", "allButTheTop", "ridge", "csls", "ridgeCsls")
 DIRECTIONS = (1, 2, 3, 7)
@@ -47,53 +47,68 @@ class Form:
     shares: tuple[float, ...] = (0.0,)
     """Of the crowding, to choose from."""
 
-    def ranks(self, question: Retrieval, isa: str) -> Iterator[Ranks]:
-        """With each of the shares."""
+    def in_place(self, question: Retrieval, isa: str) -> InPlace:
+        """With the first of the shares."""
+        return next(self.with_each_share(question, isa))
+
+    def with_each_share(self, question: Retrieval, isa: str) -> Iterator[InPlace]:
         queries, solutions = map_rows(self.of_query, question.queries), map_rows(self.of_solution, question.solutions)
         crowded = np.zeros(len(solutions), np.float32) if self.past is None else crowding(solutions, self.past, isa=isa)
         for share in self.shares:
             discount: Rows = np.float32(share) * crowded
-            yield ranks_in_groups(question, queries, solutions, isa, discount)
+            yield InPlace(queries, solutions, discount)
 
 
-def closed_form_ranks(
+def fit_closed_forms(
     question: Question,
     types: NDArray[np.uint8],
     train: Numbers,
     isa: str,
     progress: Callable[[int, int], None] = ignore,
-) -> dict[str, Ranks]:
-    """Returns the ranks (n,) of the right solutions of n test queries under each of CLOSED_FORMS.
+) -> dict[int, dict[str, Form]]:
+    """Returns each of CLOSED_FORMS for each type that the test queries have, with its constants.
 
     Each is fitted for each task type by itself on the tasks `train` (k,); `types` are those of all tasks. Validation
     queries choose the constants. `progress` gets (fits done, fits in all).
     """
-    test, vectors = question.test, question.vectors
-    ranks = {name: np.empty(len(test.queries), dtype=np.int32) for name in CLOSED_FORMS}
-    kinds = np.unique(test.types)
-    for i, kind in enumerate(kinds.tolist()):
-        members = test.types == kind
+    vectors, kinds = question.vectors, np.unique(question.test.types).tolist()
+    fitted: dict[int, dict[str, Form]] = {}
+    for i, kind in enumerate(kinds):
         fitted_on = train[types[train] == kind]
-        validation, tested = question.validation.of_type(kind), test.of_type(kind)
+        validation = question.validation.of_type(kind)
         if len(fitted_on) < 2 or len(validation.queries) < 2:  # nothing to fit on
-            frozen = ranks_in_groups(tested, tested.queries, tested.solutions, isa)
-            for of_form in ranks.values():
-                of_form[members] = frozen
+            fitted[kind] = dict.fromkeys(CLOSED_FORMS, Form(_unchanged, _unchanged))
             continue
         fits = _fits(vectors.queries[fitted_on[:MOST_PAIRS]], vectors.solutions[fitted_on[:MOST_PAIRS]])
+        fitted[kind] = {}
         for j, (name, forms) in enumerate(fits):
             progress(i * len(CLOSED_FORMS) + j, len(kinds) * len(CLOSED_FORMS))
-            ranks[name][members] = _best(forms, validation, tested, isa)
+            fitted[kind][name] = _best(forms, validation, isa)
     progress(len(kinds) * len(CLOSED_FORMS), len(kinds) * len(CLOSED_FORMS))
+    return fitted
+
+
+def closed_form_ranks(question: Retrieval, fitted: dict[int, dict[str, Form]], isa: str) -> dict[str, Ranks]:
+    """Returns the ranks (n,) of the right solutions of n queries under each of CLOSED_FORMS.
+
+    Queries of a type for which nothing was fitted are answered by the frozen vectors.
+    """
+    ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
+    for kind in np.unique(question.types).tolist():
+        of_type = question.of_type(kind)
+        forms = fitted.get(kind) or dict.fromkeys(CLOSED_FORMS, Form(_unchanged, _unchanged))
+        for name, form in forms.items():
+            ranks[name][question.types == kind] = form.in_place(of_type, isa).ranks(of_type, isa)
     return ranks
 
 
-def _best(forms: list[Form], validation: Retrieval, test: Retrieval, isa: str) -> Ranks:
+def _best(forms: list[Form], validation: Retrieval, isa: str) -> Form:
+    """With one share."""
     tried = [replace(form, shares=(share,)) for form in forms for share in form.shares]
-    best = 0
-    if len(tried) > 1:
-        best = int(np.argmax([mean_reciprocal_rank(ranks) for form in forms for ranks in form.ranks(validation, isa)]))
-    return next(tried[best].ranks(test, isa))
+    if len(tried) == 1:
+        return tried[0]
+    found = (each.ranks(validation, isa) for form in forms for each in form.with_each_share(validation, isa))
+    return tried[int(np.argmax([mean_reciprocal_rank(ranks) for ranks in found]))]
 
 
 def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Form]]]:

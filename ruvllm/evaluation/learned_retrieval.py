@@ -9,32 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
-from ruvllm.evaluation.retrieval import (
-    Ranks,
-    first_in_groups,
-    mean_reciprocal_rank,
-    ranks_in_groups,
-    recall_at_1,
-    recall_at_5,
-)
-from ruvllm.workloads.rows import take_rows
+from ruvllm.evaluation.retrieval import InPlace, Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5
+from ruvllm.workloads.rows import empty_rows, take_rows
 from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload
 
-__all__ = ["LearnedRetrieval", "Ranked", "figures"]
-
-
-MOST_COSINES = 25_000_000
-"""Of a question, to find out what stood first: some seconds, where ranks take minutes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranked:
-    """How n queries were answered."""
-
-    ranks: Ranks
-    """(n,): rank of the right solution, from 1."""
-    first: NDArray[np.int32]
-    """(n,): row of the solution that stood first, -1 where it was not asked for."""
+__all__ = ["LearnedRetrieval", "figures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +40,9 @@ class LearnedRetrieval:
         if len(shares) == 1 or workload.question is None:
             return first
         validation = workload.question.validation
-        adapted, crowded = first._adapted(validation), first._crowding(validation)
-        ranks = [
-            ranks_in_groups(validation, adapted, validation.solutions, isa, np.float32(share) * crowded)
-            for share in shares
-        ]
+        adapted, solutions = first._adapted(validation), first._solutions(validation)
+        crowded = first._crowding(validation, solutions)
+        ranks = [ranks_in_groups(validation, adapted, solutions, isa, np.float32(share) * crowded) for share in shares]
         best = {}
         for kind in types:
             of_kind = validation.types == kind
@@ -83,43 +60,36 @@ class LearnedRetrieval:
         frozen = ranks_in_groups(question, question.queries, question.solutions, self.isa)
         return frozen, self.learned_ranks(question)
 
-    def ranked(self, question: Retrieval, most: int) -> tuple[Ranked, Ranked]:
-        """The ranks, and which solution stood first: frozen, and with what was learned.
-
-        What stood first is found for the first `most` queries, for fewer if there are very many solutions.
-        """
-        most = min(most, MOST_COSINES // max(len(question.solutions), 1))
-        solutions, learned = question.solutions, (self._adapted(question), self._discount(question))
-        found = []
-        for queries, discount in ((question.queries, None), learned):
-            ranks = ranks_in_groups(question, queries, solutions, self.isa, discount)
-            found.append(
-                Ranked(ranks, first_in_groups(question, queries, solutions, ranks, self.isa, discount, most=most))
-            )
-        return found[0], found[1]
-
     def learned_ranks(self, question: Retrieval) -> Ranks:
-        return ranks_in_groups(
-            question, self._adapted(question), question.solutions, self.isa, self._discount(question)
-        )
+        return self.in_place(question).ranks(question, self.isa)
 
-    def _discount(self, question: Retrieval) -> NDArray[np.float32]:
-        """What is taken from the cosines of each solution (m,)."""
-        discount = self._crowding(question)
+    def in_place(self, question: Retrieval) -> InPlace:
+        """Adapted queries, solutions without the mean of their type, and what is taken from their cosines."""
+        solutions = self._solutions(question)
+        discount = self._crowding(question, solutions)
         for block in question.blocks():
             discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
-        return discount
+        return InPlace(self._adapted(question), solutions, discount)
 
     def _adapted(self, question: Retrieval) -> NDArray[np.float32]:
         return self.engine.adapt(question.queries, question.types)
 
-    def _crowding(self, question: Retrieval) -> NDArray[np.float32]:
-        """Of each solution (m,) among the past queries of its group's type."""
-        crowded = np.zeros(len(question.solutions), dtype=np.float32)
+    def _solutions(self, question: Retrieval) -> NDArray[np.float32]:
+        """The solutions (m, d) without the mean of their group's type."""
+        centred = empty_rows(*question.solutions.shape)
         for block in question.blocks():
-            solutions = take_rows(question.solutions, block.candidates)
-            kind = _type_of(question, block)
-            crowded[block.candidates] = self.engine.crowding(solutions, kind, neighbours=self.neighbours)
+            rows = take_rows(question.solutions, block.candidates)
+            centred[block.candidates] = self.engine.centre_solutions(rows, _type_of(question, block))
+        return centred
+
+    def _crowding(self, question: Retrieval, solutions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of each of these solutions (m, d) of the question among the past queries of its group's type: (m,)."""
+        crowded = np.zeros(len(solutions), dtype=np.float32)
+        for block in question.blocks():
+            rows = take_rows(solutions, block.candidates)
+            crowded[block.candidates] = self.engine.crowding(
+                rows, _type_of(question, block), neighbours=self.neighbours
+            )
         return crowded
 
 

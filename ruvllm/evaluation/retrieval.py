@@ -5,6 +5,7 @@ Metrics come per query as well, so that the gain of one model over another can b
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from ruvllm.workloads.workload import Retrieval, RetrievalBlock
 __all__ = [
     "CSLS_SHARES",
     "OF_RECIPROCAL_RANK",
+    "InPlace",
+    "Ranked",
     "Ranks",
     "crowding",
     "first_in_groups",
@@ -40,6 +43,42 @@ OF_RECIPROCAL_RANK: dict[str, Callable[[float], float]] = {
 """What a query counts for in each metric, from 1 / rank."""
 
 Ranks = NDArray[np.int32]
+
+MOST_COSINES = 25_000_000
+"""Of a question, to find out what stood first: some seconds, where ranks take minutes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """How n queries were answered."""
+
+    ranks: Ranks
+    """(n,): rank of the right solution, from 1."""
+    first: NDArray[np.int32]
+    """(n,): row of the solution that stood first, -1 where it was not asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InPlace:
+    """What stands in place of the vectors of a retrieval question when a method answers it."""
+
+    queries: NDArray[np.float32]
+    """(n, d)"""
+    solutions: NDArray[np.float32]
+    """(m, d)"""
+    discount: NDArray[np.float32] | None = None
+    """(m,), taken from the cosines of each solution."""
+
+    def ranks(self, question: Retrieval, isa: str) -> Ranks:
+        """Ranks (n,) of the right solutions, each among those of its group."""
+        return ranks_in_groups(question, self.queries, self.solutions, isa, self.discount)
+
+    def ranked(self, question: Retrieval, isa: str, most: int) -> Ranked:
+        """The ranks, and what stood first for the first `most` queries, for fewer if there are very many solutions."""
+        most = min(most, MOST_COSINES // max(len(self.solutions), 1))
+        ranks = self.ranks(question, isa)
+        first = first_in_groups(question, self.queries, self.solutions, ranks, isa, self.discount, most=most)
+        return Ranked(ranks, first)
 
 
 def retrieval_ranks(

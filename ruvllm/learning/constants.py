@@ -90,6 +90,7 @@ class Episodes:
     neighbours: int = 8
     """So many speak on a query."""
     strength: float = 0.5
+    """Sum of their weights where a query is as near as past ones are to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Associations:
     batch_negatives: int = 32
     """Further solutions that it is told apart from, beside those of the batch."""
     block_rate: float = 0.01
-    """Learning rate, on the sum of a batch's losses."""
+    """Learning rate on the sum of a batch's losses, over the scale of the batch's queries."""
     episodes: Episodes = Episodes()
 
 
@@ -174,6 +175,12 @@ class Protocol:
     quality_memory: float = 0.05
     """Weight of a new quality in its type's running mean, from which the TD error is measured."""
     replay: Replay = Replay()
+    centre: bool = False
+    """Whether the means of the train part's queries and solutions are taken away before anything is learned."""
+    intercept: float = 0.0
+    """Length of what is constant in a centred query, through which a linear map learns an intercept."""
+    select: bool = False
+    """Whether the validation part chooses between what was learned, closed forms and the frozen vectors."""
     use_patterns: bool = True
     pattern_trajectories: int = 256
     """The latest so many are clustered."""

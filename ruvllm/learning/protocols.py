@@ -132,6 +132,7 @@ def engine_config(
     config.seed = seed
     config.control = control
     _copy(protocol, config)
+    config.associations.block_size = min(config.associations.block_size, dim)
     if control == Control.RANDOM_GRADIENT:
         config.use_patterns = config.use_contrastive = False
         config.associations.episodes.capacity = 0
@@ -142,7 +143,7 @@ NOT_IN_THE_CORE = frozenset([
     *("name", "version", "quick", "standard", "full", "use_lora", "fixed_rank", "multi_head", "lora_scale"),
     *("learning_rate", "base_rate", "lowest_rate", "highest_rate", "replays_per_epoch", "rehearsals"),
     *("stages", "curriculum", "adaptive_difficulty", "final_temperature", "cooling"),
-    *("crowding_neighbours", "crowding_shares"),
+    *("crowding_neighbours", "crowding_shares", "select"),
 ])  # fmt: skip
 """Constants that are used on the Python side. The core's configuration has all others under the same names."""
 

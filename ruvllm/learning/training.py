@@ -7,12 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ruvllm._core import LearningEngine
-from ruvllm.evaluation.answers import Answers
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import Control, LearningEngine
+from ruvllm.evaluation.answers import Answers, Scores, calibrated_summary, score
+from ruvllm.evaluation.selection import FROZEN, LEARNED, Choice, choose
 from ruvllm.evaluation.statistics import mean
 from ruvllm.files.arrays import StateArrays
 from ruvllm.learning.snapshots import History, Snapshot, SnapshotWriter
-from ruvllm.learning.training_run import RunPlan, TrainingRun
+from ruvllm.learning.training_run import RunPlan, TrainingRun, new_engine
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["Progress", "TrainedRun", "train"]
@@ -28,6 +32,9 @@ class TrainedRun:
     engine: LearningEngine
     initial: Answers
     final: Answers
+    """By what was learned; those of a type for which it was not selected are the initial ones."""
+    choices: dict[int, Choice]
+    """By task type, what the validation part chose to answer among the candidates. Empty where it was not asked."""
     initial_calibrated: dict[str, float] | None
     """calibrated_summary() before any learning and, below, after all of it; None if it was not asked for."""
     final_calibrated: dict[str, float] | None
@@ -48,6 +55,20 @@ class TrainedRun:
     """Processor time spent on them, without encoding and measuring."""
     state: StateArrays | None
     """Everything that going on from here depends on; None if it was not asked for."""
+    untrained: LearningEngine | None
+    """The engine of before the first epoch; None where what was learned was selected for each type."""
+
+    @property
+    def frozen_types(self) -> list[int]:
+        """Task types for which what was learned was not selected."""
+        return [kind for kind, choice in self.choices.items() if choice.method == FROZEN]
+
+    def answer(self, workload: Workload, tasks: NDArray[np.uint32]) -> Answers:
+        """The answers to tasks (n,) as `final` has them."""
+        learned = score(self.engine, workload, tasks)
+        if self.untrained is not None:
+            learned = learned.where(self.frozen_types, score(self.untrained, workload, tasks))
+        return learned.answers()
 
 
 def train(
@@ -68,8 +89,9 @@ def train(
     """
     started = time.perf_counter()
     run = TrainingRun(plan, workload, cancelled)
-    initial = run.scores("test").answers()
-    initial_calibrated = run.calibrated() if calibrate else None
+    selecting = plan.protocol.select and plan.control == Control.NONE  # controls are shown as they are
+    parts = ("valid", "test") if selecting or calibrate else ("test",)
+    before = {part: run.scores(part) for part in parts}
     with SnapshotWriter(snapshot, run) as writer:
         started -= writer.resume()
         while run.epochs_done < len(run.stream):
@@ -77,13 +99,16 @@ def train(
             report = partial(_report, progress, run.epochs_done, len(run.stream), run.history[-1:])
             last = run.epochs_done == len(run.stream)
             writer.save(time.perf_counter() - started, report, last=last)
-    final = run.scores("test").answers()
+    choices = _choices(before["valid"], run.scores("valid")) if selecting else {}
+    frozen = [kind for kind, choice in choices.items() if choice.method == FROZEN]
+    after = {part: run.scores(part).where(frozen, before[part]) if frozen else run.scores(part) for part in parts}
     return TrainedRun(
         engine=run.engine,
-        initial=initial,
-        final=final,
-        initial_calibrated=initial_calibrated,
-        final_calibrated=run.calibrated() if calibrate else None,
+        initial=before["test"].answers(),
+        final=after["test"].answers(),
+        choices=choices,
+        initial_calibrated=calibrated_summary(before["valid"], before["test"]) if calibrate else None,
+        final_calibrated=calibrated_summary(after["valid"], after["test"]) if calibrate else None,
         history=run.history,
         attempts=len(run.qualities),
         successes=run.successes,
@@ -93,7 +118,17 @@ def train(
         learned_examples=run.learned,
         learning_seconds=run.learning_seconds,
         state=run.state() if keep_state else None,
+        untrained=new_engine(plan, workload) if frozen else None,
     )
+
+
+def _choices(before: Scores, after: Scores) -> dict[int, Choice]:
+    """What the validation part says for each type."""
+    frozen, learned = before.reciprocal_ranks(), after.reciprocal_ranks()
+    return {
+        kind: choose({FROZEN: frozen[before.types == kind], LEARNED: learned[before.types == kind]})
+        for kind in np.unique(before.types).tolist()
+    }
 
 
 def _report(progress: Progress | None, done: int, total: int, last: History) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine, squared_norm
-from ruvllm.evaluation.answers import Answers, Scores, calibrated_summary, score
+from ruvllm.evaluation.answers import Answers, Scores, score
 from ruvllm.evaluation.statistics import mean
 from ruvllm.files.arrays import StateArrays, StateReader
 from ruvllm.learning.constants import Protocol, Size
@@ -22,7 +22,7 @@ from ruvllm.learning.snapshots import Epoch, History
 from ruvllm.learning.stream import EpochPlan, plan_stream
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["Cancelled", "RunPlan", "TrainingRun"]
+__all__ = ["Cancelled", "RunPlan", "TrainingRun", "new_engine"]
 
 CHUNK = 10
 """Tasks between two looks of the difficulty adjustment."""
@@ -48,21 +48,11 @@ class RunPlan:
 class TrainingRun:
     """A run between two of its epochs."""
 
-    def __init__(
-        self, plan: RunPlan, workload: Workload, cancelled: Callable[[], bool] = lambda: False
-    ) -> None:
-        config = engine_config(
-            plan.protocol,
-            dim=workload.source.dim,
-            rank=plan.rank,
-            n_types=len(TASK_TYPES),
-            seed=plan.seed,
-            control=plan.control,
-        )
+    def __init__(self, plan: RunPlan, workload: Workload, cancelled: Callable[[], bool] = lambda: False) -> None:
         self.plan = plan
         self.workload = workload
         self.cancelled = cancelled
-        self.engine = LearningEngine(workload.source, config, isa=plan.isa)
+        self.engine = new_engine(plan, workload)
         types = np.unique(workload.types[workload.parts.train]).tolist()
         self.stream = plan_stream(plan.stream, plan.protocol, plan.size, types)
         self.order = TaskOrder(workload, plan.protocol, plan.seed)
@@ -83,9 +73,6 @@ class TrainingRun:
             self._stop_if_cancelled()
             self._scores[part] = score(self.engine, self.workload, getattr(self.workload.parts, part))
         return self._scores[part]
-
-    def calibrated(self) -> dict[str, float]:
-        return calibrated_summary(self.scores("valid"), self.scores("test"))
 
     def state(self) -> StateArrays:
         """Returns everything that the next epochs depend on, except the plan and the workload."""
@@ -129,9 +116,9 @@ class TrainingRun:
         number = self.epochs_done
         plan, engine, epoch = self.plan, self.engine, self.stream[min(number, len(self.stream) - 1)]
         self._scores.clear()
-        degrees = temperature(
-            number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling
-        )
+        if number == 0:
+            engine.centre(self.workload.parts.train)
+        degrees = temperature(number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling)
         rate = self.rate.rate
         attempts = self._attempt(epoch, rate, degrees)
         engine.learn_patterns()
@@ -145,9 +132,7 @@ class TrainingRun:
             engine.consolidate()
         self._watch_validation()
         if plan.control == Control.NONE:
-            self.history.append(
-                {**self._measure(epoch, attempts, replayed, rate, degrees), "ewcPenalty": penalty}
-            )
+            self.history.append({**self._measure(epoch, attempts, replayed, rate, degrees), "ewcPenalty": penalty})
         self.epochs_done += 1
 
     def _attempt(self, epoch: EpochPlan, rate: float, degrees: float) -> tuple[Answers, float]:
@@ -230,6 +215,19 @@ class TrainingRun:
     def _stop_if_cancelled(self) -> None:
         if self.cancelled():
             raise Cancelled
+
+
+def new_engine(plan: RunPlan, workload: Workload) -> LearningEngine:
+    """An engine of this plan that has learned nothing."""
+    config = engine_config(
+        plan.protocol,
+        dim=workload.source.dim,
+        rank=plan.rank,
+        n_types=len(TASK_TYPES),
+        seed=plan.seed,
+        control=plan.control,
+    )
+    return LearningEngine(workload.source, config, isa=plan.isa)
 
 
 def _rate_scheduler(plan: RunPlan) -> RateScheduler:

@@ -24,6 +24,7 @@ NAMES = {
     "ridge": "ridge regression",
     "csls": "CSLS",
     "ridgeCsls": "ridge and CSLS",
+    "learningAlone": "learning alone",
     "randomGradient": "random gradient",
     "shuffled": "shuffled answers",
     "code_completion": "code completion",

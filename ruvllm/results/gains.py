@@ -21,7 +21,7 @@ __all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_o
 BOOTSTRAP_SEED = 0
 METRICS = ("recall_at_1", "recall_at_5", "mrr")
 """What methods are compared by."""
-FROZEN, LEARNED = "frozen", "learned"
+FROZEN, LEARNED, ALONE = "frozen", "learned", "learningAlone"
 
 Values = list[list[float]]
 """One value per run and task."""
@@ -62,9 +62,10 @@ def gains_of_answers(answers: Sequence[Answers]) -> AllGains:
     return AllGains(everything.gains(), intervals, by_type, rows)
 
 
-def gains_of_transfer(answers: Sequence[TransferAnswers]) -> Gains:
-    """The gains on transfer input, of all task types together."""
-    return _Group(answers, None).gains()
+def gains_of_transfer(answers: Sequence[TransferAnswers]) -> tuple[Gains, list[MethodRow]]:
+    """The gains on transfer input, of all task types together, and a row per method where there are closed forms."""
+    group = _Group(answers, None)
+    return group.gains(), group.rows("transfer") if all(each.closed_forms for each in answers) else []
 
 
 class _Group:
@@ -142,15 +143,17 @@ def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> L
 
     levels: Levels = {}
     closed: dict[str, list[list[float] | None]] = {}
+    if all(each.closed_forms is not None for each in answers):
+        names = answers[0].closed_forms or {}
+        closed = {name: [(each.closed_forms or {})[name] for each in answers] for name in names}
+    if all(each.reciprocal_rank_alone is not None for each in answers):
+        closed[ALONE] = [each.reciprocal_rank_alone for each in answers]
     of_tasks = [each for each in answers if isinstance(each, Answers)]
     if of_tasks:
         levels["resolve_rate"] = {
             FROZEN: take([each.resolved_initially for each in of_tasks]),
             LEARNED: take([each.resolved for each in of_tasks]),
         }
-        if all(each.closed_forms is not None for each in of_tasks):
-            names = of_tasks[0].closed_forms or {}
-            closed = {name: [(each.closed_forms or {})[name] for each in of_tasks] for name in names}
     ranks: dict[str, list[list[float] | None]] = {
         FROZEN: [each.reciprocal_rank_initially for each in answers],
         **closed,

@@ -124,3 +124,29 @@ class Header(Record, kw_only=True, tag_field="kind"):
             values = {name: getattr(self.options, name) for name in names}
             found |= {name: "default" if value is None else str(value) for name, value in values.items()}
         return found
+
+
+class Choice(Record):
+    """What the validation part chose to answer: `frozen`, `learned` or a closed form, and why."""
+
+    method: str
+    queries: Count
+    """On which the choice was made."""
+    figures: dict[str, float]
+    """Mean reciprocal rank on them by method; empty for fewer than 2 queries."""
+    best: str
+    """What would answer in place of the frozen vectors."""
+    gain: float
+    """Its figure minus the frozen vectors'; the frozen ones stay where it is less than a standard error."""
+    standard_error: float
+
+
+class Selection(Record, kw_only=True):
+    """What answers the tasks of one type."""
+
+    retrieval: Choice | None = None
+    """Among all solutions; the figures are those of validation queries."""
+    candidates: Choice | None = None
+    """Among the candidates of each task, for the resolve rate."""
+    transfer: str | None = None
+    """What answers transfer input: `frozen` where it is far from what was learned from."""

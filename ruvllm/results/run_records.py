@@ -8,7 +8,17 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from ruvllm.results.audit_records import LeakCheck, LeftOut, Repeats
-from ruvllm.results.records import Count, HexDigest, Interval, Name, Record, Seed, StartAndEnd, camel_case
+from ruvllm.results.records import (
+    Count,
+    HexDigest,
+    Interval,
+    Name,
+    Record,
+    Seed,
+    Selection,
+    StartAndEnd,
+    camel_case,
+)
 
 Outcome = Annotated[int, Meta(ge=0, le=1)]
 """1 if a task was resolved, else 0."""
@@ -158,6 +168,8 @@ class Answers(Record, kw_only=True):
     reciprocal_rank: list[ReciprocalRank] | None = None
     closed_forms: dict[str, list[ReciprocalRank]] | None = None
     """Reciprocal ranks under each method that needs no learning loop."""
+    reciprocal_rank_alone: list[ReciprocalRank] | None = None
+    """By what was learned, whether it was selected or not. Like the transfer's in files of version 0.3.0 on."""
 
     @property
     def n(self) -> int:
@@ -176,6 +188,8 @@ class TransferAnswers(Record):
     types: list[Count]
     reciprocal_rank_initially: list[ReciprocalRank]
     reciprocal_rank: list[ReciprocalRank]
+    closed_forms: dict[str, list[ReciprocalRank]] | None = None
+    reciprocal_rank_alone: list[ReciprocalRank] | None = None
 
     @property
     def n(self) -> int:
@@ -258,6 +272,8 @@ class BenchmarkRun(RunIdentity, kw_only=True):
     controls: dict[str, StartAndEnd[Scores]]
     retrieval: RunRetrieval | None = None
     transfer: RunRetrieval | None = None
+    selection: dict[str, Selection] | None = None
+    """By task type; None where nothing is selected, and in files of before version 0.3.0."""
     anti_overfitting: AntiOverfitting | None = None
     patterns: Count
     efficiency: float | None = None

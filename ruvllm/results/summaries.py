@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ruvllm.evaluation.statistics import mean
@@ -36,6 +37,8 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
         return mean([float(found) for run in runs if (found := value(run)) is not None])
 
     first, found = runs[0], gains_of_answers([_answers(run) for run in runs])
+    answered = _transfer(runs)
+    transfer, transfer_rows = gains_of_transfer(answered) if answered else (None, [])
     gain = found.overall.resolve_rate
     assert gain is not None
     return Summary(
@@ -67,10 +70,23 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
         seconds=average(lambda run: run.seconds),
         retrieval=Gains(recall_at_1=found.overall.recall_at_1, mrr=found.overall.mrr) if first.retrieval else None,
         by_type=found.by_type if first.retrieval else None,
-        comparison=found.comparison or None,
+        comparison=[*found.comparison, *transfer_rows] or None,
         microseconds_per_task=average(lambda run: run.microseconds_per_task) if found.comparison else None,
-        transfer=gains_of_transfer(transfer) if (transfer := _transfer(runs)) else None,
+        transfer=transfer,
+        selected=_selected(runs),
     )
+
+
+def _selected(runs: Sequence[BenchmarkRun]) -> dict[str, dict[str, int]] | None:
+    """How often each method was chosen, by task type; None where nothing was."""
+    chosen: dict[str, Counter[str]] = {}
+    for run in runs:
+        for kind, selection in (run.selection or {}).items():
+            if selection.retrieval is not None:
+                chosen.setdefault(kind, Counter())[selection.retrieval.method] += 1
+            if selection.transfer is not None:
+                chosen.setdefault("transfer", Counter())[selection.transfer] += 1
+    return {kind: dict(counts) for kind, counts in chosen.items()} or None
 
 
 def _answers(run: BenchmarkRun) -> Answers:

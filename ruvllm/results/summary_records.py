@@ -87,6 +87,8 @@ class Summary(Record, kw_only=True):
     comparison: list[MethodRow] | None = None
     microseconds_per_task: float | None = None
     transfer: Gains | None = None
+    selected: dict[str, dict[str, Count]] | None = None
+    """By task type, in how many runs the validation part chose which method for retrieval; also of `transfer`."""
 
 
 class BesidePublished(Record):

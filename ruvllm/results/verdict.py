@@ -27,7 +27,9 @@ BETTER, NOT_SHOWN, WORSE, CEILING, LEAK = "better", "not shown", "worse", "nothi
 among those that were learned from, so that nothing can be said.
 """
 SAME = "no difference shown"
-NOT_FREE = ("frozen", "learned")
+TRANSFER = "transfer"
+"""Rows of a comparison on other input."""
+NOT_FREE = ("frozen", "learned", "learningAlone")
 """All other rows of a comparison are closed forms, which learning is held against: one fit, no loop."""
 ROOM = 0.02
 """Up to so much room above the start there is next to nothing left to learn."""
@@ -171,7 +173,7 @@ def _changes(runs: Sequence[BenchmarkRun], measure: str) -> int | None:
 
 
 def _best_free(summary: Summary) -> FreeMethod | None:
-    rows = [row for row in summary.comparison or () if row.method not in NOT_FREE]
+    rows = [row for row in summary.comparison or () if row.method not in NOT_FREE and row.type != TRANSFER]
     kinds = list(dict.fromkeys(row.type for row in rows))
     rows = [row for row in rows if row.type == ("all" if "all" in kinds else kinds[0])]
     usable = [row for row in rows if {"recallAt1"} <= row.gain.keys() & row.learned_ahead.keys()]

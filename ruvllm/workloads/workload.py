@@ -62,7 +62,7 @@ class Retrieval:
     def of_type(self, kind: int) -> Retrieval:
         """Returns the queries of one type, with the candidates of their groups."""
         members = np.flatnonzero(self.types == kind)
-        rows = np.flatnonzero(np.isin(self.solution_groups, self.groups[members]))
+        rows = self.rows_of_type(kind)
         return Retrieval(
             queries=take_rows(self.queries, members),
             solutions=take_rows(self.solutions, rows),
@@ -73,6 +73,10 @@ class Retrieval:
             numbers=None if self.numbers is None else self.numbers[rows],
             right_too=None if self.right_too is None else _renumbered(self.right_too, members, rows),
         )
+
+    def rows_of_type(self, kind: int) -> NDArray[np.int64]:
+        """Returns the rows (k,) of the solutions that of_type() takes, in their order."""
+        return np.flatnonzero(np.isin(self.solution_groups, self.groups[self.types == kind]))
 
     def blocks(self) -> Iterator[RetrievalBlock]:
         """Yields each group by itself, in the order of the groups. Every query is in one."""

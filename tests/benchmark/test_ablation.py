@@ -47,12 +47,17 @@ CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
     "learning-rate": {"learning_rate": ("meta", "fixed")},
     "temperature": {"final_temperature": (0.25, 1.0)},
     "momentum": {"momentum": (0.9, 0.0)},
+    "centring": {"centre": (True, False)},
+    "intercept": {"intercept": (0.5, 0.0)},
     "blocks": {"associations.block_size": (256, 0)},
     "episodes": {"associations.episodes.capacity": (4096, 0)},
     "crowding": {"crowding_shares": (CSLS_SHARES, (0.0,))},
 }
-ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ("blocks", "episodes", "crowding")]
-WHOLE = on_docstrings(PROTOCOLS["v3"])  # with what it has on real input only
+ON_REAL_INPUT = ("centring", "intercept", "blocks", "episodes", "crowding")
+ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ON_REAL_INPUT]
+DOCSTRINGS = on_docstrings(PROTOCOLS["v3"])  # with what it has on real input only
+ON_DOCSTRINGS = [name for name in CHANGES if name not in ("contrastive", "contrastive-memory", "intercept")]
+WHOLE = replace(DOCSTRINGS, use_contrastive=True, intercept=0.5)
 V1 = ["lora", "replay", "ewc", "patterns"]
 V2 = [*V1[:2], "replay-policy", *V1[2:], "curriculum", "learning-rate", "temperature", "momentum"]
 
@@ -96,7 +101,8 @@ def runs(listener: Listener) -> list[Run]:
     return run_ablation(SHORTEST, None, 1, listener)
 
 
-def test_v3_has_all_components_on_real_input() -> None:
+def test_v3_has_the_components_of_its_input() -> None:
+    assert names(components_of(DOCSTRINGS)) == ON_DOCSTRINGS
     assert names(components_of(WHOLE)) == names(COMPONENTS) == list(CHANGES)
     assert names(components_of(PROTOCOLS["v3"])) == ON_SIMULATED_INPUT
 
@@ -220,12 +226,13 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
 def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     options = Options(protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), workload="code")
     runs = run_ablation(options, code_input(CORPUS, DOCSTRING), 2, QuietReporter())
-    assert [run["without"] for run in runs] == 2 * [None, *names(COMPONENTS)]
+    assert [run["without"] for run in runs] == 2 * [None, *ON_DOCSTRINGS]
     document = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
-    assert [component["name"] for component in document["components"]] == names(COMPONENTS)
+    assert [component["name"] for component in document["components"]] == ON_DOCSTRINGS
     full, plain = (next(run for run in runs if run["without"] == name) for name in (None, "crowding"))
     assert plain["resolveRate"] == full["resolveRate"]  # it is of retrieval only
-    cell = make_cell(options, replace(WHOLE, crowding_shares=(0.0,)), SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
+    plainly = replace(DOCSTRINGS, crowding_shares=(0.0,))
+    cell = make_cell(options, plainly, SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
     measured = measure_cell(replace(cell, controls=False), cell.build())
     assert plain["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["learned"]
     found = next(component for component in document["components"] if component["name"] == "crowding")

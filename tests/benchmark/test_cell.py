@@ -132,7 +132,7 @@ def test_the_holdout_is_read_once_and_after_everything_else(
         return score(engine, workload, tasks)
 
     monkeypatch.setattr(training_run, "score", recording)
-    monkeypatch.setattr("ruvllm.evaluation.answers.score", recording)
+    monkeypatch.setattr("ruvllm.learning.training.score", recording)
     cell = small_cell()
     run_cell(cell, tmp_path)
     holdout = cell.build().parts.holdout.tolist()

@@ -17,7 +17,7 @@ from ruvllm.benchmark.plan import Options, make_cells
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.benchmark.task_table import beginning, make_task_table
-from ruvllm.evaluation import learned_retrieval
+from ruvllm.evaluation import retrieval
 from ruvllm.evaluation.retrieval import first_in_groups, ranks_in_groups
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.results.run_records import Answers
@@ -25,7 +25,7 @@ from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.swebench import Issue, issue_tasks
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
-from ruvllm.workloads.workload import Retrieval
+from ruvllm.workloads.workload import TASK_TYPES, Retrieval
 
 QUICK = Options(profile="quick", models=(SMALL_MODEL,), workload="jsonl", controls=False, seeds=(0, 1))
 
@@ -75,7 +75,11 @@ def test_the_chosen_candidate_is_the_one_that_the_engine_ranks_first() -> None:
     workload = cell.build()
     measured = measure_cell(cell, workload)
     assert workload.candidates is not None
-    logits, right = measured.run.engine.logits(workload.parts.test)
+    run = measured.run
+    logits, right = run.engine.logits(workload.parts.test)
+    if run.untrained is not None:  # what was learned was not selected for some types
+        frozen = np.isin(workload.types[workload.parts.test], run.frozen_types)
+        logits[frozen] = run.untrained.logits(workload.parts.test[frozen])[0]
     numbers = workload.candidates[workload.parts.test]
     assert numbers[np.arange(len(right)), right].tolist() == workload.parts.test.tolist()
     assert measured.run.final.chosen is not None
@@ -236,11 +240,11 @@ def test_there_are_not_too_many_solutions(monkeypatch: pytest.MonkeyPatch) -> No
 def test_where_very_many_are_ranked_what_stood_first_is_found_for_some(
     answers: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learned_retrieval, "MOST_COSINES", 2_000)
+    monkeypatch.setattr(retrieval, "MOST_COSINES", 500)
     first, *_ = as_json(run_cells(make_cells(QUICK, INPUT)[:1], tmp_path, 1, Silent()))
-    known = [number for number in first["answers"]["first"] if number is not None]
-    assert 0 < len(known) < len(first["answers"]["first"])
-    assert known == answers[0]["first"][: len(known)]
+    found = first["answers"]["first"]
+    assert 0 < sum(number is not None for number in found) < len(found)
+    assert all(number in (None, full) for number, full in zip(found, answers[0]["first"], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -270,3 +274,25 @@ def test_a_table_of_many_tasks_stays_small() -> None:
     tasks = [TextTask("p " * 300, f"{i} " + "s " * 300, 0, id=f"id-{i}", place=f"line {i}") for i in range(1000)]
     table = table_of([one_run([0] * 1000, [1] * 1000)], tasks)
     assert len(json.dumps(table)) < 1000 * 560
+
+
+def test_the_outcome_is_that_of_the_method_which_the_validation_part_chose(tmp_path: Path) -> None:
+    for run in as_json(run_cells(make_cells(QUICK, INPUT)[:2], tmp_path, 1, Silent())):
+        answers = run["answers"]
+        for kind, selection in run["selection"].items():
+            for choice in (selection["retrieval"], selection["candidates"]):
+                assert choice["method"] in {"frozen", choice["best"]}
+                frozen_stays = choice["gain"] <= 0 or choice["gain"] < choice["standardError"]
+                assert (choice["method"] == "frozen") == frozen_stays
+            figures = selection["retrieval"]["figures"]
+            assert not figures or figures.keys() == {"frozen", "learned", "meanRemoval", "ridge", "csls", "ridgeCsls"}
+            of_method = {
+                "learned": answers["reciprocalRankAlone"],
+                "frozen": answers["reciprocalRankInitially"],
+                **answers["closedForms"],
+            }
+            of_type = [i for i, own in enumerate(answers["types"]) if TASK_TYPES[own] == kind]
+            wanted = of_method[selection["retrieval"]["method"]]
+            assert [answers["reciprocalRank"][i] for i in of_type] == [wanted[i] for i in of_type]
+        mean = sum(answers["reciprocalRank"]) / len(answers["tasks"])
+        assert run["retrieval"]["mrr"]["learned"] == pytest.approx(mean)

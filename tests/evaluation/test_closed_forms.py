@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ruvllm.evaluation.closed_forms import CLOSED_FORMS, closed_form_ranks
+from ruvllm.evaluation.closed_forms import CLOSED_FORMS, closed_form_ranks, fit_closed_forms
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.workloads.workload import Question, Retrieval, Vectors
 
@@ -36,7 +36,8 @@ def fitted(vectors: Vectors, types: np.ndarray[Any, Any], *more: Any) -> dict[st
     validation, test = (
         Retrieval.by_type(vectors.queries[part], vectors.solutions[part], types[part]) for part in (VALID, TEST)
     )
-    return closed_form_ranks(Question(test, validation, vectors), types, TRAIN, "auto", *more)
+    fitted = fit_closed_forms(Question(test, validation, vectors), types, TRAIN, "auto", *more)
+    return closed_form_ranks(test, fitted, "auto")
 
 
 def test_closed_forms_are_what_their_formulas_say(world: tuple[Vectors, np.ndarray[Any, Any]]) -> None:

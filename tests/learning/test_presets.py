@@ -18,14 +18,16 @@ from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.text import TextInput
 
 SIZES = {"quick", "standard", "full"}
-ASSOCIATIONS = {"associations.block_size", "associations.episodes.capacity", "crowding_shares"}
+REAL = {
+    *("select", "centre", "use_contrastive", "crowding_shares"),
+    *("associations.block_size", "associations.block_rate"),
+    *("associations.episodes.capacity", "associations.episodes.strength"),
+}
 CHANGED = {
-    on_docstrings: SIZES | ASSOCIATIONS | {"base_rate"},
-    on_code: SIZES | ASSOCIATIONS | {"base_rate", "use_contrastive"},
-    on_tasks: SIZES | ASSOCIATIONS | {"use_contrastive"},
-    on_issues: SIZES
-    | ASSOCIATIONS
-    | {"base_rate", "associations.block_rate", "associations.episodes.strength", "use_contrastive"},
+    on_docstrings: SIZES | REAL | {"base_rate"},
+    on_code: SIZES | REAL | {"base_rate", "intercept"},
+    on_tasks: SIZES | REAL,
+    on_issues: SIZES | REAL | {"base_rate"},
 }
 
 

@@ -82,6 +82,9 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "associations.episodes.capacity": (0, 0, 0),
     "associations.episodes.neighbours": (8, 8, 8),
     "associations.episodes.strength": (0.5, 0.5, 0.5),
+    "centre": (False, False, False),
+    "intercept": (0.0, 0.0, 0.0),
+    "select": (False, False, False),
     "crowding_neighbours": (10, 10, 10),
     "crowding_shares": ((0.0,), (0.0,), (0.0,)),
 }
@@ -158,6 +161,8 @@ REACHES_THE_CORE: dict[str, Any] = {
     "contrastive.sampled_negatives": 3,
     "contrastive.threshold": 0.5,
     "contrastive.strength": 0.75,
+    "centre": True,
+    "intercept": 0.5,
     "use_patterns": False,
     "use_contrastive": False,
     "associations.block_size": 32,

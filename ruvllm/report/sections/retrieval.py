@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ruvllm.report.drawing import draw_grouped_bars
@@ -124,7 +124,7 @@ def _comparison(setting: Setting, protocol: str) -> list[Block]:
     The first of each model is for everyone: recall@1 on all tasks.
     """
     summaries = [row.summary for row in setting.rows(protocol) if row.summary.comparison]
-    tables = []
+    tables: list[Block] = []
     for summary in summaries:
         comparison = summary.comparison or ()
         kinds = list(dict.fromkeys(row.type for row in comparison))
@@ -136,7 +136,18 @@ def _comparison(setting: Setting, protocol: str) -> list[Block]:
             tables += [_methods(title, rows, metric, kind == kinds[0] and metric == METRICS[0]) for metric in METRICS]
     times = "; ".join(f"{summary.model} {summary.microseconds_per_task:.0f} µs" for summary in summaries
                       if summary.microseconds_per_task is not None)  # fmt: skip
+    chosen = [f"{summary.model}: {_chosen(summary.selected)}." for summary in summaries if summary.selected]
+    if chosen:
+        tables.append("The validation part chose, in so many runs: " + " ".join(chosen))
     return [*tables, *([f"Processor time of learning per task, without encoding: {times}."] if times else [])]
+
+
+def _chosen(selected: Mapping[str, Mapping[str, int]]) -> str:
+    """For instance "code completion: learned 4, CSLS 1"."""
+    return "; ".join(
+        f"{words(kind)}: " + ", ".join(f"{words(method)} {runs}" for method, runs in counts.items())
+        for kind, counts in selected.items()
+    )
 
 
 def _methods(title: str, rows: Sequence[MethodRow], metric: str, first: bool) -> Table:

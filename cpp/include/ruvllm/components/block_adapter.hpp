@@ -5,7 +5,11 @@
 // Every coordinate is mixed with the others of its block, so that the rank of W is not limited, at the cost of a
 // low-rank adapter of rank size / 2. It starts at 0. A step is plain gradient descent on the sum of the batch's InfoNCE
 // losses (see info_nce.hpp), in which the right solutions of the others and further ones are the negatives:
-//   W_b -= learning_rate sum_n g_n,b h_n,b^T       g_n = dL_n/dz_n
+//   W_b -= learning_rate / scale_b sum_n g_n,b h_n,b^T       g_n = dL_n/dz_n
+//   scale_b = sum_n,m (h_n,b . h_m,b)^2 / sum_n |h_n,b|^2
+// scale_b is the mean eigenvalue of the block's Gram matrix, weighted by itself: by so much a step of all examples moves
+// each one's z, so that a rate means the same for any width of block and however alike the encoder makes its texts
+// (normalised least mean squares: Widrow & Hoff 1960, Nagumo & Noda 1967).
 #pragma once
 
 #include <algorithm>
@@ -110,7 +114,7 @@ public:
         });
     }
 
-    // W_b -= learning_rate sum_n g_n,b h_n,b^T over n examples; h and g: (n, dim)
+    // One step on n examples; h and g: (n, dim)
     void step(const simd::KernelTable& k, const float* h, const float* g, std::size_t n, float learning_rate)
     {
         std::vector<float> c(n);
@@ -120,9 +124,10 @@ public:
             const std::size_t rows = width(begin);
             for (std::size_t i = 0; i < n; ++i)
                 parts[i] = h + i * dim_ + begin;
+            const float rate = learning_rate / scale(k, h + begin, n, rows);
             for (std::size_t r = 0; r < rows; ++r, at += rows) {
                 for (std::size_t i = 0; i < n; ++i)
-                    c[i] = -learning_rate * g[i * dim_ + begin + r];
+                    c[i] = -rate * g[i * dim_ + begin + r];
                 float* const row = weights_.data() + at;
                 k.add_rows(row, parts.data(), c.data(), n, rows, row);
             }
@@ -130,6 +135,17 @@ public:
     }
 
 private:
+    // Of a block `rows` wide of vectors h that are dim_ apart; 1 where they are all 0.
+    [[nodiscard]] float scale(const simd::KernelTable& k, const float* h, std::size_t n, std::size_t rows) const
+    {
+        std::vector<float> gram(n * n);
+        k.gemm(h, n, dim_, h, n, dim_, rows, gram.data());
+        float trace = 0.0f;
+        for (std::size_t i = 0; i < n; ++i)
+            trace += gram[i * n + i];
+        return trace > 0.0f ? k.squared_norm(gram.data(), n * n) / trace : 1.0f;
+    }
+
     [[nodiscard]] std::size_t width(std::size_t begin) const noexcept { return std::min(size_, dim_ - begin); }
 
     template <class Use>

@@ -61,6 +61,13 @@ public:
         return learned == nullptr ? nullptr : &learned->memory;
     }
 
+    // EpisodicMemory::nearness() of a query h (dim,) of this type; 0 where nothing was told yet.
+    [[nodiscard]] float nearness(const float* h, std::size_t type) const
+    {
+        const Learned* learned = find(type);
+        return learned == nullptr ? 0.0f : learned->memory.nearness(h);
+    }
+
     // Keeps a told solution (dim,) of a query (dim,), once for each task.
     void remember(const Episode& episode, std::size_t type, const float* query, const float* solution)
     {

@@ -1,12 +1,14 @@
 // The ranges of an engine's settings. Within them no size wraps around and no number leaves the range of its type.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
 
 #include "ruvllm/engine/engine_config.hpp"
+#include "ruvllm/tasks/task.hpp"
 
 namespace ruvllm {
 
@@ -71,6 +73,7 @@ inline const EngineConfig& checked(const EngineConfig& c)
     if (!(c.ewc.lambda >= 0.0f))
         throw std::invalid_argument("EWC lambda must be >= 0, not " + std::to_string(c.ewc.lambda));
     require_within("ewc.lambda_", double{c.ewc.lambda}, 0.0, 1e12);
+    require_within("intercept", double{c.intercept}, 0.0, 100.0);
     require_within("pattern_quality", double{c.pattern_quality}, -1e6, 1e6);
     require_within("momentum", double{c.momentum}, 0.0, 0.999999);
     require_within("gradient_clip", double{c.gradient_clip}, 0.0, 1e12);
@@ -79,6 +82,29 @@ inline const EngineConfig& checked(const EngineConfig& c)
     require_within("quality_memory", c.quality_memory, 0.0, 1.0);
     detail::check_memories(c);
     return c;
+}
+
+inline void check_temperature(double temperature)
+{
+    if (!(temperature > 0.0))
+        throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
+    if (!(temperature >= 1e-100 && temperature <= 1e100)) // beyond it probabilities are no numbers
+        throw std::invalid_argument("the temperature must lie in 1e-100 ... 1e100, not " +
+                                    std::to_string(temperature));
+}
+
+// Throws std::invalid_argument where dimensions or types of the tasks are none of the settings'.
+inline void check_tasks(const TaskSource& source, const EngineConfig& config)
+{
+    if (source.dim() != config.lora.dim)
+        throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) + " is not the tasks' " +
+                                    std::to_string(source.dim()));
+    const std::size_t types =
+        config.lora.heads > 0 ? std::min(config.lora.heads, config.contrastive.types) : config.contrastive.types;
+    for (std::size_t i = 0; i < source.size(); ++i)
+        if (source.type(i) >= types)
+            throw std::invalid_argument("a task's type must be below " + std::to_string(types) + ", not " +
+                                        std::to_string(source.type(i)));
 }
 
 } // namespace ruvllm

@@ -41,6 +41,8 @@ struct EngineConfig {
     PatternConfig patterns;
     ContrastiveConfig contrastive;
     AssociationConfig associations;
+    bool centre = false;                   // see LearningEngine::centre()
+    float intercept = 0.0f;                // see tasks/centred_source.hpp
     bool use_patterns = true, use_contrastive = true;
     float pattern_quality = 0.35f;         // trajectories below it make no pattern
     std::size_t pattern_minimum = 5;       // trajectories needed before there are any

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "ruvllm/engine/replay_choice.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
 #include "ruvllm/numeric/softmax.hpp"
+#include "ruvllm/tasks/centred_source.hpp"
 #include "ruvllm/tasks/task.hpp"
 
 namespace ruvllm {
@@ -29,22 +31,24 @@ class LearningEngine {
 public:
     // `source` and `kernels` must outlive the engine. Throws std::invalid_argument when dimensions or types disagree.
     LearningEngine(const simd::KernelTable& kernels, const TaskSource& source, const EngineConfig& config)
-        : k_(&kernels), source_(&source), c_(checked(config)), model_(kernels, config, source.n_candidates()),
-          ewc_(config.ewc, model_.lora().parameter_count()), material_(config.lora.dim), buffer_(config.replay),
-          quality_means_(config.contrastive.types, 0.5), query_(source.dim()), right_(source.dim()), g_(source.dim()),
-          probabilities_(source.n_candidates())
+        : k_(&kernels), source_(&source), c_(checked(config)), centring_(kernels, source, config.intercept),
+          model_(kernels, config, source.n_candidates()), ewc_(config.ewc, model_.lora().parameter_count()),
+          material_(config.lora.dim), buffer_(config.replay), quality_means_(config.contrastive.types, 0.5),
+          query_(source.dim()), right_(source.dim()), g_(source.dim()), probabilities_(source.n_candidates())
     {
         if (config.accumulate)
             accumulated_.assign(model_.lora().parameter_count(), 0.0f);
-        if (source.dim() != config.lora.dim)
-            throw std::invalid_argument("the adapter's dimension " + std::to_string(config.lora.dim) +
-                                        " is not the tasks' " + std::to_string(source.dim()));
-        const std::size_t types = config.lora.heads > 0 ? std::min(config.lora.heads, config.contrastive.types)
-                                                        : config.contrastive.types;
-        for (std::size_t i = 0; i < source.size(); ++i)
-            if (source.type(i) >= types)
-                throw std::invalid_argument("a task's type must be below " + std::to_string(types) + ", not " +
-                                            std::to_string(source.type(i)));
+        check_tasks(source, config);
+    }
+
+    // Learns and answers from now on without the means of these tasks' queries and right solutions (CentredSource). Once,
+    // and first of all. Not where config().centre is off, nor for a control: it needs no answers.
+    void centre(std::span<const std::uint32_t> tasks)
+    {
+        if (!c_.centre || c_.control != Control::none)
+            return;
+        centring_.measure(tasks);
+        source_ = &centring_.source();
     }
 
     // Attempts tasks and learns from each: an answer is sampled at `temperature`, then compared with the right one.
@@ -64,7 +68,8 @@ public:
     {
         check_temperature(temperature);
         score(index, temperature);
-        return drawn_choice(index);
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
+        return draw(probabilities_, stream.uniform());
     }
 
     // Learns from an answer, whoever gave it: candidate `chosen` was the answer and `right` is right. The confidence is
@@ -186,10 +191,17 @@ public:
         return out;
     }
 
-    // z = adapted query (dim,) of any query (dim,).
-    void adapt(const float* h, std::size_t type, float* z) { model_.adapt(h, type, z); }
+    // z = adapted query (dim,) of any query (dim,), to be compared with solutions as centre_solution() leaves them.
+    void adapt(const float* h, std::size_t type, float* z) { model_.adapt(as_learned_from(h, type), type, z); }
+    void centre_solution(std::size_t type, float* solution) const { centring_.centre_solution(type, solution); }
 
-    // out (m,) = the crowding of solutions (m, dim) among the past queries of a type (components/crowding.hpp).
+    // How near any query (dim,) is to what was learned from (EpisodicMemory::nearness()); 0 where nothing is remembered.
+    [[nodiscard]] float nearness(const float* h, std::size_t type)
+    {
+        return associations().nearness(as_learned_from(h, type), type);
+    }
+
+    // out (m,) = the crowding of (centred) solutions (m, dim) among a type's past queries (components/crowding.hpp).
     void crowding(std::size_t neighbours, const components::Rows& solutions, std::size_t type, float* out)
     {
         model_.crowding(neighbours, solutions, type, out);
@@ -206,7 +218,7 @@ public:
     [[nodiscard]] const TrajectoryBuffer& trajectories() const noexcept { return buffer_; }
 
     // An engine of the same configuration and tasks that has learned nothing yet.
-    [[nodiscard]] LearningEngine untrained() const { return {*k_, *source_, c_}; }
+    [[nodiscard]] LearningEngine untrained() const { return {*k_, centring_.given(), c_}; }
 
     // All that the next steps depend on. An engine that reads must have learned nothing yet.
     template <class Self, class Archive>
@@ -218,6 +230,10 @@ public:
         archive.number("steps", self.steps_);
         if (self.associations().on())
             archive.number("associations.rehearsals", self.rehearsals_);
+        if (self.c_.centre)
+            Centring::archive(self.centring_, archive);
+        if constexpr (Archive::reading)
+            self.source_ = &self.centring_.source();
         ElasticWeightConsolidation::archive(self.ewc_, archive);
         TrajectoryBuffer::archive(self.buffer_, archive, [&](std::uint32_t task) { return self.source_->type(task); });
         LearnedModel::archive(self.model_, archive, *self.source_);
@@ -225,6 +241,13 @@ public:
     }
 
 private:
+    [[nodiscard]] const float* as_learned_from(const float* h, std::size_t type)
+    {
+        std::copy_n(h, query_.size(), query_.data());
+        centring_.centre_query(type, query_.data());
+        return query_.data();
+    }
+
     [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
     {
         return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};
@@ -233,30 +256,6 @@ private:
     [[nodiscard]] std::size_t best_choice() const
     {
         return static_cast<std::size_t>(std::ranges::max_element(model_.logits()) - model_.logits().begin());
-    }
-
-    static void check_temperature(double temperature)
-    {
-        if (!(temperature > 0.0))
-            throw std::invalid_argument("the temperature must be > 0, not " + std::to_string(temperature));
-        if (!(temperature >= 1e-100 && temperature <= 1e100)) // beyond it probabilities are no numbers
-            throw std::invalid_argument("the temperature must lie in 1e-100 ... 1e100, not " +
-                                        std::to_string(temperature));
-    }
-
-    // A candidate of the task scored last, drawn by the probabilities.
-    [[nodiscard]] Choice drawn_choice(std::uint32_t index) const
-    {
-        numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
-        const double target = stream.uniform();
-        double running = 0.0;
-        std::size_t j = 0;
-        for (; j + 1 < probabilities_.size(); ++j) {
-            running += probabilities_[j];
-            if (target < running)
-                break;
-        }
-        return {static_cast<std::uint32_t>(j), probabilities_[j]};
     }
 
     // What the learner is told is right: the truth, or for the shuffled control a candidate fixed at random per task.
@@ -382,8 +381,9 @@ private:
     }
 
     const simd::KernelTable* k_;
-    const TaskSource* source_;
+    const TaskSource* source_; // what is learned from
     EngineConfig c_;
+    Centring centring_;
     LearnedModel model_;
     ElasticWeightConsolidation ewc_;
     PatternMaterial material_;

@@ -1,7 +1,9 @@
 // What the engine did with one task, and whether that is something to learn from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "ruvllm/engine/engine_config.hpp"
 
@@ -11,6 +13,19 @@ struct Choice {
     std::uint32_t chosen;
     double confidence; // probability of the chosen candidate
 };
+
+// The candidate on which `share`, in [0, 1), of the probabilities falls.
+[[nodiscard]] inline Choice draw(std::span<const double> probabilities, double share)
+{
+    double running = 0.0;
+    std::size_t j = 0;
+    for (; j + 1 < probabilities.size(); ++j) {
+        running += probabilities[j];
+        if (share < running)
+            break;
+    }
+    return {static_cast<std::uint32_t>(j), probabilities[j]};
+}
 
 struct Outcome {
     std::uint32_t chosen;
