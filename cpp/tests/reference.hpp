@@ -4,11 +4,14 @@
 // Element-wise formulas are templates: with T = float they are the exact twin, with T = double the naive one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+
+#include "ruvllm/simd/kernel_table.hpp"
 
 namespace ruvllm::testing {
 
@@ -153,7 +156,9 @@ template <class T>
 {
     T gradient = coefficient * x;
     if (ewc_lambda != T{0})
-        gradient = gradient + ewc_lambda * fisher * (theta - reference);
+        gradient = gradient + std::min(ewc_lambda * fisher, static_cast<T>(simd::stiffest_pull(
+                                                                static_cast<float>(learning_rate)))) *
+                                  (theta - reference);
     const T velocity = momentum * m + take * gradient;
     return {velocity, theta - learning_rate * velocity};
 }

@@ -204,6 +204,17 @@ TEST_P(Updates, MomentumStepWithEwcPullsTowardsTheReference)
     check_momentum_step(kernels, {.coefficient = 0.4f, .momentum = 0.9f, .learning_rate = 0.01f, .ewc_lambda = 40.0f});
 }
 
+TEST_P(Updates, MomentumStepWithEwcNeverPassesTheReference)
+{
+    const MomentumStep step{.coefficient = 0.0f, .momentum = 0.0f, .learning_rate = 0.5f, .ewc_lambda = 1e9f};
+    check_momentum_step(kernels, step);
+    const MomentumStepCase before(40, 0);
+    MomentumStepCase after(40, 0);
+    after.run(kernels, step, true);
+    for (std::size_t i = 0; i < before.x.size(); ++i)
+        EXPECT_NEAR(after.theta[i], before.reference[i], 1e-6) << i;
+}
+
 // Rows that share x; what lies between the rows is NaN and stays.
 TEST_P(Updates, MomentumRowsIsOneStepAfterTheOther)
 {

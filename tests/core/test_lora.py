@@ -171,6 +171,13 @@ def test_a_step_with_ewc_adds_the_gradient_of_the_penalty() -> None:
     assert_close((lora.parameters - before).reshape(1 + HEADS, -1), expected, 1e-4)
 
 
+def test_a_penalty_that_is_too_stiff_for_the_rate_ends_at_its_reference() -> None:
+    lora, ewc = single(), consolidated(len(single().parameters), ewc_lambda=1e9)
+    for _ in range(300):
+        lora.step(H, np.zeros_like(H), learning_rate=0.1, momentum=0.9, ewc=ewc)
+    assert_close(lora.parameters, ewc.reference.astype(np.float64), 1e-4)
+
+
 def test_ewc_has_no_say_before_the_first_consolidation() -> None:
     plain, guarded = single(), single()
     ewc = ElasticWeightConsolidation(len(plain.parameters))
@@ -186,9 +193,9 @@ def unit_rows(seed: int, n: int) -> Floats:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def consolidated(n_parameters: int) -> ElasticWeightConsolidation:
+def consolidated(n_parameters: int, ewc_lambda: float = 40.0) -> ElasticWeightConsolidation:
     """With a penalty that is felt."""
-    ewc = ElasticWeightConsolidation(n_parameters, ewc_lambda=40.0)
+    ewc = ElasticWeightConsolidation(n_parameters, ewc_lambda=ewc_lambda)
     ewc.add_example(random_floats(6, n_parameters))
     ewc.update_fisher()
     ewc.consolidate(random_floats(7, n_parameters))

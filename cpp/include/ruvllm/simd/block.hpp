@@ -108,6 +108,15 @@ struct Block {
         return r;
     }
 
+    // The smaller of each pair of lanes, neither of them NaN.
+    friend Block smaller(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < parts; ++i)
+            r.part[i] = xsimd::min(a.part[i], b.part[i]);
+        return r;
+    }
+
     [[nodiscard]] float reduce_add() const
     {
         return add_segments<1>(add_parts()).get(0);
@@ -260,6 +269,14 @@ struct Block<ScalarArch> {
         Block r;
         for (std::size_t i = 0; i < lanes; ++i)
             r.lane[i] = a.lane[i] * b.lane[i];
+        return r;
+    }
+
+    friend Block smaller(const Block& a, const Block& b)
+    {
+        Block r;
+        for (std::size_t i = 0; i < lanes; ++i)
+            r.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
         return r;
     }
 

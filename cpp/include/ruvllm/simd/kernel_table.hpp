@@ -8,19 +8,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "ruvllm/simd/isa.hpp"
 
 namespace ruvllm::simd {
 
 // Constants of one momentum step on parameters whose gradient is coefficient * x (one factor of an
-// outer product) plus, with EWC, ewc_lambda * fisher * (theta - reference).
+// outer product) plus, with EWC, min(ewc_lambda * fisher, 1 / learning_rate) * (theta - reference): a step pulls a
+// parameter as far as its reference at most, for explicit steps beyond twice that diverge.
 struct MomentumStep {
     float coefficient;
     float momentum;      // beta of m = beta m + (1 - beta) gradient
     float learning_rate; // theta = theta - learning_rate m
     float ewc_lambda;    // 0: fisher and reference are not read
 };
+
+// Of EWC: the largest ewc_lambda * fisher that counts.
+[[nodiscard]] inline float stiffest_pull(float learning_rate)
+{
+    return learning_rate > 0.0f ? 1.0f / learning_rate : std::numeric_limits<float>::infinity();
+}
 
 struct KernelTable {
     Isa isa;

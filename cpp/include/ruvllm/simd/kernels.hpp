@@ -92,13 +92,13 @@ struct Kernels : DotKernels<Arch> {
     {
         const B coefficient = B::broadcast(step.coefficient), keep = B::broadcast(step.momentum),
                 take = B::broadcast(1.0f - step.momentum), rate = B::broadcast(step.learning_rate),
-                lambda = B::broadcast(step.ewc_lambda);
+                lambda = B::broadcast(step.ewc_lambda), stiffest = B::broadcast(stiffest_pull(step.learning_rate));
         const bool with_ewc = step.ewc_lambda != 0.0f;
         const auto move = [&](std::size_t i, auto load, auto store) {
             const B old = load(theta + i);
             B gradient = coefficient * load(x + i);
             if (with_ewc)
-                gradient = gradient + lambda * load(fisher + i) * (old - load(reference + i));
+                gradient = gradient + smaller(lambda * load(fisher + i), stiffest) * (old - load(reference + i));
             const B velocity = keep * load(m + i) + take * gradient;
             store(velocity, m + i);
             store(old - rate * velocity, theta + i);
