@@ -6,6 +6,7 @@
 namespace py = pybind11;
 
 void register_bank(py::module_& m);
+void register_bm25(py::module_& m);
 void register_copies(py::module_& m);
 void register_encoder(py::module_& m);
 void register_isa(py::module_& m);
@@ -34,6 +35,7 @@ PYBIND11_MODULE(_core, m)
     register_bank(m);
     register_random(m);
     register_encoder(m);
+    register_bm25(m);
     register_copies(m);
     register_retrieval(m);
     register_replay(m);

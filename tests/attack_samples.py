@@ -110,8 +110,15 @@ def copies() -> _core.TaskCopies:
     return _core.TaskCopies(texts, texts, numbers, numbers)
 
 
+def lexical() -> _core.Bm25:
+    made = _core.Bm25()
+    made.add([b"parseHTTPHeaders of one file", b"def two(): pass", b""] * 4)
+    return made
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "AssociationConfig": lambda: config().associations,
+    "Bm25": lexical,
     "ContrastiveConfig": lambda: config().contrastive,
     "ContrastiveMemory": memory,
     "CorpusSource": corpus,
@@ -140,13 +147,15 @@ ROW, ROWS = unit_rows(10)[0], unit_rows(11)
 TASKS = np.arange(N, dtype=np.uint32)
 GOOD: dict[str, list[Any]] = {
     "adapter": [0, 1], "below": [5], "candidates": [ROWS], "capacity": [10], "chosen": [0, 1], "config": [config()],
+    "documents": [TASKS, TASKS[:0]],
     "i": [0, 2], "j": [1], "known": [np.array([0, 1])], "start": [np.arange(3)],
     "dim": [DIM, 4], "ewc": [None, ewc()], "ewc_lambda": [1.0], "fisher_decay": [0.9, 0.0], "g": [ROW], "h": [ROW],
     "gradient": [np.ones(4 * DIM, np.float32)], "heads": [0, 2], "index": [0, 3], "item": [0, 19], "isa": ["auto"],
     "items": [np.array([0, 3])], "leaf": [0, 9], "learning_rate": [0.0, 0.1], "length": [0.1], "momentum": [0.0, 0.9],
     "n": [0, 3], "neighbours": [2], "out": [None, np.empty(N, np.float32)],
     "parameters": [np.ones(4 * DIM, np.float32)],
-    "quality": [0.5], "queries": [ROWS], "query": [ROW], "rank": [1, 2], "right": [0, 1], "rows": [ROWS, ROWS[:0]],
+    "quality": [0.5], "queries": [ROWS, [b"one two"]], "query": [ROW],
+    "statistics": [None, TASKS], "rank": [1, 2], "right": [0, 1], "rows": [ROWS, ROWS[:0]],
     "seed": [0], "scaling": [1.0], "solution": [ROW], "solutions": [ROWS], "source": [corpus()],
     "stream": [_core.RandomStream(1)], "target": [0.0, 3.0], "task": [0, 5], "tasks": [TASKS, TASKS[:0]], "tau": [0.07],
     "td_error": [0.5], "td_errors": [np.array([0.1, 0.2])], "temperature": [1.0], "texts": [[b"one", b"two"]],
