@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "report": ("results", "evaluation", "encoders.models", "files"),
     "benchmark": ("results", "learning", "checkpoints", "evaluation", "workloads", "encoders", "files"),
     "results": ("evaluation", "workloads", "encoders.models", "files"),
-    "online": ("evaluation.statistics", "encoders.base", "files"),
+    "online": ("evaluation.statistics", "evaluation.sequential", "encoders.base", "files"),
     "learning": ("evaluation", "workloads", "files"),
     "evaluation": ("workloads",),
     "workloads": ("encoders", "files"),

@@ -5,12 +5,13 @@ here hold for all numbers of tasks at once, and need only that gains are bounded
 their mean may move, as that of a learner does. What is estimated at time t is the mean of the first t gains, each
 expected from what was known before it.
 
-- Confidence sequence: for y_i = x_i - p_i with p_i known before x_i (the mean so far), and y_i >= -c, each
+- Confidence sequence: for y_i = x_i - p_i with p_i known before x_i (the mean so far, kept near the middle of what is
+  possible, so that c is small), and |y_i| <= c, each
     exp(a * sum(x_i - mu_i) - psi(a) * sum(y_i^2)),  psi(a) = (-log(1 - c a) - c a) / c^2,  0 < a < 1 / c,
   is a nonnegative supermartingale (Howard, Ramdas, McAuliffe & Sekhon 2021, Ann. Statist. 49, theorem 4, after Fan,
   Grama & Liu 2015); for means that move see Choe & Ramdas 2024, Oper. Res. 72. So is a mixture over several a
-  (Robbins 1970), here powers of two below 1 / c; by Ville's inequality it stays below 1 / alpha for ever with
-  probability 1 - alpha, and what keeps it there is the interval.
+  (Robbins 1970), here a geometric series of shares of 1 / c; by Ville's inequality it stays below 1 / alpha for ever
+  with probability 1 - alpha, and what keeps it there is the interval.
 - E-process: the wealth of a gambler who bets a share on each gain and starts with 1, and who could expect none if no
   gain had a mean above 0 (Waudby-Smith & Ramdas 2024, J. R. Stat. Soc. B 86). A mixture over several shares again.
   It comes to 1 / alpha at any time with probability alpha at most.
@@ -26,13 +27,15 @@ from numpy.typing import NDArray
 
 __all__ = ["EProcess", "confidence_sequence"]
 
-BETS = 14
+BETS = 24
 """Number of shares: the smallest is of use from some millions of tasks on."""
-LARGEST = 0.95
-"""Largest share of what can be lost at once."""
-SHARES = tuple(LARGEST / 2**k for k in range(BETS))
+LARGEST = 0.5
+"""Largest share of what can be lost at once. With larger ones intervals of some hundreds of tasks are wider."""
+SHARES = tuple(LARGEST / 2 ** (k // 2) / (math.sqrt(2) if k % 2 else 1) for k in range(BETS))
 WEIGHTS = (*(1 / ((k + 1) * (k + 2)) for k in range(BETS - 1)), 1 / BETS)
 """Of the mixtures, 1 in all: large shares find large gains early, small ones small gains late."""
+NEAR = 0.25
+"""Predictions of a gain are within so much of the middle, as a share of half the range."""
 STEPS = 60
 """Halvings: about as many as a double has bits."""
 
@@ -49,7 +52,7 @@ def confidence_sequence(
 
     >>> all_wins = confidence_sequence([1.0] * 100)
     >>> f"{all_wins[9][0]:.2f} {all_wins[99][0]:.2f} {all_wins[99][1]:.2f}"
-    '-0.02 0.90 1.00'
+    '-0.25 0.73 1.00'
     """
     if not low < high or not 0 < level < 1:
         raise ValueError(f"a confidence sequence needs low < high and 0 < level < 1, not {low}, {high} and {level}")
@@ -58,9 +61,10 @@ def confidence_sequence(
         return []
     numbers = np.arange(1, len(x) + 1)
     sums = np.cumsum(x)
-    known = np.concatenate([[min(max(0.0, low), high)], sums[:-1] / numbers[:-1]])
+    half, middle = (high - low) / 2, (high + low) / 2
+    known = np.concatenate([[middle], sums[:-1] / numbers[:-1]]).clip(middle - NEAR * half, middle + NEAR * half)
     variances = np.cumsum((x - known) ** 2)
-    room = _boundary(variances, high - low, math.log(2 / (1 - level))) / numbers
+    room = _boundary(variances, (1 + NEAR) * half, math.log(2 / (1 - level))) / numbers
     means = sums / numbers
     lows, highs = np.maximum(means - room, low), np.minimum(means + room, high)
     return list(zip(lows.tolist(), highs.tolist(), strict=True))
@@ -90,7 +94,7 @@ def _boundary(variances: NDArray[np.float64], scale: float, threshold: float) ->
         reached = most + np.log(np.exp(terms - most[:, None]).sum(axis=1)) >= threshold
         np.copyto(above, middle, where=reached)
         np.copyto(below, middle, where=~reached)
-    return above
+    return above  # type: ignore[no-any-return]
 
 
 class EProcess:

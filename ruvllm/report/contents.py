@@ -11,6 +11,8 @@ from typing import TypeVar
 from ruvllm.report.parts import Block, Figure, Report, Section
 from ruvllm.report.sections.ablation import ablation_section
 from ruvllm.report.sections.benchmark import benchmark_section, lead_of
+from ruvllm.report.sections.prequential import EXPLAINED as PREQUENTIAL
+from ruvllm.report.sections.prequential import prequential_sections, prequential_verdicts
 from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
@@ -20,6 +22,7 @@ from ruvllm.report.tasks.section import tasks_section
 from ruvllm.report.wording import counted
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.reading import Collection, Document, Source
+from ruvllm.results.streams.records import PrequentialDocument, PrequentialRun
 from ruvllm.results.subjects import subject_of_ablation
 from ruvllm.results.summary_records import BenchmarkDocument
 
@@ -42,12 +45,14 @@ def make_report(collection: Collection) -> Report:
         collection.of(StreamDocument),
         lambda d: (*sorted({(run.protocol, run.model) for run in d.runs}), d.options and d.options.profile), left_out,
     )  # fmt: skip
+    prequential = _prequential(collection, left_out)
     machines = _newest(collection.of(SimdDocument), lambda d: d.host.machine, left_out)
     sections = [
         *((setting.version, benchmark_section(setting, title))
           for setting, title in zip(settings, titles, strict=True)),
         *((source.document.version, ablation_section(source.document)) for source in ablations),
         *((source.document.version, stream_section(source.document)) for source in streams),
+        *((version, section) for version, runs in prequential for section in prequential_sections(runs)),
         *((source.document.version, simd_section(source.document)) for source in machines),
     ]  # fmt: skip
     if len({version for version, _ in sections}) > 1:
@@ -62,6 +67,9 @@ def make_report(collection: Collection) -> Report:
         if not setting.is_simulated
         for verdict in verdicts_of(setting, title, settings)
     )
+    streamed = tuple(verdict for _, runs in prequential for verdict in prequential_verdicts(runs))
+    explained = " ".join([EXPLAINED] * bool(verdicts) + [PREQUENTIAL] * bool(streamed))
+    verdicts = (*verdicts, *streamed)
     lead = lead if lead or verdicts else tuple(_kinds(collection))
     tasks = tasks_section(collection.of(BenchmarkDocument))
     parts = _distinct([*(section for _, section in sections), *tasks, provenance_section(collection.sources)])
@@ -71,10 +79,23 @@ def make_report(collection: Collection) -> Report:
         lead,
         parts,
         verdicts,
-        explained=EXPLAINED if verdicts else "",
+        explained=explained,
         left_out=(*left_out, *cautions),
         notes=(*left_out, *cautions, *collection.broken, *collection.others),
     )
+
+
+def _prequential(collection: Collection, left_out: list[str]) -> list[tuple[str, list[PrequentialRun]]]:
+    """The streams with the version that made them: of files of their own, and those beside other runs."""
+    sources = _newest(
+        collection.of(PrequentialDocument),
+        lambda d: frozenset((run.protocol, run.model, run.order, run.input and run.input.texts_digest)
+                            for run in d.runs), left_out,
+    )  # fmt: skip
+    own = [(source.document.version, list(source.document.runs)) for source in sources]
+    beside = [(source.document.version, source.document.prequential or [])
+              for source in collection.of(BenchmarkDocument)]  # fmt: skip
+    return [(version, runs) for version, runs in (*own, *beside) if runs]
 
 
 def _titles(settings: Sequence[Setting]) -> list[str]:

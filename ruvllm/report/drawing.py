@@ -14,7 +14,10 @@ from ruvllm.report.style import LIGHT, STYLES, Theme
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Bar", "Line", "draw_bars", "draw_grouped_bars", "draw_lines", "draw_matrix", "draw_reliability", "theme_of"]
+__all__ = [
+    "Bar", "Gain", "Line", "draw_bars", "draw_gain", "draw_grouped_bars", "draw_lines", "draw_matrix",
+    "draw_reliability", "theme_of",
+]  # fmt: skip
 
 Interval = tuple[float, float]
 
@@ -41,6 +44,36 @@ class Bar:
     interval: Interval | None = None
     marked: bool = True
     """Drawn full; else hollow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A gain so far over tasks, as a share, with an interval at each."""
+
+    x: Sequence[int]
+    y: Sequence[float]
+    band: Sequence[Interval]
+    style: int
+
+
+def draw_gain(axes: Axes, gain: Gain) -> None:
+    """A gain in points along a stream, around a line at 0. Before its tenth the stream says little: it may leave the
+    picture there."""
+    theme = theme_of(axes)
+    color, points = theme.color(gain.style), [100 * y for y in gain.y]
+    low, high = ([100 * interval[end] for interval in gain.band] for end in (0, 1))
+    axes.fill_between(gain.x, low, high, color=color, alpha=0.18, linewidth=0)
+    (drawn,) = axes.plot(gain.x, points, color=color)
+    if STYLES[gain.style % len(STYLES)].dash:
+        drawn.set_dashes(STYLES[gain.style % len(STYLES)].dash)
+    axes.axhline(0, color=theme.ink, linewidth=0.9)
+    late = len(points) // 10
+    edge = 1.08 * max(*map(abs, points[late:]), *map(abs, low[len(low) // 3 :]), *map(abs, high[len(high) // 3 :]), 1.0)
+    axes.set_ylim(-edge, edge)
+    axes.locator_params(axis="both", nbins=5)
+    axes.set_xlim(0, 1.04 * gain.x[-1])
+    axes.set_xlabel("Tasks answered")
+    axes.set_ylabel("Points")
 
 
 def draw_lines(

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.reading import Document, Source
 from ruvllm.results.records import Record
+from ruvllm.results.streams.records import PrequentialDocument
 from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["COLUMNS", "make_csv"]
@@ -26,8 +27,8 @@ Row = dict[str, str | int | float]
 
 
 def make_csv(sources: Sequence[Source[Document]]) -> str:
-    """Tidy data: `variant` is the component left out, the kind of adapter or the instruction set; `epoch` is empty for
-    what is known at the end; `measure` is a path in the results file.
+    """Tidy data: `variant` is the component left out, the kind of adapter, the instruction set or a stream's method;
+    `epoch` is empty for what is known at the end; `measure` is a path in the results file.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
@@ -43,6 +44,8 @@ def _rows(document: Document) -> Iterator[Row]:
         return _benchmark(document)
     if isinstance(document, AblationDocument):
         return _ablation(document)
+    if isinstance(document, PrequentialDocument):
+        return _prequential(document)
     return _stream(document) if isinstance(document, StreamDocument) else _simd(document)
 
 
@@ -73,6 +76,16 @@ def _stream(document: StreamDocument) -> Iterator[Row]:
         for stage, (kind, rates) in enumerate(zip(run.types, run.rates, strict=True)):
             for other, rate in zip(run.types, rates, strict=True):
                 yield {**own, "epoch": stage + 1, "measure": f"rates.after {kind}.{other}", "value": _plain(rate)}
+
+
+def _prequential(document: PrequentialDocument) -> Iterator[Row]:
+    """A row for every rank: `variant` is the method, `epoch` the place in the stream."""
+    for run in document.runs:
+        own: Row = {"workload": run.workload, "protocol": run.protocol, "model": run.model, "seed": run.seed}
+        own["input"] = "" if run.input is None else run.input.source
+        for method, ranks in run.reciprocal_ranks.items():
+            for place, rank in enumerate(ranks, start=1):
+                yield {**own, "variant": method, "epoch": place, "measure": "reciprocalRank", "value": _plain(rank)}
 
 
 def _simd(document: SimdDocument) -> Iterator[Row]:

@@ -27,6 +27,8 @@ NAMES = {
     "learningAlone": "learning alone",
     "randomGradient": "random gradient",
     "shuffled": "shuffled answers",
+    "handSet": "hand-set weights",
+    "bm25": "BM25",
     "code_completion": "code completion",
     "bug_fix": "bug fix",
     "refactor": "refactor",

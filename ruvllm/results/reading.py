@@ -23,15 +23,16 @@ from ruvllm.files.json_reading import (
 )
 from ruvllm.results.experiment_records import AblationDocument, SimdDocument, StreamDocument
 from ruvllm.results.records import SCHEMA
+from ruvllm.results.streams.records import PrequentialDocument
 from ruvllm.results.subjects import ablation_named_by_what_it_is, named_by_what_they_are
 from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["KINDS", "Collection", "Document", "NotResultsError", "Source", "in_memory", "parse_document",
            "read_document", "read_sources"]  # fmt: skip
 
-Document = BenchmarkDocument | AblationDocument | StreamDocument | SimdDocument
+Document = BenchmarkDocument | AblationDocument | StreamDocument | SimdDocument | PrequentialDocument
 D = TypeVar("D", bound=Document)
-KINDS = ("benchmark", "ablation", "stream", "simd")
+KINDS = ("benchmark", "ablation", "stream", "simd", "prequential")
 TYPES = {"int": "an integer", "float": "a number", "str": "a string", "bool": "a boolean", "array": "a list",
          "object": "an object", "null": "null"}  # fmt: skip
 

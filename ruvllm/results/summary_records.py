@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from ruvllm.results.records import Count, Header, Interval, MeanWithInterval, Name, Record, Seeds, StartAndEnd
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.results.task_records import TaskTable
 
 
@@ -145,6 +146,8 @@ class BenchmarkDocument(Header, kw_only=True, tag="benchmark"):
     beside_published: list[PublishedRow] = field(name="besideTheReport")
     tasks: TaskTable | None = None
     """What the tested tasks are; None for the simulated workload, and in files of version 0.2.0 and before."""
+    prequential: list[PrequentialRun] | None = None
+    """Streams beside the runs, where they were asked for."""
     rankings: Rankings | None = None
     """Like the recommendations of the simulated workload only: elsewhere no models are compared."""
     recommendations: Recommendations | None = None

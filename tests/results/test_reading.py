@@ -17,6 +17,8 @@ from ruvllm.results.pairing import OtherKindError, answered_runs, read_answers
 from ruvllm.results.reading import NotResultsError, parse_document
 from ruvllm.results.summary_records import BenchmarkDocument
 
+KINDS = "benchmark, ablation, stream, simd, prequential"
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -140,8 +142,8 @@ def test_other_files_of_ours_are_called_by_their_name(values: dict[str, Any], wh
     [
         (lambda d: d.pop("results"), "results is missing"),
         (lambda d: (d.pop("results"), d.pop("kind")), "has no results: not a results file of ruvllm-bench"),
-        (lambda d: d.update(kind="x\n"), "kind must be one of benchmark, ablation, stream, simd, not 'x\\\\n'"),
-        (lambda d: d.update(kind=3), "kind must be one of benchmark, ablation, stream, simd, not a number"),
+        (lambda d: d.update(kind="x\n"), f"kind must be one of {KINDS}, not 'x\\\\n'"),
+        (lambda d: d.update(kind=3), f"kind must be one of {KINDS}, not a number"),
         (lambda d: d.pop("schema"), "schema must be 1, the only one this version knows, not missing"),
         (lambda d: d.update(schema=2), "schema must be 1, the only one this version knows, not 2"),
         (lambda d: d.update(results={}), "results must be a list, not an object"),

@@ -20,7 +20,7 @@ from report_samples import (
 
 from ruvllm.report.contents import make_report
 from ruvllm.report.settings import find_settings
-from ruvllm.results.reading import read_sources
+from ruvllm.results.reading import KINDS, read_sources
 from ruvllm.results.summary_records import BenchmarkDocument
 
 
@@ -68,7 +68,7 @@ def test_sound_files_of_another_kind_are_left_out_with_a_line(tmp_path: Path) ->
         ('{"schema": NaN, "results": []}', "has NaN, which is not JSON"),
         ('{"schema": 2, "kind": "benchmark"}', "schema must be 1, the only one this version knows, not 2"),
         ('{"kind": "benchmark"}', "schema must be 1, the only one this version knows, not missing"),
-        ('{"schema": 1, "kind": "poem"}', "kind must be one of benchmark, ablation, stream, simd, not 'poem'"),
+        ('{"schema": 1, "kind": "poem"}', f"kind must be one of {', '.join(KINDS)}, not 'poem'"),
         ('{"schema": 1, "kind": "ablation", "version": "0.1.0"}', "created is missing"),
         ("\ufeff{}", "begins with a byte order mark"),
     ],

@@ -1,0 +1,1 @@
+"""Results of streams in which each task is answered, then learned from."""
