@@ -46,6 +46,7 @@ inline constexpr Expected expected_digests[] = {
     {"pattern_bank", 0x731753d6c90c5241},
     {"contrastive_memory", 0xe4a2e885888c463c},
     {"associations", 0x7316688809ac925c},
+    {"listwise_weights", 0x76c5bd9ecdd63f9a},
     {"prioritized_replay", 0xe4fc3749addad183},
     {"v1_64", 0x9557c44380383784},
     {"v2_64", 0x451a2f6a1d5c9e93},

@@ -1,4 +1,4 @@
-// Golden digests of what remembers: clusters, patterns, contrastive memory, prioritized replay.
+// Golden digests of what remembers: clusters, patterns, contrastive memory, prioritized replay, learned weights.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include "ruvllm/components/block_adapter.hpp"
 #include "ruvllm/components/contrastive_memory.hpp"
 #include "ruvllm/components/episodic_memory.hpp"
+#include "ruvllm/components/listwise_weights.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
 #include "ruvllm/components/prioritized_replay.hpp"
 #include "ruvllm/components/spherical_kmeans.hpp"
@@ -139,12 +140,34 @@ inline void associations(const simd::KernelTable& kernels, Digest& digest)
     digest.add(std::vector<float>(adapter.weights().begin(), adapter.weights().end()));
 }
 
+// The same on every instruction set by construction; the digest holds compilers to it.
+inline void listwise_weights(const simd::KernelTable&, Digest& digest)
+{
+    testing::Random random(15);
+    constexpr std::size_t columns = 9;
+    std::vector<double> features, prior(columns, 0.25);
+    std::vector<std::int64_t> sizes, right;
+    for (std::int64_t i = 0; i < 60; ++i) {
+        sizes.push_back(1 + i % 13);
+        right.push_back(sizes.back() / 2);
+        for (std::size_t j = 0; j < columns * static_cast<std::size_t>(sizes.back()); ++j)
+            features.push_back(static_cast<double>(random.value()));
+    }
+    const components::CandidateLists lists{features, columns, sizes, right};
+    for (const double penalty : {0.001, 1.0, 50.0}) {
+        const std::vector<double> found = components::fit_listwise_weights(lists, prior, penalty);
+        digest.add(found);
+        digest.add(components::listwise_loss(lists, found));
+    }
+}
+
 [[nodiscard]] inline std::vector<Section> memory_sections()
 {
     return {{"spherical_kmeans", spherical_kmeans},
             {"pattern_bank", pattern_bank},
             {"contrastive_memory", contrastive_memory},
             {"associations", associations},
+            {"listwise_weights", listwise_weights},
             {"prioritized_replay", prioritized_replay}};
 }
 
