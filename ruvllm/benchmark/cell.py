@@ -13,6 +13,7 @@ from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import RunIdentity
 from ruvllm.version import __version__
 from ruvllm.workloads.splits import ORDINARY, Fold
+from ruvllm.workloads.streams.moments import TaskStream
 from ruvllm.workloads.workload import Workload
 
 __all__ = ["Cell", "described", "identity"]
@@ -64,7 +65,7 @@ def identity(cell: Cell, workload: Workload) -> RunIdentity:
     )
 
 
-def described(cell: Cell, workload: Workload) -> dict[str, object]:
+def described(cell: Cell, workload: Workload | TaskStream) -> dict[str, object]:
     """All that decides what the cell learns."""
     protocol = {
         name: asdict(value) if isinstance(value, Size) else getattr(value, "name", value)

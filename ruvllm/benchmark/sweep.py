@@ -23,7 +23,7 @@ from ruvllm.results.records import Record
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["Job", "Reporter", "outcome", "run_cells", "run_recorded", "run_side_by_side"]
+__all__ = ["Job", "Reporter", "outcome", "run_cells", "run_jobs", "run_recorded", "run_side_by_side"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -78,7 +78,7 @@ def run_cells(
         place = folder if job.label in kept else None
         return run_cell(job.cell, place, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
 
-    return _sweep([Job(cell, cell.label) for cell in cells], run, outcome, jobs, reporter)
+    return run_jobs([Job(cell, cell.label) for cell in cells], run, outcome, jobs, reporter)
 
 
 def run_recorded(
@@ -111,16 +111,18 @@ def run_recorded(
         snapshot.remove()
         return record
 
-    return _sweep(runs, run, line, jobs, reporter)
+    return run_jobs(runs, run, line, jobs, reporter)
 
 
-def _sweep(
+def run_jobs(
     runs: Sequence[Job],
     run: Callable[[Job, Cancelled], Result],
     line: Callable[[Result], str],
     jobs: int,
     reporter: Reporter,
 ) -> list[Result]:
+    """The results of run(job, cancelled) for each job, `jobs` at once, in their order; `line` says what one came to."""
+
     def one(job: Job, cancelled: Cancelled) -> Result:
         result = run(job, cancelled)
         reporter.finish(job.label, f"{job.label}: {line(result)}")

@@ -59,7 +59,8 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--folds", type=WholeNumber(MIN_FOLDS, MAX_FOLDS), metavar="K",
               help="Cross-validate: K runs per seed, so that each task outside the holdout is tested once.")
 @click.option("--stream", type=click.Choice(STREAMS), default="mixed", show_default=True,
-              help="blocked: the four task types one after another, to see what is forgotten with EWC on and off.")
+              help="blocked: the four task types one after another, to see what is forgotten with EWC on and off. "
+              "time: your own tasks by date, each answered first, then learned from.")
 @click.option("--controls/--no-controls", default=True, show_default=True,
               help="Run each model under the three controls as well. Without them the command ends sooner.")
 @click.option("--no-texts", is_flag=True,
@@ -84,8 +85,8 @@ def _run_models(**options: Any) -> int:
     arguments.check()
     from ruvllm.commands import bench_actions
 
-    act = bench_actions.measure_forgetting if arguments.stream == "blocked" else bench_actions.benchmark
-    return act(arguments)
+    acts = {"blocked": bench_actions.measure_forgetting, "time": bench_actions.measure_stream}
+    return acts.get(arguments.stream, bench_actions.benchmark)(arguments)
 
 
 def _refuse_options_before(context: click.Context) -> None:

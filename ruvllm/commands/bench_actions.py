@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
 from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
 from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options, with_candidates
 from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
+from ruvllm.benchmark.streaming.prequential import run_streams
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.benchmark.task_table import make_task_table
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
-from ruvllm.commands.common import WORSE, Failure, check_isas, failures
+from ruvllm.commands.common import WORSE, Failure, check_isas, failures, save_text
 from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.loading import load_encoder
 from ruvllm.commands.progress import QuietReporter, make_reporter
@@ -37,19 +37,21 @@ from ruvllm.files.atomic import (
     ensure_writable_folder,
     remove_abandoned,
     remove_empty_folder,
-    write_in_folder,
 )
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
 from ruvllm.report.screen import print_report
+from ruvllm.results import verdict
 from ruvllm.results.document import document_text, make_document
 from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.streams.records import PrequentialRun
+from ruvllm.results.streams.summaries import make_prequential_document, outcome_of, runs_of
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 from ruvllm.workloads.inputs import RealInput, read_input
 
-__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd"]
+__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd", "measure_stream"]
 
 PROGRAM = "ruvllm-bench"
 CHECKPOINTS, UNFINISHED = "checkpoints", "unfinished"
@@ -85,7 +87,10 @@ def benchmark(arguments: BenchArguments) -> int:
         ),
         partial(_document_of, run),
     )
-    worse = [f"{s.model} {s.protocol}" for s in document.summaries if _ended_below_its_start(s)]
+    return _exit_code([f"{s.model} {s.protocol}" for s in document.summaries if _ended_below_its_start(s)])
+
+
+def _exit_code(worse: Sequence[str]) -> int:
     if worse:
         click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
     return WORSE if worse else 0
@@ -114,6 +119,19 @@ def measure_forgetting(arguments: BenchArguments) -> int:
         make_forgetting_document,
     )
     return 0
+
+
+def measure_stream(arguments: BenchArguments) -> int:
+    """Answers and learns the tasks in time. Returns WORSE if the gain of an encoder lies below 0 beyond chance."""
+    run = _prepare(arguments, default_seeds=3)
+    document = _carry_out(run, partial(_run_streams, run), make_prequential_document)
+    found = zip(document.summaries, runs_of(document.runs).values(), strict=True)
+    return _exit_code([f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == verdict.WORSE])
+
+
+def _run_streams(run: _Run) -> list[PrequentialRun]:
+    assert run.task_input is not None
+    return run_streams(run.options, run.task_input, run.arguments.jobs, run.reporter, run.unfinished)
 
 
 def ablate(arguments: BenchArguments) -> int:
@@ -188,7 +206,7 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
         seeds=seeds,
         folds=arguments.folds,
         stream=arguments.stream,
-        controls=arguments.controls and arguments.stream == "mixed",
+        controls=arguments.controls and arguments.stream != "blocked",
         rank=arguments.rank,
         isa=arguments.isa,
     )
@@ -224,7 +242,7 @@ def _read_input(
             warn=reporter.warn,
             watch=reporter.work,
         )
-        return with_candidates(options, found, reporter.warn)
+        return found if arguments.stream == "time" else with_candidates(options, found, reporter.warn)
 
 
 def _carry_out(
@@ -236,7 +254,7 @@ def _carry_out(
     with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
         results = work()
     document = make(results, recorded_options(run.options, run.task_input), _command_line(), run.options.isa)
-    _give_out(run.arguments, document, run.arguments.details or document.kind != "benchmark")
+    _give_out(run.arguments, document, run.arguments.details or document.kind not in ("benchmark", "prequential"))
     run.unfinished.forget_results()
     return document
 
@@ -245,7 +263,7 @@ def _give_out(arguments: OutputArguments, document: Document, details: bool = Tr
     """Saves the document, then prints it: as JSON, as its report with all tables or the main ones, or not at all."""
     document = structs.replace(document, name=arguments.name or "")
     text = document_text(document)
-    path = _save(text, document, arguments.out)
+    path = save_text(text, document.kind, document.created, arguments.out)
     if arguments.as_json:
         click.echo(text, nl=False)
     elif not arguments.quiet:
@@ -278,14 +296,3 @@ def _what_was_saved(path: Path, document: Document) -> str:
 
 def _size(files: Sequence[Path]) -> str:
     return decimal(sum(file.stat().st_size for file in files if file.exists()), precision=0)
-
-
-def _save(text: str, document: Document, out: Path) -> Path:
-    """Writes the results file under a name of its own: kind, time and a random part."""
-    stamp = document.created.replace("-", "").replace(":", "")
-    path = out / f"{document.kind}-{stamp}-{secrets.token_hex(4)}.json"
-    try:
-        write_in_folder(path, text.encode())
-    except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}") from error
-    return path

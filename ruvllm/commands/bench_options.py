@@ -103,6 +103,17 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("--folds is for the mixed stream")
         if self.stream == "blocked" and entry.reader:
             raise click.UsageError("a blocked stream needs tasks of several types: the simulated workload")
+        if self.stream == "time":
+            self._check_time()
+
+    def _check_time(self) -> None:
+        """Raises UsageError for what a stream in time has no use for."""
+        if self.workload.name in ("simulated", "code"):
+            raise click.UsageError("--stream time is for tasks in the order in which they came: --workload jsonl:FILE")
+        if self.folds is not None or self.keep is not None or self.transfer is not None:
+            raise click.UsageError(
+                "--folds, --keep and --transfer are for the mixed stream: one in time has no parts and no checkpoints"
+            )
 
     def seed_range(self, default: int, least: int) -> tuple[int, ...]:
         """Returns the seeds, `default` of them if no number is named. Raises BadParameter for fewer than `least`."""

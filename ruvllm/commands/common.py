@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import click
 
@@ -20,6 +22,7 @@ from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = [
     "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_fields", "parse_workload", "run",
+    "save_text",
 ]  # fmt: skip
 
 FAILED, WORSE, NOT_MEASURED = 1, 3, 4
@@ -153,3 +156,15 @@ def check_isas(names: Sequence[str], others: Sequence[str] = ()) -> None:
             raise click.BadParameter(
                 f"{name!r} is not available on this CPU; there is {', '.join(known)}", param_hint="'--isa'"
             )
+
+
+def save_text(text: str, kind: str, created: str, out: Path) -> Path:
+    """Writes a results file under a name of its own: kind, time and a random part. Raises Failure."""
+    from ruvllm.files.atomic import write_in_folder  # not for --help
+
+    path = out / f"{kind}-{created.replace('-', '').replace(':', '')}-{secrets.token_hex(4)}.json"
+    try:
+        write_in_folder(path, text.encode())
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}") from error
+    return path

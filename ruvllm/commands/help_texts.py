@@ -18,6 +18,7 @@ Examples:
   ruvllm-bench --protocol all --seeds 5 --jobs 2  v1, v2 and v3 beside the published figures, with intervals
   ruvllm-bench --folds 5                          5-fold cross-validation
   ruvllm-bench --stream blocked                   what is forgotten of one task type while others are learned
+  ruvllm-bench --workload jsonl:log.jsonl --stream time   your own tasks as they came: answered, then learned from
   ruvllm-bench ablate                             what each component brings
   ruvllm-bench protocols                          all constants of v1, v2 and v3
   ruvllm-bench simd                               how fast the kernels are on this machine

@@ -5,7 +5,7 @@ tests/commands/test_limits.py holds each of them against the truth.
 
 PROFILES = ("quick", "standard", "full")
 PROTOCOLS = ("v1", "v2", "v3")
-STREAMS = ("mixed", "blocked")
+STREAMS = ("mixed", "blocked", "time")
 KEEP = ("all", "last", "none")
 ISAS = "scalar|sse4.1|avx2|avx512|neon"
 """All instruction sets of the kernels; a CPU has some of them."""
@@ -22,5 +22,5 @@ MIN_DIM, MAX_DIM = 64, 16_384
 MIN_FOLDS, MAX_FOLDS = 3, 20
 CANDIDATES = (2, 8)
 """Fewest and most candidates of a task."""
-FIELDS = ("prompt", "solution", "candidates", "answer", "type", "category", "difficulty", "id", "group")
+FIELDS = ("prompt", "solution", "candidates", "answer", "type", "category", "difficulty", "id", "group", "date")
 """Keys of a line of a file of tasks."""

@@ -100,6 +100,7 @@ def task_of_record(record: Mapping[str, Any], place: str = "") -> TextTask:
         id=text_or_number(record, "id"),
         group=text_or_number(record, "group"),
         place=place,
+        date=_date(record),
     )
 
 
@@ -167,6 +168,12 @@ def _one_of(record: Mapping[str, Any], key: str, names: tuple[str, ...]) -> int:
     if name not in names:
         raise BadRecordError(f"{key} must be one of {', '.join(names)}, not {str(name)[:40]!r}")
     return names.index(name)
+
+
+def _date(record: Mapping[str, Any]) -> str:
+    """Returns the date as it stands there; streams look whether it is one."""
+    value = record.get("date")
+    return value if isinstance(value, str) else ""
 
 
 def _difficulty(record: Mapping[str, Any]) -> float | None:

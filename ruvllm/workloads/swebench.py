@@ -99,6 +99,7 @@ def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
             group=group,
             place=issue.place,
             label=issue.path,
+            date=issue.created,
         )
         for issue, group in zip(issues, _groups(issues), strict=True)
     )

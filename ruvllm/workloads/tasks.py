@@ -36,6 +36,8 @@ class TextTask:
     """Where the task stands: `line 12`, or a path and a line."""
     label: str = ""
     """What to call the solution, if its text is made for encoders; empty for the text itself."""
+    date: str = ""
+    """When it came, an ISO date; empty if unknown. It decides only the order of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class LeftOut:
 def texts_digest(tasks: Iterable[TextTask]) -> str:
     """Returns the SHA-256 (hex) of the tasks: a line of JSON (ASCII) each, a list of the fields in their order.
 
-    Of the last four only a group counts, where there is one: names and places decide nothing.
+    Of the last five only a group counts, where there is one: names and places decide nothing.
     """
     digest = hashlib.sha256()
     for task in tasks:

@@ -32,7 +32,7 @@ from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, P
 from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
 from ruvllm.workloads.workload import TASK_TYPES, Details, Origin, Question, Vectors, Workload, validation_sample
 
-__all__ = ["TextInput", "fit_candidates"]
+__all__ = ["TextInput", "difficulties", "fit_candidates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ class TextInput:
         parts = self.split(split, seed, fold)
         encoder = self.encoder or default_encoder([self.tasks[i] for i in parts.train.tolist()], dim)
         encoded = self._encoded(self.tasks, encoder, dim, f"seed {seed}")
-        difficulty = _difficulty(self.tasks, seed)
+        difficulty = difficulties(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
         types = np.array([task.type for task in self.tasks], dtype=np.uint8)
         source = CorpusSource(
@@ -282,7 +282,8 @@ def _all_of(tasks: Sequence[TextTask]) -> Numbers:
     return np.arange(len(tasks), dtype=np.uint32)
 
 
-def _difficulty(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
+def difficulties(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
+    """Returns the difficulty (n,) of each task: its own, or one drawn from the seed."""
     drawn = RandomStream(seed, Purpose.DATASET).uniform(len(tasks)).tolist()
     return np.array([d if t.difficulty is None else t.difficulty for t, d in zip(tasks, drawn, strict=True)])
 

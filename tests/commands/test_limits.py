@@ -5,6 +5,7 @@ from ruvllm.benchmark import rebuild
 from ruvllm.commands import limits
 from ruvllm.encoders.models import LARGEST_DIM
 from ruvllm.files.json_writing import MAX_SAFE_INTEGER
+from ruvllm.learning.prequential import TIME
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.stream import STREAMS
 from ruvllm.results import outcomes
@@ -16,7 +17,7 @@ def test_limits_are_the_truth() -> None:
     assert limits.PROFILES == rebuild.PROFILES
     assert [PROTOCOLS["v3"].size(profile).epochs for profile in limits.PROFILES] == [6, 8, 12]
     assert tuple(PROTOCOLS) == limits.PROTOCOLS
-    assert limits.STREAMS == STREAMS
+    assert (*STREAMS, TIME) == limits.STREAMS
     assert limits.MAX_SEED == MAX_SAFE_INTEGER
     assert limits.MAX_RANK == rebuild.MOST_RANK
     assert limits.MAX_DIM == LARGEST_DIM

@@ -1,0 +1,1 @@
+"""Runs over streams: each task answered, then learned from."""
