@@ -91,6 +91,8 @@ def input_of(workload: Workload) -> InputIdentity | None:
         texts_digest=origin.texts_digest,
         encoder_digest=origin.encoder_digest,
         **{key: details[key] for key in named if key in details},  # type: ignore[arg-type]
+        test_tasks=details.get("testTasks"),  # type: ignore[arg-type]
+        hints=details.get("hints"),  # type: ignore[arg-type]
     )
 
 

@@ -133,6 +133,8 @@ class ReplayInputs:
         encoder: str | None,
         transfer: str | None,
         fields: Mapping[str, str] = NO_FIELDS,
+        test: str | None = None,
+        hints: bool = False,
     ) -> None:
         """`path` is a source tree (default: the standard library) or a workload's form such as `jsonl:FILE`.
 
@@ -142,7 +144,7 @@ class ReplayInputs:
         self._encoder_name = encoder
         self._encoder: Encoder | None = None
         self._transfer = transfer
-        self._fields = fields
+        self._fields, self._test, self._hints = fields, test, hints
         self._read: dict[str, RealInput] = {}
 
     def of(self, document: Mapping[str, object], watch: Watch = ignore, note: Note = ignore) -> RealInput | None:
@@ -164,6 +166,7 @@ class ReplayInputs:
             meant = self._spec.path if workload == "jsonl" and os.path.isfile(self._spec.path or "") else None
             form = entry.form if meant is None else f"jsonl:{meant}"
             raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {form}")
+        self._check_files(document)
         if kind not in self._read:
             self._read[kind] = read_input(
                 self._spec.text,
@@ -171,9 +174,22 @@ class ReplayInputs:
                 encoder=self._encoder,
                 transfer=self._transfer,
                 fields=self._fields,
+                test=self._test,
+                hints=self._hints,
                 watch=watch,
             )
         return self._read[kind]
+
+
+    def _check_files(self, document: Mapping[str, object]) -> None:
+        """Raises CannotReplayError where the run had a test file or hints and this has none, or the other way round."""
+        details = JsonFields(document).fields("run").fields("workloadDetails").values
+        for key, option, named in (
+            ("testTasks", "--test FILE", self._test is not None), ("hints", "--hints", self._hints)
+        ):
+            if (key in details) != named:
+                how = f"was made with {option}" if key in details else f"was made without {option.split()[0]}"
+                raise CannotReplayError(f"{how}: replay it so")
 
 
 def _spec_of(path: str | None) -> WorkloadSpec:

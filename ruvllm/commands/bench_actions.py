@@ -238,6 +238,8 @@ def _read_input(
             transfer=None if arguments.transfer is None else arguments.transfer.text,
             candidates=arguments.candidates,
             fields=arguments.fields,
+            test=None if arguments.test is None else str(arguments.test),
+            hints=arguments.hints,
             note=reporter.note,
             warn=reporter.warn,
             watch=reporter.work,

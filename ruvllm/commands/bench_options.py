@@ -61,6 +61,10 @@ class BenchArguments(OutputArguments):
     """Of each task of real input; None for as many as there is room for."""
     fields: Mapping[str, str]
     """What a file of tasks calls keys."""
+    train: Path | None
+    test: Path | None
+    """Files to learn from and to test on, if they are two."""
+    hints: bool
     rank: int | None
     seed: int
     seeds: int | None
@@ -76,9 +80,14 @@ class BenchArguments(OutputArguments):
     details: bool = False
     no_texts: bool = False
 
+    def __post_init__(self) -> None:
+        if self.train is not None and self.workload.name == "simulated":
+            object.__setattr__(self, "workload", WorkloadSpec("jsonl", str(self.train)))
+
     def check(self) -> None:
         """Raises UsageError if an option would change nothing."""
         entry = self.workload.entry
+        self._check_files()
         if self.kind not in ("all", *entry.tasks):
             raise click.UsageError("--tasks is for the code workload")
         if not entry.reader and (self.encoder_name != DEFAULT_ENCODER or self.transfer is not None):
@@ -105,6 +114,18 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("a blocked stream needs tasks of several types: the simulated workload")
         if self.stream == "time":
             self._check_time()
+
+    def _check_files(self) -> None:
+        """Raises UsageError for a train file without a test file, and where there are no files of tasks."""
+        if self.train is not None and self.workload.path != str(self.train):
+            raise click.UsageError("--train and --workload both name what to learn from: use one of them")
+        if self.train is not None and self.test is None:
+            raise click.UsageError("--train needs --test: a file with the tasks to test on")
+        files = self.workload.name not in ("simulated", "code")
+        if not files and (self.test is not None or self.hints):
+            raise click.UsageError("--test and --hints are for files of tasks: --train FILE --test FILE")
+        if self.test is not None and (self.folds is not None or self.stream != "mixed"):
+            raise click.UsageError("--folds and --stream have no use for --test, which says what is tested")
 
     def _check_time(self) -> None:
         """Raises UsageError for what a stream in time has no use for."""
@@ -174,6 +195,14 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      "different solutions]"),
         click.option("--fields", callback=parse_fields, metavar="KEY=NAME,...",
                      help="Files of tasks only: what the file calls keys, as prompt=question,solution=target."),
+        click.option("--train", type=FILE, metavar="FILE",
+                     help="Learn from the tasks of this file, and test on those of --test. The same as --workload "
+                     "jsonl:FILE."),
+        click.option("--test", type=FILE, metavar="FILE",
+                     help="Files of tasks only: test on these, not on a part of the input. Copies of them are not "
+                     "learned from."),
+        click.option("--hints", is_flag=True,
+                     help="SWE-bench's issues only: append hints_text, what was said below an issue, to its text."),
         click.option("--rank", type=WholeNumber(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
         click.option("--seed", type=WholeNumber(0, MAX_SEED), default=0, show_default=True, help="First seed."),
         click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=seeds_help),

@@ -38,6 +38,9 @@ DEFAULT_FOLDER = "results/checkpoints"
               help="With --replay of a run with --transfer: the same file.")
 @click.option("--fields", callback=parse_fields, metavar="KEY=NAME,...",
               help="With --replay of a run with --fields: the same.")
+@click.option("--test", metavar="FILE", type=FILE,
+              help="With --replay of a run with --test: the same file. --corpus names its train file.")
+@click.option("--hints", is_flag=True, help="With --replay of a run with --hints.")
 @click.option("--list", "folder", is_flag=False, flag_value=DEFAULT_FOLDER, metavar="[DIR]",
               type=FILE,
               help=f"Print one line for each checkpoint of a folder.  [default: {DEFAULT_FOLDER}]")
@@ -54,6 +57,8 @@ def command(
     encoder: str | None,
     transfer: WorkloadSpec | None,
     fields: dict[str, str],
+    test: Path | None,
+    hints: bool,
     folder: Path | None,
     compared: tuple[Path, Path] | None,
     as_json: bool,
@@ -65,8 +70,8 @@ def command(
         raise click.UsageError("Missing argument 'FILE...', --list or --compare")
     if subjects > 1 or (replayed and not files):
         raise click.UsageError("use one of FILE..., --list and --compare; --replay needs a FILE")
-    if not replayed and any((isa, corpus, encoder, transfer, fields)):
-        raise click.UsageError("--isa, --corpus, --encoder, --transfer and --fields are for --replay")
+    if not replayed and any((isa, corpus, encoder, transfer, fields, test, hints)):
+        raise click.UsageError("--isa, --corpus, --encoder, --transfer, --fields, --test and --hints are for --replay")
     if replayed:
         check_isas([isa or "auto"], ["auto"])
     from ruvllm.commands import verify_actions
@@ -76,7 +81,9 @@ def command(
     if compared is not None:
         return verify_actions.compare(compared, as_json)
     if replayed:
-        inputs = verify_actions.ReplayInputs(corpus, encoder, None if transfer is None else transfer.text, fields)
+        other = None if transfer is None else transfer.text
+        tested = None if test is None else str(test)
+        inputs = verify_actions.ReplayInputs(corpus, encoder, other, fields, tested, hints)
         return verify_actions.replay_files(files, isa or "auto", inputs, as_json, quiet)
     return verify_actions.verify_files(files, as_json, quiet)
 

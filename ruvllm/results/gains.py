@@ -43,17 +43,22 @@ class AllGains:
     """A row per task type ("all" first, where there are several) and method; empty without closed forms."""
 
 
-def gains_of_answers(answers: Sequence[Answers]) -> AllGains:
-    """The gains of one or more runs, which all have retrieval or closed forms, or none has."""
+def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False) -> AllGains:
+    """The gains of one or more runs, which all have retrieval or closed forms, or none has.
+
+    `same_tasks` says that all were tested on the same tasks in the same order: then a task counts once, as its mean
+    over the runs, because to answer it again under another seed is no further evidence about tasks.
+    """
     confidence = [list(each.confidence) for each in answers]
     resolved = _levels(answers, None)["resolve_rate"]
     more = {"initial": resolved[FROZEN], "final": resolved[LEARNED], "confidence": confidence}
-    everything = _Group(answers, None, more)
+    everything = _Group(answers, None, more, same_tasks=same_tasks)
     intervals = {name: everything.intervals[name] for name in more}
     with_types = [each.types or () for each in answers if each.reciprocal_rank or each.closed_forms]
     kinds = sorted({kind for types in with_types for kind in types})
     common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
-    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind) for kind in common}
+    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind, same_tasks=same_tasks)
+              for kind in common}  # fmt: skip
     rows: list[MethodRow] = []
     if all(each.closed_forms is not None for each in answers):
         rows += everything.rows("all") if len(kinds) > 1 else []
@@ -63,8 +68,11 @@ def gains_of_answers(answers: Sequence[Answers]) -> AllGains:
 
 
 def gains_of_transfer(answers: Sequence[TransferAnswers]) -> tuple[Gains, list[MethodRow]]:
-    """The gains on transfer input, of all task types together, and a row per method where there are closed forms."""
-    group = _Group(answers, None)
+    """The gains on transfer input, of all task types together, and a row per method where there are closed forms.
+
+    It is the same input for all runs, so that a task counts once, as its mean over them.
+    """
+    group = _Group(answers, None, same_tasks=len({each.n for each in answers}) == 1)
     return group.gains(), group.rows("transfer") if all(each.closed_forms for each in answers) else []
 
 
@@ -76,6 +84,8 @@ class _Group:
         answers: Sequence[Answers | TransferAnswers],
         kind: int | None,
         more: Mapping[str, Values] | None = None,
+        *,
+        same_tasks: bool,
     ) -> None:
         self.levels = _levels(answers, kind)
         self.tasks = [len(run) for run in next(iter(self.levels.values()))[FROZEN]]
@@ -85,8 +95,10 @@ class _Group:
             for a, b in dict.fromkeys([(name, FROZEN) for name in methods] + [(LEARNED, name) for name in methods])
             if a != b
         }
-        values = {**(more or {}), **self.differences}
-        self.intervals = bootstrap_intervals(values, BOOTSTRAP_SEED, groups=_copies(answers, kind))
+        values, copies = {**(more or {}), **self.differences}, _copies(answers, kind)
+        if same_tasks:
+            values, copies = {name: [_over_runs(runs)] for name, runs in values.items()}, copies[:1]
+        self.intervals = bootstrap_intervals(values, BOOTSTRAP_SEED, groups=copies)
 
     def gains(self) -> Gains:
         found = {
@@ -167,6 +179,11 @@ def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> L
 
 def _minus(a: Values, b: Values) -> Values:
     return [[x - y for x, y in zip(*runs, strict=True)] for runs in zip(a, b, strict=True)]
+
+
+def _over_runs(values: Values) -> list[float]:
+    """The mean of each task over runs that have the same tasks."""
+    return [mean(of_task) for of_task in zip(*values, strict=True)]
 
 
 def _mean(values: Values) -> float:

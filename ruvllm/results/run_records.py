@@ -249,6 +249,10 @@ class InputIdentity(Record, kw_only=True):
     generator: Count = 1
     split: str | None = None
     """How the tasks were split; None if at random."""
+    test_tasks: Count | None = None
+    """Tasks of a test file of its own; None if a part was tested on."""
+    hints: bool | None = None
+    """True if the hints of SWE-bench's issues belong to their text."""
 
 
 class BenchmarkRun(RunIdentity, kw_only=True):

@@ -36,7 +36,9 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
     def average(value: Callable[[BenchmarkRun], float | None]) -> float:
         return mean([float(found) for run in runs if (found := value(run)) is not None])
 
-    first, found = runs[0], gains_of_answers([_answers(run) for run in runs])
+    first = runs[0]
+    one_test_file = first.input is not None and first.input.test_tasks is not None
+    found = gains_of_answers([_answers(run) for run in runs], same_tasks=one_test_file)
     answered = _transfer(runs)
     transfer, transfer_rows = gains_of_transfer(answered) if answered else (None, [])
     gain = found.overall.resolve_rate

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from ruvllm._core import Purpose, RandomStream, hardest
 from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.splits import Numbers
+from ruvllm.workloads.tasks import TextTask
 
-__all__ = ["CANDIDATES", "FEWEST", "CandidateTable", "Room", "TooFewSolutionsError"]
+__all__ = ["CANDIDATES", "FEWEST", "CandidateTable", "Room", "TooFewSolutionsError", "difficulties"]
 
 CANDIDATES, FEWEST = 8, 2
 """Number of candidates of each task if there is room, and the smallest with which there is a choice."""
@@ -52,6 +53,12 @@ class Room:
     def most(self) -> int:
         """Returns the largest number of candidates that every task can have."""
         return max(self.different, self.own + 1)
+
+
+def difficulties(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
+    """Returns the difficulty (n,) of each task: its own, or one drawn from the seed."""
+    drawn = RandomStream(seed, Purpose.DATASET).uniform(len(tasks)).tolist()
+    return np.array([d if t.difficulty is None else t.difficulty for t, d in zip(tasks, drawn, strict=True)])
 
 
 class CandidateTable:

@@ -233,11 +233,18 @@ def _check_repeats(workload: Workload, again: Workload) -> None:
 
 
 def _check_folds(workload: Workload, folds: list[Workload]) -> None:
-    """Every task outside the holdout is tested once and validates once, and the holdout is the same in all folds."""
+    """Every task outside the holdout is tested once and validates once, and the holdout is the same in all folds.
+
+    A test file of the user's own is tested in each.
+    """
     holdout = workload.parts.holdout
     for fold in folds:
         _check_parts(fold)
         _require(np.array_equal(fold.parts.holdout, holdout), "all folds must have the same holdout")
+    if "testTasks" in workload.details:  # the user has split it: there are no folds
+        for fold in folds:
+            _require(np.array_equal(fold.parts.test, workload.parts.test), "a test file is the test part of every run")
+        return
     others = np.setdiff1d(np.arange(len(workload.types)), holdout)
     for name in ("test", "valid"):
         together = np.sort(np.concatenate([fold.parts.part(name) for fold in folds]))

@@ -45,6 +45,10 @@ class InputOptions:
     """Of each task; None for as many as every part has different solutions for, at most 8."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """What a file of tasks calls `prompt`, `solution` and so on, where it calls them otherwise."""
+    test: str | None = None
+    """Path of a file of its own with the tasks to test on; None if a part of the input is tested on."""
+    hints: bool = False
+    """Whether what was said below an issue of SWE-bench (`hints_text`) belongs to its text."""
 
 
 class RealInput(Protocol):
@@ -90,6 +94,8 @@ def read_input(
     transfer: str | None = None,
     candidates: int | None = None,
     fields: Mapping[str, str] = NO_FIELDS,
+    test: str | None = None,
+    hints: bool = False,
     note: Note = ignore,
     warn: Note = ignore,
     watch: Watch = ignore,
@@ -97,14 +103,16 @@ def read_input(
     """Reads the real input that `code`, `code:PATH` or `jsonl:FILE` names; `kind` is one of its kinds of tasks.
 
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
-    `candidates` is their number, None for as many as fit; `fields` what a file calls `prompt` and so on. `warn` hears
-    what was left out and what repeats. Raises ValueError, one line each, for input that cannot be used.
+    `candidates` is their number, None for as many as fit; `fields` what a file calls `prompt` and so on.
+    `test` is the path of a file of the same form with the tasks to test on, and `hints` asks for those of SWE-bench's
+    issues. `warn` hears what was left out and what repeats. Raises ValueError, one line each, for input that cannot be
+    used.
     """
     spec = parse_spec(workload)
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
     others = () if transfer is None else read_transfer(transfer, note, watch, fields)
-    options = InputOptions(kind, encoder, others, note, watch, spec.text, candidates, fields)
+    options = InputOptions(kind, encoder, others, note, watch, spec.text, candidates, fields, test, hints)
     found = spec.entry.read(spec.path, options)
     for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):
         warn(f"{spec.title}: {line}")

@@ -6,13 +6,15 @@ A file may hold SWE-bench's records instead. A key whose value is null counts as
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ruvllm.files.json_lines import BadLines, BadRecordError, read_records, text_or_number
 from ruvllm.files.json_reading import shown
 from ruvllm.workloads.inputs import NO_FIELDS, InputOptions, Note, RealInput, Watch, ignore
+from ruvllm.workloads.repeats.between_files import without_copies
 from ruvllm.workloads.swebench import Issue, is_issue, issue_of_record, issue_tasks, usable_issues
 from ruvllm.workloads.tasks import LeftOut, TextTask
 from ruvllm.workloads.text import TextInput
@@ -33,38 +35,96 @@ SHOWN_KEYS = 8
 
 
 def read_jsonl(path: str | None, options: InputOptions) -> RealInput:
-    """Reads the tasks or the issues of a file. Raises ValueError for a file that cannot be used."""
-    tasks, issues, bad = _read(Path(str(path)), options.watch, options.fields)
-    left_out = [LeftOut(f"{bad.unit}s", bad.bad, bad.records, "cannot be used", tuple(bad.first))] if bad.bad else []
-    if not issues:
-        return TextInput("jsonl", "tasks", tasks, options, left_out=tuple(left_out))
-    usable = usable_issues(issues)
+    """Reads the tasks or the issues of a file, and of a test file if there is one. Raises ValueError."""
+    tasks, issues, left_out = _usable_lines(Path(str(path)), options)
+    test, test_issues, more = _usable_lines(Path(options.test), options) if options.test else ((), (), [])
+    left_out += more
+    if (issues and test) or (tasks and test_issues):
+        raise ValueError("the train file and the test file must both hold tasks, or both hold SWE-bench's issues")
+    if options.hints and not issues:
+        raise ValueError(f"{str(path)!r}: hints are of SWE-bench's issues, and it holds tasks")
+    if issues:
+        return _of_issues(str(path), issues, test_issues, options, left_out)
+    if options.test:
+        return _split_by_user(test, tasks, options, left_out)
+    return TextInput("jsonl", "tasks", tasks, options, left_out=tuple(left_out))
+
+
+def _of_issues(
+    path: str, issues: Sequence[Issue], test: Sequence[Issue], options: InputOptions, left_out: list[LeftOut]
+) -> TextInput:
+    """The files of both are the candidates: a repository has them, whichever file tells of them."""
+    usable = usable_issues((*issues, *test))
     if not usable:
-        raise ValueError(f"{str(path)!r}: no repository has enough issues")
-    if len(usable) < len(issues):
-        n_few = len(issues) - len(usable)
-        left_out.append(LeftOut("issues", n_few, len(issues), "their repositories have too few issues or files"))
-    return TextInput(
-        "jsonl", "issues", issue_tasks(usable), options, ("date",), closed_pools=True, left_out=tuple(left_out)
+        raise ValueError(f"{path!r}: no repository has enough issues")
+    if len(usable) < len(issues) + len(test):
+        n = len(issues) + len(test)
+        left_out.append(LeftOut("issues", n - len(usable), n, "their repositories have too few issues or files"))
+    tasks = issue_tasks(usable)
+    if not options.test:
+        return TextInput(
+            "jsonl", "issues", tasks, options, ("date",), closed_pools=True, left_out=tuple(left_out)
+        )
+    tested = set(map(id, test))
+    is_test = [id(issue) in tested for issue in usable]
+    of_test, of_train = (
+        tuple(task for task, own in zip(tasks, is_test, strict=True) if own == wanted) for wanted in (True, False)
     )
+    return _split_by_user(of_test, of_train, options, left_out, closed_pools=True)
+
+
+def _split_by_user(
+    test: Sequence[TextTask],
+    train: Sequence[TextTask],
+    options: InputOptions,
+    left_out: Sequence[LeftOut],
+    *,
+    closed_pools: bool = False,
+) -> TextInput:
+    """Returns the tasks of a test file, and those of a train file that are no copies of them."""
+    kept, copies = without_copies(train, test, closed_pools=closed_pools)
+    if not test or not kept:
+        part = "test" if not test else "train"
+        raise ValueError(f"the {part} file has no task that can be used{' and is no copy of a test task' * bool(test)}")
+    kind = "issues" if closed_pools else "tasks"
+    found = (*left_out, copies) if copies else tuple(left_out)
+    tasks = (*test, *kept)
+    return TextInput("jsonl", kind, tasks, options, ("by user",), closed_pools, left_out=found, n_test=len(test))
+
+
+def _usable_lines(
+    path: Path, options: InputOptions
+) -> tuple[tuple[TextTask, ...], tuple[Issue, ...], list[LeftOut]]:
+    """Returns the tasks and the issues of a file, and what was left out of it. Of two files each place has its name."""
+    tasks, issues, bad = _read(path, options.watch, options.fields, options.hints)
+    left_out = LeftOut(f"{bad.unit}s", bad.bad, bad.records, "cannot be used", tuple(bad.first))
+    if options.test:
+        tasks = tuple(replace(task, place=f"{path.name}, {task.place}") for task in tasks)
+        issues = tuple(replace(issue, place=f"{path.name}, {issue.place}") for issue in issues)
+    return tasks, issues, [left_out] if bad.bad else []
 
 
 def read_tasks(
-    path: str | Path, note: Note = ignore, watch: Watch = ignore, fields: Mapping[str, str] = NO_FIELDS
+    path: str | Path,
+    note: Note = ignore,
+    watch: Watch = ignore,
+    fields: Mapping[str, str] = NO_FIELDS,
+    *,
+    hints: bool = False,
 ) -> tuple[tuple[TextTask, ...], tuple[Issue, ...]]:
     """Returns the tasks and the issues of a file; one of the two is empty. `note` gets what is wrong with some lines.
 
-    `fields` says how keys are called there. Raises ValueError if more than 1% of the lines are bad, or if the file
-    holds both.
+    `fields` says how keys are called there, `hints` whether those of issues are wanted. Raises ValueError if more than
+    1% of the lines are bad, or if the file holds both.
     """
-    tasks, issues, bad = _read(Path(path), watch, fields)
+    tasks, issues, bad = _read(Path(path), watch, fields, hints)
     if bad.bad:
         note(f"{path}: {bad.summary()}")
     return tasks, issues
 
 
 def _read(
-    path: Path, watch: Watch, fields: Mapping[str, str]
+    path: Path, watch: Watch, fields: Mapping[str, str], hints: bool
 ) -> tuple[tuple[TextTask, ...], tuple[Issue, ...], BadLines]:
     bad = BadLines()
     tasks: list[TextTask] = []
@@ -74,7 +134,7 @@ def _read(
         record |= {key: record.pop(name) for key, name in fields.items() if name in record}
         try:
             if is_issue(record):
-                issues.append(issue_of_record(record, place))
+                issues.append(issue_of_record(record, place, hints=hints))
             else:
                 tasks.append(task_of_record(record, place))
         except BadRecordError as error:

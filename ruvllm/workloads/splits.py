@@ -19,7 +19,7 @@ from ruvllm.workloads.repeats.finding import joined
 
 __all__ = [
     "BLOCK", "LARGEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
-    "split_by_date", "split_by_file", "split_by_function", "stratified_split",
+    "split_by_date", "split_by_file", "split_by_function", "split_by_user", "stratified_split",
 ]  # fmt: skip
 
 PARTS = ("train", "valid", "test", "holdout")
@@ -179,6 +179,18 @@ def split_by_date(
     if any(len(parts.part(name)) == 0 for name in PARTS):
         raise ValueError(f"{len(repositories)} issues are too few for a holdout and {fold.of} stretches of time")
     return parts
+
+
+def split_by_user(n: int, n_test: int, seed: int, copies: Numbers) -> Parts:
+    """Returns the first `n_test` of n tasks as the test part.
+
+    Of the others a random tenth is the holdout, a fifth of the rest validates, and what is left is trained on; copies
+    (n,) stay together. Raises ValueError if there are fewer groups than parts.
+    """
+    rest = split_by_function(n - n_test, seed, copies=copies[n_test:])
+    train = np.sort(np.concatenate([rest.train, rest.test]))
+    shift = np.uint32(n_test)
+    return Parts(train + shift, rest.valid + shift, np.arange(n_test, dtype=np.uint32), rest.holdout + shift)
 
 
 SPLITTERS: dict[str, Callable[[Sequence[str], int, Fold, Numbers | None], Parts]] = {

@@ -52,8 +52,8 @@ def is_issue(record: Mapping[str, Any]) -> bool:
     return "problem_statement" in record and "patch" in record and "repo" in record
 
 
-def issue_of_record(record: Mapping[str, Any], place: str = "") -> Issue:
-    """Returns the issue of one record, which stands at `place`. Raises BadRecordError."""
+def issue_of_record(record: Mapping[str, Any], place: str = "", *, hints: bool = False) -> Issue:
+    """Returns the issue of one record, which stands at `place`, with its hints if wanted. Raises BadRecordError."""
     for key in ("repo", "problem_statement", "patch"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             raise BadRecordError(f"{key} must be a text that is not empty")
@@ -63,13 +63,21 @@ def issue_of_record(record: Mapping[str, Any], place: str = "") -> Issue:
     return Issue(
         repo=record["repo"],
         created=(created or "").strip(),
-        text=record["problem_statement"],
+        text=record["problem_statement"] + (_hints(record) if hints else ""),
         path=_right_file(record["patch"]),
         id=name if isinstance(name, str) else "",
         place=place,
         fix=_digest_of_changes(record["patch"]),
         group=text_or_number(record, "group"),
     )
+
+
+def _hints(record: Mapping[str, Any]) -> str:
+    """Returns what was said below the issue before it was fixed, to be appended to it."""
+    text = record.get("hints_text")
+    if not isinstance(text, str | None):
+        raise BadRecordError("hints_text must be a text")
+    return f"\n\n{text.strip()}" if text and text.strip() else ""
 
 
 def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:

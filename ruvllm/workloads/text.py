@@ -13,14 +13,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import CorpusSource, Purpose, RandomStream
+from ruvllm._core import CorpusSource
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import title_of
-from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, Room, TooFewSolutionsError
+from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, Room, TooFewSolutionsError, difficulties
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions, Note, RealInput, ignore
 from ruvllm.workloads.question import make_retrieval, shares_wrong_answers
@@ -28,11 +29,11 @@ from ruvllm.workloads.repeats.finding import Repeats, find_repeats, without_othe
 from ruvllm.workloads.repeats.leak_check import check_leaks
 from ruvllm.workloads.repeats.transfer import new_tasks
 from ruvllm.workloads.spec import parse_spec
-from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts
+from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts, split_by_user
 from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
 from ruvllm.workloads.workload import TASK_TYPES, Details, Origin, Question, Vectors, Workload, validation_sample
 
-__all__ = ["TextInput", "difficulties", "fit_candidates"]
+__all__ = ["TextInput", "fit_candidates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,9 @@ class TextInput:
     """What each task was made from, if copies are to be found by that; see find_repeats()."""
     left_out: tuple[LeftOut, ...] = ()
     """What the reader could not use."""
+    n_test: int = 0
+    """So many tasks come first and are the test part, if the user has split them; 0 if not. None of the others may be
+    a copy of them."""
     repeats: Repeats = field(init=False)
     """What comes again; `tasks` and `origins` have lost exact repeats."""
     digest: str = field(init=False)
@@ -70,6 +74,7 @@ class TextInput:
         kept, repeats = find_repeats(self.tasks, self.origins, closed_pools=self.closed_pools)
         if self.origins is not None:
             object.__setattr__(self, "origins", [self.origins[i] for i in repeats.kept])
+        object.__setattr__(self, "n_test", sum(i < self.n_test for i in repeats.kept))
         object.__setattr__(self, "tasks", without_other_answers(kept, repeats))
         object.__setattr__(self, "repeats", repeats)
         object.__setattr__(self, "digest", texts_digest(self.tasks))
@@ -128,9 +133,11 @@ class TextInput:
 
     def split(self, split: str, seed: int, fold: Fold = ORDINARY) -> Parts:
         """Returns the parts of a run; the arguments are those of build(). Raises ValueError for too few tasks."""
-        splitter, sources = SPLITTERS[self._way_to_split(split)], [task.source for task in self.tasks]
+        sources, groups = [task.source for task in self.tasks], self.repeats.groups
         try:
-            return splitter(sources, seed, fold, self.repeats.groups)
+            if self.n_test:
+                return split_by_user(len(self.tasks), self.n_test, seed, groups)
+            return SPLITTERS[self._way_to_split(split)](sources, seed, fold, groups)
         except ValueError as error:
             raise ValueError(f"{self.title}: {self._count()}: {error}") from None
 
@@ -219,7 +226,8 @@ class TextInput:
     @property
     def title(self) -> str:
         """What messages call the input."""
-        return parse_spec(self.options.source).title if self.options.source else self.name
+        title = parse_spec(self.options.source).title if self.options.source else self.name
+        return f"{title}, tested on {Path(self.options.test).name}" if self.options.test else title
 
     def with_candidates(self, n: int) -> TextInput:
         """Returns the same input with n candidates for each task."""
@@ -234,6 +242,8 @@ class TextInput:
             details["generator"] = generator
         if self.splits:
             details["split"] = self._way_to_split(split)
+        details |= {"testTasks": self.n_test} if self.n_test else {}
+        details |= {"hints": True} if self.options.hints else {}
         details |= {
             "dim": dim,
             "encoder": encoder.name,
@@ -280,12 +290,6 @@ def fit_candidates(
 
 def _all_of(tasks: Sequence[TextTask]) -> Numbers:
     return np.arange(len(tasks), dtype=np.uint32)
-
-
-def difficulties(tasks: Sequence[TextTask], seed: int) -> NDArray[np.float64]:
-    """Returns the difficulty (n,) of each task: its own, or one drawn from the seed."""
-    drawn = RandomStream(seed, Purpose.DATASET).uniform(len(tasks)).tolist()
-    return np.array([d if t.difficulty is None else t.difficulty for t, d in zip(tasks, drawn, strict=True)])
 
 
 def _digest_of(values: dict[str, str]) -> str:

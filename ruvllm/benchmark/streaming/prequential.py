@@ -111,4 +111,5 @@ def _identity(stream: TaskStream) -> InputIdentity:
         tasks=len(stream),
         candidates=int(details["candidates"]),
         split="time",
+        hints=task_input.options.hints or None,
     )

@@ -17,13 +17,13 @@ from ruvllm._core import CorpusSource, Purpose, RandomStream
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.hashed import HashedNgramEncoder
 from ruvllm.files.json_writing import canonical_json
-from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable
+from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, difficulties
 from ruvllm.workloads.encoding import EncodedTasks, encode_tasks
 from ruvllm.workloads.question import make_retrieval
 from ruvllm.workloads.repeats.finding import copies_of, joined
 from ruvllm.workloads.splits import Numbers, Parts
 from ruvllm.workloads.streams.order import order_of
-from ruvllm.workloads.text import TextInput, difficulties
+from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Details, Question, Retrieval, Vectors, Workload
 
 __all__ = ["FEWEST_TASKS", "Moment", "TaskStream"]
@@ -93,6 +93,7 @@ class TaskStream:
             "candidates": self.input.options.candidates or CANDIDATES,
             "tasks": len(self),
             "inputDigest": self.input.digest,
+            **({"hints": True} if self.input.options.hints else {}),
             "order": hashlib.sha256(canonical_json(self.numbers.tolist())).hexdigest(),
         }
         if self.vectors_digest is not None:
