@@ -222,6 +222,8 @@ void register_engine_config(py::module_& m)
                     return made;
                 });
     part_of_whole<&EngineConfig::lora>(config, "lora", "The adapter, a LoraConfig.");
+    setting<&EngineConfig::lora_types>(config, "lora_types",
+                                       "Types that the adapter is for, bit k for type k; those from 64 on always.");
     setting<&EngineConfig::learn_from>(config, "learn_from", "Which outcomes the adapter learns from.");
     setting<&EngineConfig::replay_policy>(config, "replay_policy", "Which trajectories are replayed.");
     setting<&EngineConfig::control>(config, "control", "The control that this run is, or NONE.");

@@ -486,6 +486,7 @@ class AssociationConfig:  # part of an EngineConfig
 
 class EngineConfig:
     lora: LoraConfig
+    lora_types: int
     learn_from: LearnFrom
     replay_policy: ReplayPolicy
     control: Control

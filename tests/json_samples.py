@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from ruvllm.benchmark import ablation, forgetting, run, simd, sweep
-from ruvllm.benchmark.ablation import Component
 from ruvllm.benchmark.plan import Options, recorded_options
+from ruvllm.learning.components import Component
 from ruvllm.results import document, summaries
 from ruvllm.results.experiment_records import AblationRun, SimdMeasurement, StreamRun
 from ruvllm.results.run_records import BenchmarkRun

@@ -1,23 +1,25 @@
 """Ablation: every component of a protocol off in turn, beside the full system on the same tasks and seeds.
 
-Differences to the full system are paired over seeds.
+Differences to the full system are paired over seeds. On real input there are runs with each part that it leaves out,
+too, and all of them are of learning alone: the validation part selects nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import replace
+from threading import Lock
+from typing import TypeVar
 
 from msgspec import structs
 
-from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.benchmark.entry import input_of
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
-from ruvllm.evaluation.retrieval import recall_at_1
+from ruvllm.evaluation.retrieval import mean_reciprocal_rank, recall_at_1
 from ruvllm.evaluation.statistics import mean, student_t_interval
-from ruvllm.learning.constants import Protocol, changed, constants
+from ruvllm.learning.components import ADDITIONS, COMPONENTS, Addition, Component, Variant, variants_of
+from ruvllm.learning.constants import changed
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
 from ruvllm.results.document import make_header
@@ -26,6 +28,7 @@ from ruvllm.results.experiment_records import (
     AblationDocument,
     AblationMeasures,
     AblationRun,
+    FrozenRetrieval,
     Method,
     Reached,
 )
@@ -33,22 +36,12 @@ from ruvllm.results.records import Difference, RunOptions, camel_case
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = [
-    "COMPONENTS",
-    "GOAL",
-    "MEASURES",
-    "Component",
-    "compare_with_full",
-    "components_of",
-    "make_ablation_document",
-    "run_ablation",
-    "tasks_to_goal",
-]
+__all__ = ["GOAL", "MEASURES", "compare_with_full", "make_ablation_document", "run_ablation", "tasks_to_goal"]
 
 GOAL = 0.9
 """Test resolve rate whose first crossing is timed."""
 
-MEASURES = ("resolve_rate", "recall_at_1", "tasks_to_90", "ece")
+MEASURES = ("resolve_rate", "recall_at_1", "mrr", "tasks_to_90", "ece")
 METHOD: Method = {
     "difference": "without the component minus the full system: same model, seed and tasks",
     "interval": "Student's t over seeds; of all models together: of each seed's mean over models",
@@ -58,56 +51,12 @@ METHOD: Method = {
     "adjustment": "none: of 20 intervals without an effect, one is expected to leave out 0",
 }
 
-Changes = dict[str, Any]
+OF_ADDED = "of a part that is added: with it minus the full system"
+OF_RETRIEVAL = "recall@1 and MRR among all test solutions by what was learned alone: nothing is selected on validation"
+
 T = TypeVar("T")
 Value = Callable[[AblationRun], float]
 """One measure of a run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A part of the learning stack and how a protocol is without it."""
-
-    name: str
-    without: str
-    """What is done instead."""
-    changes: Changes
-    """Constants of the protocol, by their names as in protocols.constants()."""
-
-    def removed_from(self, protocol: Protocol) -> Protocol:
-        return changed(protocol, self.changes)
-
-
-COMPONENTS = (
-    Component("heads", "one adapter for all task types", {"multi_head": False}),
-    Component("lora", "the adapter learns nothing", {"use_lora": False}),
-    Component(
-        "contrastive",
-        "no memory; learns from successes and confident failures",
-        {"learn_from": LearnFrom.SUCCESSES_AND_CONFIDENT_FAILURES, "use_contrastive": False},
-    ),
-    Component("contrastive-memory", "no memory of past solutions", {"use_contrastive": False}),
-    Component("replay", "nothing is learned again", {"replays_per_epoch": 0}),
-    Component("replay-policy", "uniform draws", {"replay_policy": ReplayPolicy.UNIFORM}),
-    Component("ewc", "no penalty", {"ewc.lambda_": 0.0}),
-    Component("patterns", "no pattern bank", {"use_patterns": False}),
-    Component("dda", "difficulty drawn from the curriculum's range", {"adaptive_difficulty": False}),
-    Component("curriculum", "no order from easy to hard", {"curriculum": False}),
-    Component("learning-rate", "fixed at its start", {"learning_rate": "fixed"}),
-    Component("temperature", "1 from first to last", {"final_temperature": 1.0}),
-    Component("momentum", "plain gradient steps", {"momentum": 0.0}),
-    Component("centring", "means are not taken away", {"centre": False}),
-    Component("intercept", "nothing constant in centred queries", {"intercept": 0.0}),
-    Component("blocks", "no block-diagonal adapter", {"associations.block_size": 0}),
-    Component("episodes", "no memory of past queries", {"associations.episodes.capacity": 0}),
-    Component("crowding", "in retrieval, cosines as they are", {"crowding_shares": (0.0,)}),
-)
-
-
-def components_of(protocol: Protocol) -> list[Component]:
-    """Those that the protocol has: each of their fields is another one without them."""
-    present = dict(constants(protocol))
-    return [c for c in COMPONENTS if all(present[field] != value for field, value in c.changes.items())]
 
 
 def run_ablation(
@@ -118,38 +67,68 @@ def run_ablation(
     Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
     """
     (name,) = options.protocols
-    protocol = protocol_of(name, task_input)
-    variants: list[tuple[str | None, Protocol]] = [(None, protocol)]
-    variants += [(component.name, component.removed_from(protocol)) for component in components_of(protocol)]
-    runs = [
-        Job(cell, f"{cell.label}, " + ("full" if without is None else f"without {without}"), without)
-        for model in options.models
-        for seed in options.seeds
-        for without, variant in variants
-        for cell in [make_cell(options, variant, model, seed, task_input)]
-    ]
+    protocol = changed(protocol_of(name, task_input), {"select": False})
+    additions = task_input is not None and name == "v3"
+    variants = [None, *variants_of(protocol, additions=additions)]
+    runs = []
+    for model in options.models:
+        for seed in options.seeds:
+            cells = [
+                make_cell(options, protocol if each is None else each.protocol, model, seed, task_input)
+                for each in variants
+            ]
+            build = _Shared(cells[0].build, len(cells))
+            runs += [
+                Job(replace(cell, build=build), f"{cell.label}, {_named(each)}", each)
+                for cell, each in zip(cells, variants, strict=True)
+            ]
     return run_recorded(runs, AblationRun, _record, _line, jobs, reporter, unfinished)
 
 
+class _Shared:
+    """A workload that is built once for several runs, and let go when the last of them has it."""
+
+    def __init__(self, build: Callable[[], Workload], uses: int) -> None:
+        self._build = build
+        self._left = uses
+        self._workload: Workload | None = None
+        self._lock = Lock()
+
+    def __call__(self) -> Workload:
+        with self._lock:
+            workload = self._workload or self._build()
+            self._left -= 1
+            self._workload = workload if self._left > 0 else None
+            return workload
+
+
+def _named(variant: Variant | None) -> str:
+    return "full" if variant is None else f"{'with' if variant.added else 'without'} {variant.name}"
+
+
 def _line(record: AblationRun) -> str:
-    return f"{record.resolve_rate:.1%} of the test tasks"
+    recall = "" if record.recall_at_1 is None else f"recall@1 {record.recall_at_1:.1%}, "
+    return f"{recall}{record.resolve_rate:.1%} of the test tasks"
 
 
 def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
     cell, final = job.cell, run.final.summary()
+    variant: Variant | None = job.variant
     tasks, reached = tasks_to_goal(
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
         cell.plan.size.tasks_per_epoch,
     )
-    recall = None
-    if workload.question is not None:
-        recall = recall_at_1(cell.retrieval(run.engine, workload).learned_ranks(workload.question.test))
+    question = workload.question
+    ranks = None if question is None else cell.retrieval(run.engine, workload).ranks(question.test)
     return AblationRun(
         model=cell.model.name,
         seed=cell.plan.seed,
-        without=job.variant,
+        without=None if variant is None else variant.name,
+        added=True if variant is not None and variant.added else None,
         resolve_rate=final["resolveRate"],
-        recall_at_1=recall,
+        recall_at_1=None if ranks is None else recall_at_1(ranks[1]),
+        mrr=None if ranks is None else mean_reciprocal_rank(ranks[1]),
+        frozen=None if ranks is None else FrozenRetrieval(recall_at_1(ranks[0]), mean_reciprocal_rank(ranks[0])),
         confidence=final["confidence"],
         ece=final["ece"],
         tasks_to_90=tasks,
@@ -179,6 +158,7 @@ def make_ablation_document(
     """The results file of an ablation of the one protocol in the options."""
     (protocol,) = options.protocols
     full = [run for run in runs if run.without is None]
+    frozen = [run.frozen for run in full if run.frozen is not None]
     return AblationDocument(
         **make_header(options, command, isa),
         protocol=protocol,
@@ -186,15 +166,28 @@ def make_ablation_document(
         workload=options.workload,
         models=options.models,
         seeds=options.seeds,
-        method=METHOD,
+        method=METHOD if not frozen else METHOD | {"added": OF_ADDED, "retrieval": OF_RETRIEVAL},
         full=_each_measure(runs, lambda value: mean([value(run) for run in full])),
-        components=compare_with_full(runs, [c for c in COMPONENTS if c.name in {run.without for run in runs}]),
+        frozen=_mean_frozen(frozen),
+        components=compare_with_full(runs, _parts(runs)),
         input=runs[0].input,
         runs=[structs.replace(run, input=None) for run in runs],
     )
 
 
-def compare_with_full(runs: Sequence[AblationRun], components: Sequence[Component]) -> list[AblationComponent]:
+def _mean_frozen(found: Sequence[FrozenRetrieval]) -> FrozenRetrieval | None:
+    return FrozenRetrieval(mean([f.recall_at_1 for f in found]), mean([f.mrr for f in found])) if found else None
+
+
+def _parts(runs: Sequence[AblationRun]) -> list[Component | Addition]:
+    """The parts that runs are without, then those that they are with."""
+    off, added = ({run.without for run in runs if bool(run.added) == more} for more in (False, True))
+    return [*(c for c in COMPONENTS if c.name in off), *(a for a in ADDITIONS if a.name in added)]
+
+
+def compare_with_full(
+    runs: Sequence[AblationRun], components: Sequence[Component | Addition]
+) -> list[AblationComponent]:
     """One record per component: differences over all models and of each, and the measures whose interval leaves out 0.
 
     Needs at least 2 seeds.
@@ -202,10 +195,10 @@ def compare_with_full(runs: Sequence[AblationRun], components: Sequence[Componen
     found = {(run.model, run.seed, run.without): run for run in runs}
     models, seeds = list(dict.fromkeys(run.model for run in runs)), list(dict.fromkeys(run.seed for run in runs))
 
-    def differences(component: Component, model: str, value: Value) -> list[float]:
+    def differences(component: Component | Addition, model: str, value: Value) -> list[float]:
         return [value(found[model, s, component.name]) - value(found[model, s, None]) for s in seeds]
 
-    def paired(component: Component, of_models: Sequence[str]) -> AblationMeasures[Difference]:
+    def paired(component: Component | Addition, of_models: Sequence[str]) -> AblationMeasures[Difference]:
         """Differences by seed, each the mean over the models."""
 
         def measured(value: Value) -> Difference:
@@ -220,13 +213,15 @@ def compare_with_full(runs: Sequence[AblationRun], components: Sequence[Componen
         overall = paired(component, models)
         reached = sum(found[model, s, component.name].reached_90 for model in models for s in seeds)
         effects = {name: getattr(overall, name) for name in MEASURES}
+        added = isinstance(component, Addition)
         records.append(
             AblationComponent(
                 component.name,
-                component.without,
+                component.said,
                 overall,
                 Reached(reached, len(models) * len(seeds)),
                 [camel_case(name) for name, effect in effects.items() if effect is not None and effect.excludes_zero],
+                True if added else None,
                 {model: paired(component, [model]) for model in models},
             )
         )
@@ -234,11 +229,12 @@ def compare_with_full(runs: Sequence[AblationRun], components: Sequence[Componen
 
 
 def _each_measure(runs: Sequence[AblationRun], measured: Callable[[Value], T]) -> AblationMeasures[T]:
-    """What `measured` makes of each measure; recall@1 only if all runs have it."""
-    with_recall = all(run.recall_at_1 is not None for run in runs)
+    """What `measured` makes of each measure; those of retrieval only if all runs have them."""
+    with_recall, with_mrr = (all(getattr(run, name) is not None for run in runs) for name in ("recall_at_1", "mrr"))
     return AblationMeasures(
         resolve_rate=measured(lambda run: run.resolve_rate),
         recall_at_1=measured(lambda run: run.recall_at_1 or 0.0) if with_recall else None,
+        mrr=measured(lambda run: run.mrr or 0.0) if with_mrr else None,
         tasks_to_90=measured(lambda run: run.tasks_to_90),
         ece=measured(lambda run: run.ece),
     )

@@ -165,6 +165,8 @@ class Protocol:
     # The same in all versions, as far as they have the part.
     use_lora: bool = True
     """Whether the adapter learns."""
+    lora_types: tuple[int, ...] | None = None
+    """Indices into TASK_TYPES of those that it is for; None: all."""
     lora: Lora = Lora()
     lora_scale: float = 16.0
     """Scaling of the adapter's output is lora_scale / sqrt(rank), so that ranks start with steps of one size."""

@@ -131,6 +131,8 @@ def engine_config(
     )
     config.seed = seed
     config.control = control
+    if protocol.lora_types is not None or not protocol.use_lora:
+        config.lora_types = sum(1 << kind for kind in protocol.lora_types or ()) if protocol.use_lora else 0
     _copy(protocol, config)
     config.associations.block_size = min(config.associations.block_size, dim)
     if control == Control.RANDOM_GRADIENT:
@@ -140,7 +142,8 @@ def engine_config(
 
 
 NOT_IN_THE_CORE = frozenset([
-    *("name", "version", "quick", "standard", "full", "use_lora", "fixed_rank", "multi_head", "lora_scale"),
+    *("name", "version", "quick", "standard", "full"),
+    *("use_lora", "lora_types", "fixed_rank", "multi_head", "lora_scale"),
     *("learning_rate", "base_rate", "lowest_rate", "highest_rate", "replays_per_epoch", "rehearsals"),
     *("stages", "curriculum", "adaptive_difficulty", "final_temperature", "cooling"),
     *("crowding_neighbours", "crowding_shares", "select"),
@@ -179,7 +182,7 @@ def _shown(name: str, column: dict[str, Any]) -> str:
     if name == "ewc.decay" and column["ewc.running_sum"]:
         return "none"
     if value is None:
-        return {"fixed_rank": "by size", "replays_per_epoch": "as tasks"}[name]
+        return {"fixed_rank": "by size", "replays_per_epoch": "as tasks", "lora_types": "all"}[name]
     if isinstance(value, float):
         return f"{value:.3g}" if value < 1000 else f"{value:g}"
     named = getattr(value, "name", value)  # an enumeration of the core, or plain text

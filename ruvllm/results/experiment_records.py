@@ -14,22 +14,34 @@ Method = dict[str, str | float]
 
 
 class AblationMeasures(Record, Generic[T], kw_only=True):
-    """What an ablation compares; recall@1 among all test solutions is of real input only."""
+    """What an ablation compares; recall@1 and MRR among all test solutions are of real input only."""
 
     resolve_rate: T
     recall_at_1: T | None = None
+    mrr: T | None = None
     tasks_to_90: T
     ece: T
 
 
+class FrozenRetrieval(Record):
+    """How the frozen vectors answer the test queries."""
+
+    recall_at_1: float
+    mrr: float
+
+
 class AblationRun(AblationMeasures[float], kw_only=True):
-    """One run of an ablation: of the full system if `without` is None, else without that component."""
+    """One run of an ablation: of the full system if `without` is None, else without that component, or with it as well
+    where `added` is true.
+    """
 
     model: Name
     seed: Seed
     without: str | None
     confidence: float
     reached_90: bool
+    added: bool | None = None
+    frozen: FrozenRetrieval | None = None
     input: InputIdentity | None = None
     """Of real input; once in the document, not in its runs."""
 
@@ -50,6 +62,8 @@ class AblationComponent(Record):
     reached_90: Reached
     effect_on: list[str]
     """Keys of the measures whose interval leaves out 0."""
+    added: bool | None = None
+    """Whether the component is no part of the full system: differences are with it minus the full system."""
     models: dict[str, AblationMeasures[Difference]] | None = None
 
 
@@ -63,6 +77,7 @@ class AblationDocument(Header, kw_only=True, tag="ablation"):
     seeds: Seeds
     method: Method
     full: AblationMeasures[float]
+    frozen: FrozenRetrieval | None = None
     components: Annotated[list[AblationComponent], Meta(min_length=1)]
     input: InputIdentity | None = None
     """None for the simulated workload, and in files of before version 0.3.0."""

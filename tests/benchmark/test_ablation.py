@@ -15,13 +15,14 @@ from json_samples import make_ablation_document, run_ablation
 from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm._core import LearnFrom, ReplayPolicy
-from ruvllm.benchmark.ablation import COMPONENTS, Component, components_of, tasks_to_goal
+from ruvllm.benchmark.ablation import tasks_to_goal
 from ruvllm.benchmark.plan import Options, make_cell
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.retrieval import CSLS_SHARES
+from ruvllm.learning.components import COMPONENTS, Component, components_of, variants_of
 from ruvllm.learning.constants import Protocol, Size, changed, constants
-from ruvllm.learning.presets import on_docstrings
+from ruvllm.learning.presets import on_code, on_docstrings
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.training import TrainedRun, train
 from ruvllm.learning.training_run import RunPlan
@@ -56,8 +57,16 @@ CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
 ON_REAL_INPUT = ("centring", "intercept", "blocks", "episodes", "crowding")
 ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ON_REAL_INPUT]
 DOCSTRINGS = on_docstrings(PROTOCOLS["v3"])  # with what it has on real input only
-ON_DOCSTRINGS = [name for name in CHANGES if name not in ("contrastive", "contrastive-memory", "intercept")]
-WHOLE = replace(DOCSTRINGS, use_contrastive=True, intercept=0.5)
+ON_DOCSTRINGS = ["centring", "blocks", "episodes", "crowding"]
+ADDED = ["lora", "replay", "ewc", "patterns", "contrastive-memory", "curriculum"]
+WHOLE = changed(
+    PROTOCOLS["v3"],
+    {
+        **{"centre": True, "intercept": 0.5, "crowding_shares": CSLS_SHARES},
+        **{"associations.block_size": 256, "associations.episodes.capacity": 4096},
+    },
+)
+"""v3 with all that it has on any input."""
 V1 = ["lora", "replay", "ewc", "patterns"]
 V2 = [*V1[:2], "replay-policy", *V1[2:], "curriculum", "learning-rate", "temperature", "momentum"]
 
@@ -107,6 +116,32 @@ def test_v3_has_the_components_of_its_input() -> None:
     assert names(components_of(PROTOCOLS["v3"])) == ON_SIMULATED_INPUT
 
 
+def test_what_says_how_the_low_rank_adapter_learns_is_no_part_where_it_does_not() -> None:
+    without = names(components_of(changed(WHOLE, {"use_lora": False})))
+    assert [name for name in CHANGES if name not in without] == [
+        *("heads", "lora", "learning-rate", "momentum")
+    ]
+    nothing_drawn = {"adaptive_difficulty": False, "use_patterns": False, "replays_per_epoch": 0}
+    without = names(components_of(changed(WHOLE, nothing_drawn)))
+    assert [name for name in CHANGES if name not in without] == [
+        *("replay", "replay-policy", "patterns", "dda", "temperature")
+    ]
+
+
+def test_what_real_input_leaves_out_can_be_added_and_nothing_else() -> None:
+    added = [each for each in variants_of(DOCSTRINGS, additions=True) if each.added]
+    assert [each.name for each in added] == ADDED
+    assert all(each.protocol != DOCSTRINGS and each.said for each in added)
+    back = {name: value for name, value in constants(PROTOCOLS["v3"])}
+    for each in added:
+        for name, (before, after) in differences(DOCSTRINGS, each.protocol).items():
+            assert before != after == back[name], each.name  # as v3 has it on simulated input
+    on_types = [each.name for each in variants_of(on_code(PROTOCOLS["v3"]), additions=True) if each.added]
+    assert on_types == ADDED[1:]
+    assert not any(each.added for each in variants_of(PROTOCOLS["v3"], additions=True))
+    assert not any(each.added for each in variants_of(DOCSTRINGS, additions=False))
+
+
 def test_v1_has_neither_heads_nor_contrast_nor_anything_that_changes_from_epoch_to_epoch() -> None:
     assert names(components_of(PROTOCOLS["v1"])) == V1
 
@@ -120,7 +155,7 @@ def test_a_component_taken_off_changes_its_fields_and_no_others(component: Compo
     without = component.removed_from(WHOLE)
     assert differences(WHOLE, without) == CHANGES[component.name]
     assert component.removed_from(without) == without
-    assert component.without
+    assert component.said
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
@@ -226,15 +261,22 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
 def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     options = Options(protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), workload="code")
     runs = run_ablation(options, code_input(CORPUS, DOCSTRING), 2, QuietReporter())
-    assert [run["without"] for run in runs] == 2 * [None, *ON_DOCSTRINGS]
+    assert [run["without"] for run in runs] == 2 * [None, *ON_DOCSTRINGS, *ADDED]
+    assert [run["without"] for run in runs if run.get("added")] == 2 * ADDED
     document = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
-    assert [component["name"] for component in document["components"]] == ON_DOCSTRINGS
+    assert [component["name"] for component in document["components"]] == [*ON_DOCSTRINGS, *ADDED]
+    assert [component["name"] for component in document["components"] if component.get("added")] == ADDED
     full, plain = (next(run for run in runs if run["without"] == name) for name in (None, "crowding"))
     assert plain["resolveRate"] == full["resolveRate"]  # it is of retrieval only
     plainly = replace(DOCSTRINGS, crowding_shares=(0.0,))
     cell = make_cell(options, plainly, SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
     measured = measure_cell(replace(cell, controls=False), cell.build())
     assert plain["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["learned"]
+    assert plain["mrr"] == measured.metrics["retrieval"]["mrr"]["learned"]
+    assert plain["frozen"]["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["frozen"]
+    assert document["frozen"]["recallAt1"] == pytest.approx(
+        sum(run["frozen"]["recallAt1"] for run in runs if run["without"] is None) / 2
+    )
     found = next(component for component in document["components"] if component["name"] == "crowding")
     differences = [
         run["recallAt1"] - whole["recallAt1"]

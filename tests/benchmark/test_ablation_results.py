@@ -12,9 +12,9 @@ from experiment_samples import SHORTEST, Run, ablated
 from json_samples import compare_with_full, make_ablation_document
 from scipy import stats
 
-from ruvllm.benchmark.ablation import COMPONENTS, Component, components_of
 from ruvllm.encoders.models import MODELS
 from ruvllm.files.json_writing import to_json
+from ruvllm.learning.components import COMPONENTS, Component, components_of
 from ruvllm.learning.protocols import PROTOCOLS
 
 EWC = next(component for component in COMPONENTS if component.name == "ewc")

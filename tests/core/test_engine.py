@@ -179,3 +179,33 @@ def test_matrices_adapt_queries_as_the_formula_says() -> None:
     assert engine.scaling == pytest.approx(scaling, rel=1e-6)
     matrices = [m for i in range(5) for m in engine.lora_matrices(i)]
     assert np.array_equal(np.concatenate(matrices).ravel(), engine.parameters)
+
+
+@pytest.mark.parametrize("heads", [0, 4])
+def test_the_adapter_is_for_some_types_alone(heads: int) -> None:
+    protocol = "v3" if heads else "v2"
+    alone = {"use_patterns": False, "use_contrastive": False}
+    engine, other = (make_engine(protocol=protocol, lora_types=0b0110, **alone) for _ in range(2))
+    types = WORKLOAD.types[TRAIN]
+    inside = TRAIN[np.isin(types, (1, 2))]
+    for_others = TRAIN[np.isin(types, (0, 3))]
+    fresh = engine.parameters.tobytes()
+    loss = engine.train(for_others[:40], learning_rate=0.01, temperature=1.0)[3]
+    assert loss.max() > 0 and engine.parameters.tobytes() == fresh  # it is told of them and learns nothing
+    engine.train(inside[:40], learning_rate=0.01, temperature=1.0)
+    other.train(inside[:40], learning_rate=0.01, temperature=1.0)
+    assert engine.parameters.tobytes() == other.parameters.tobytes() != fresh
+    queries = np.stack([WORKLOAD.source.load(int(t))[0] for t in TEST])
+    kinds = WORKLOAD.types[TEST]
+    moved = (engine.adapt(queries, kinds) != queries).any(axis=1)
+    assert np.array_equal(moved, np.isin(kinds, (1, 2)))
+    frozen = make_engine(protocol=protocol, **alone).logits(TEST)[0]
+    differs = (engine.logits(TEST)[0] != frozen).any(axis=1)
+    assert np.array_equal(differs, np.isin(kinds, (1, 2)))
+
+
+def test_an_adapter_for_no_type_is_none() -> None:
+    engine = make_engine(lora_types=0)
+    before = engine.parameters.tobytes()
+    learn(engine)
+    assert engine.parameters.tobytes() == before

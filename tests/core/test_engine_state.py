@@ -18,7 +18,7 @@ INCLUDE = Path(__file__).resolve().parents[2] / "cpp" / "include" / "ruvllm"
 # Members that hold state are named in the archive() of their class. Of all the others it is said here why they are not
 # state: what is given to the constructor, what is written before it is read, what follows from the state.
 GIVEN = {"k_", "kernels_", "source_", "c_", "config_", "dim_", "rank_", "capacity_", "tau_", "leaves_"}
-GIVEN |= {"use_patterns_", "use_contrastive_"}
+GIVEN |= {"lora_types_", "use_patterns_", "use_contrastive_"}
 SCRATCH = {"logits_", "dots_", "patterns_spoke_", "u_", "z_", "g_", "directed_", "candidate_", "query_", "right_"}
 SCRATCH |= {"squared_norm_"}
 SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "probabilities_", "material_"}

@@ -22,12 +22,13 @@ REAL = {
     *("select", "centre", "use_contrastive", "crowding_shares"),
     *("associations.block_size", "associations.block_rate"),
     *("associations.episodes.capacity", "associations.episodes.strength"),
+    *("learning_rate", "replays_per_epoch", "ewc.lambda_", "use_patterns", "curriculum", "adaptive_difficulty"),
 }
 CHANGED = {
-    on_docstrings: SIZES | REAL | {"base_rate"},
-    on_code: SIZES | REAL | {"base_rate", "intercept"},
-    on_tasks: SIZES | REAL,
-    on_issues: SIZES | REAL | {"base_rate"},
+    on_docstrings: SIZES | REAL | {"use_lora", "base_rate"},
+    on_code: SIZES | REAL | {"lora_types", "base_rate", "intercept"},
+    on_tasks: SIZES | REAL | {"use_lora"},
+    on_issues: SIZES | REAL | {"use_lora", "base_rate"},
 }
 
 

@@ -26,6 +26,7 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "standard": (Size(5, 50), Size(7, 50), Size(8, 60)),
     "full": (Size(10, 100), Size(10, 100), Size(12, 120)),
     "use_lora": (True, True, True),
+    "lora_types": (None, None, None),
     "fixed_rank": (2, None, None),
     "multi_head": (False, False, True),
     "lora.head_weight": (0.5, 0.5, 0.5),
@@ -176,7 +177,7 @@ REACHES_THE_CORE: dict[str, Any] = {
 """Other than any protocol's own, but exact in binary."""
 
 
-BY_THE_RUN = {"seed", "control", "lora.dim", "lora.rank", "lora.heads", "lora.scaling"}
+BY_THE_RUN = {"seed", "lora_types", "control", "lora.dim", "lora.rank", "lora.heads", "lora.scaling"}
 """Fields of the core's configuration that no constant sets."""
 FIXED = {"contrastive.types"}
 """Fields of the core's configuration that Python cannot set."""

@@ -6,8 +6,8 @@ import pytest
 from experiment_samples import ablated, printed, row, show_details
 from json_samples import make_ablation_document
 
-from ruvllm.benchmark.ablation import COMPONENTS
 from ruvllm.benchmark.plan import Options
+from ruvllm.learning.components import COMPONENTS
 
 EFFECTS = (["resolveRate", "tasksTo90", "ece"], ["resolveRate"], ["tasksTo90"], ["ece"], [], ["resolveRate", "ece"])
 SHOWN = ("resolve rate, tasks to 90%, ECE", "resolve rate", "tasks to 90%", "ECE", "none", "resolve rate, ECE")
@@ -21,7 +21,7 @@ def document(names: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
     components = [
         {
             "name": component.name,
-            "without": component.without,
+            "without": component.said,
             "overall": {
                 "resolveRate": measure(-0.5 - i / 100, -0.6 - i / 100, -0.4 - i / 100),
                 "tasksTo90": measure(1000.4 + i, 900.4 + i, 1100.4 + i),
@@ -55,7 +55,7 @@ def test_every_component_and_number_is_there_and_nothing_is_cut_off(width: int) 
     for i, component in enumerate(COMPONENTS):
         expected = (
             f"-{50 + i}.0 [-{60 + i}.0, -{40 + i}.0] +{1000 + i} [+{900 + i}, +{1100 + i}] "
-            f"+{12 + i}.0 [+{10 + i}.1, +{14 + i}.0] {i}/60 {SHOWN[i % 6]} {component.without}"
+            f"+{12 + i}.0 [+{10 + i}.1, +{14 + i}.0] {i}/60 {SHOWN[i % 6]} {component.said}"
         )
         assert row(text, component.name) == expected.split()
 

@@ -31,8 +31,15 @@ enum class Control {
     shuffled,        // the right answer of each training task replaced by a random candidate
 };
 
+// Whether an adapter for these types is for this one.
+[[nodiscard]] constexpr bool adapts(std::uint64_t lora_types, std::size_t type) noexcept
+{
+    return type >= 64 || (lora_types >> type & 1) != 0;
+}
+
 struct EngineConfig {
     LoraConfig lora;
+    std::uint64_t lora_types = ~std::uint64_t{0}; // bit k: the adapter is for type k; types from 64 on always
     LearnFrom learn_from = LearnFrom::everything;
     ReplayPolicy replay_policy = ReplayPolicy::prioritized;
     Control control = Control::none;

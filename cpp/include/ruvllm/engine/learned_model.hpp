@@ -24,7 +24,8 @@ namespace ruvllm {
 class LearnedModel {
 public:
     LearnedModel(const simd::KernelTable& kernels, const EngineConfig& config, std::size_t n_candidates)
-        : k_(&kernels), dim_(config.lora.dim), tau_(config.tau), use_patterns_(config.use_patterns),
+        : k_(&kernels), dim_(config.lora.dim), lora_types_(config.lora_types), tau_(config.tau),
+          use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
           combined_(kernels, config.lora), associations_(kernels, config.associations, dim_, config.tau),
           patterns_(kernels, config.patterns, dim_),
@@ -67,7 +68,7 @@ public:
     // z = adapted query (dim,) of any query h (dim,).
     void adapt(const float* h, std::size_t type, float* z)
     {
-        (void)lora_.forward(h, type, u_, z);
+        (void)forward(h, type, z);
         associations_.add_adapted(h, type, z);
         associations_.add_recalled(h, type, z);
     }
@@ -81,7 +82,7 @@ public:
         numeric::FloatVector queries(n * dim_);
         for (std::size_t i = 0; i < n; ++i) {
             float* const z = queries.data() + i * dim_;
-            (void)lora_.forward(memory->query(i), type, u_, z);
+            (void)forward(memory->query(i), type, z);
             associations_.add_adapted(memory->query(i), type, z);
         }
         ruvllm::crowding(*k_, neighbours, candidates, {queries.data(), n, dim_}, out);
@@ -99,7 +100,7 @@ public:
     {
         const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
-        squared_norm_ = lora_.forward(query, type, u_, z_.data());
+        squared_norm_ = forward(query, type, z_.data());
         associate(query, type, false);
         if (use_patterns_)
             patterns_.compare(query, 1, to_patterns);
@@ -150,6 +151,17 @@ public:
 private:
     static constexpr std::size_t together = 8; // queries scored at once
 
+    // z (dim,) = h (dim,) through the adapter, if it is for this type. Returns the squared norm of z.
+    float forward(const float* h, std::size_t type, float* z)
+    {
+        return adapts(lora_types_, type) ? lora_.forward(h, type, u_, z) : unadapted(h, z);
+    }
+    float unadapted(const float* h, float* z) const
+    {
+        std::copy_n(h, dim_, z);
+        return k_->squared_norm(h, dim_);
+    }
+
     template <class Use>
     void score_together(const TaskSource& source, std::span<const std::uint32_t> tasks,
                         std::span<const std::size_t> positions, Use use)
@@ -159,13 +171,16 @@ private:
             source.load_query(tasks[positions[q]], queries_.data() + q * dim_);
         const std::span<float> us(projections_.data(), n * rank), to_patterns(to_patterns_.data(), n * n_patterns);
         const std::uint8_t type = source.type(tasks[positions[0]]); // where it matters, of all
-        combined_.project(lora_, queries_.data(), n, type, us.data());
+        if (lora_.config().heads == 0 || adapts(lora_types_, type))
+            combined_.project(lora_, queries_.data(), n, type, us.data());
         if (use_patterns_)
             patterns_.compare(queries_.data(), n, to_patterns);
         for (std::size_t q = 0; q < n; ++q) {
             const float* const query = queries_.data() + q * dim_;
             const std::uint32_t index = tasks[positions[q]];
-            squared_norm_ = combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data());
+            squared_norm_ = adapts(lora_types_, source.type(index))
+                                ? combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data())
+                                : unadapted(query, z_.data());
             associate(query, source.type(index), true);
             score_candidates(source, index, to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
@@ -211,6 +226,7 @@ private:
 
     const simd::KernelTable* k_;
     std::size_t dim_;
+    std::uint64_t lora_types_;
     double tau_;
     bool use_patterns_, use_contrastive_;
     MultiHeadLoRA lora_;

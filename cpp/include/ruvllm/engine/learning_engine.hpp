@@ -62,8 +62,7 @@ public:
         return outcomes;
     }
 
-    // Draws an answer at `temperature`, as train() does. Changes nothing: the draw depends on the seed, the epoch and the
-    // task's number alone.
+    // Draws an answer as train() does. Changes nothing: the draw depends on the seed, the epoch and the task's number.
     [[nodiscard]] Choice choose(std::uint32_t index, double temperature)
     {
         check_temperature(temperature);
@@ -98,8 +97,7 @@ public:
         return outcomes;
     }
 
-    // The scores behind the answers: logits (n, n_candidates) of tasks (n,) and the right candidates (n,). Changes
-    // nothing.
+    // The scores behind the answers: logits (n, n_candidates) and right candidates (n,) of tasks (n,). Changes nothing.
     void logits(std::span<const std::uint32_t> tasks, std::span<double> logits, std::span<std::uint32_t> right)
     {
         model_.score_each(*source_, tasks, [&](std::size_t i) {
@@ -334,6 +332,8 @@ private:
             {model_.z(), c_.lora.dim, nullptr, n_candidates(), right, memory_negatives(index, right, step), c_.tau},
             model_.squared_norm(), [&](float* out) { model_.dot_candidates(*source_, index, out); },
             [&](const float* c, float* out) { source_->sum_candidates(index, c, out); }, g_);
+        if (!adapts(c_.lora_types, type))
+            return loss;
         const FactoredGradient gradient = model_.gradient(g, type);
         const float norm = model_.lora().gradient_norm(gradient, h, g);
         const float clip = norm > c_.gradient_clip ? c_.gradient_clip / norm : 1.0f;
