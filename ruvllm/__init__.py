@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from ruvllm.encoders import Encoder
     from ruvllm.evaluation.retrieval import crowding
     from ruvllm.files.objects import load, save
+    from ruvllm.online import AdaptiveRanker
     from ruvllm.workloads import read_corpus, read_input
 
 _MODULES = {
+    "AdaptiveRanker": "ruvllm.online.ranker",
     "Encoder": "ruvllm.encoders",
     "crowding": "ruvllm.evaluation.retrieval",
     "load": "ruvllm.files.objects",
@@ -61,11 +63,11 @@ _MODULES = {
 """Names that are not of the core."""
 
 __all__ = [
-    "ContrastiveMemory", "Control", "CorpusSource", "ElasticWeightConsolidation", "Encoder", "EngineConfig",
-    "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA", "NgramEncoder", "PatternBank", "PrioritizedReplay",
-    "Purpose", "RandomStream", "ReplayPolicy", "SimulatedWorld", "SumTree", "TaskSource", "VectorBank", "__version__",
-    "active_isa", "available_isas", "build_info", "cosine", "cosine_similarity", "crowding", "dot", "info_nce",
-    "load", "load_checkpoint", "read_corpus", "read_input", "save", "spherical_kmeans",
+    "AdaptiveRanker", "ContrastiveMemory", "Control", "CorpusSource", "ElasticWeightConsolidation", "Encoder",
+    "EngineConfig", "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA", "NgramEncoder", "PatternBank",
+    "PrioritizedReplay", "Purpose", "RandomStream", "ReplayPolicy", "SimulatedWorld", "SumTree", "TaskSource",
+    "VectorBank", "__version__", "active_isa", "available_isas", "build_info", "cosine", "cosine_similarity",
+    "crowding", "dot", "info_nce", "load", "load_checkpoint", "read_corpus", "read_input", "save", "spherical_kmeans",
 ]  # fmt: skip
 
 _get, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm._core") for name in __all__})

@@ -54,10 +54,11 @@ class Box:
 
 PYTHON = [
     Box("commands", "what a user types", 0, 12, 472),
-    Box("report", "results, for people", 1, 12, 202),
-    Box("benchmark", "plans, runs and replays", 1, 222, 472),
-    Box("results", "the results file", 2, 12, 202),
-    Box("learning", "the loop over epochs", 2, 222, 436),
+    Box("report", "results, for people", 1, 12, 222),
+    Box("benchmark", "plans, runs and replays", 1, 242, 472),
+    Box("online", "adapts to use", 2, 12, 134),
+    Box("results", "the results file", 2, 148, 304),
+    Box("learning", "the epochs", 2, 318, 436),
     Box("evaluation", "what a number means", 3, 12, 436),
     Box("workloads", "where tasks come from", 4, 12, 436),
     Box("encoders", "texts to vectors", 5, 12, 232),

@@ -15,11 +15,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "ruvllm"
 
 BELOW_THE_COMMANDS = (
-    "report", "benchmark", "results", "learning", "evaluation", "workloads", "checkpoints", "encoders", "files",
+    "report", "benchmark", "results", "online", "learning", "evaluation", "workloads", "checkpoints", "encoders",
+    "files",
 )  # fmt: skip
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "commands": BELOW_THE_COMMANDS,
-    "report": ("results", "evaluation", "encoders.models", "files"),
+    "report": ("results", "online", "evaluation", "encoders.models", "files"),
     "benchmark": ("results", "learning", "checkpoints", "evaluation", "workloads", "encoders", "files"),
     "results": ("evaluation", "workloads", "encoders.models", "files"),
     "online": ("evaluation.statistics", "evaluation.sequential", "encoders.base", "files"),
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "encoders": ("files",),
     "files": (),
 }
-"""Package -> the packages, or single modules of packages, that it may import. `online` is reserved: it is to come."""
+"""Package -> the packages, or single modules of packages, that it may import."""
 EVERYWHERE = ("_core", "version", "build_types", "lazy")
 """Modules that every package may import."""
 

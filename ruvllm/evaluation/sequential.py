@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EProcess", "confidence_sequence"]
+__all__ = ["SHARES", "WEIGHTS", "EProcess", "RunningMean", "confidence_sequence", "running_intervals"]
 
 BETS = 24
 """Number of shares: the smallest is of use from some millions of tasks on."""
@@ -64,10 +64,61 @@ def confidence_sequence(
     half, middle = (high - low) / 2, (high + low) / 2
     known = np.concatenate([[middle], sums[:-1] / numbers[:-1]]).clip(middle - NEAR * half, middle + NEAR * half)
     variances = np.cumsum((x - known) ** 2)
-    room = _boundary(variances, (1 + NEAR) * half, math.log(2 / (1 - level))) / numbers
+    return _intervals(numbers, sums, variances, (low, high), level)
+
+
+def _intervals(
+    numbers: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    bounds: Interval,
+    level: float,
+) -> list[Interval]:
+    low, high = bounds
+    room = _boundary(variances, (1 + NEAR) * (high - low) / 2, math.log(2 / (1 - level))) / numbers
     means = sums / numbers
     lows, highs = np.maximum(means - room, low), np.minimum(means + room, high)
     return list(zip(lows.tolist(), highs.tolist(), strict=True))
+
+
+class RunningMean:
+    """The mean of gains in [-1, 1] that come one by one, and what confidence_sequence() would say of it now."""
+
+    def __init__(self, n: int = 0, total: float = 0.0, variance: float = 0.0) -> None:
+        """Goes on from the `numbers` of another one."""
+        self.numbers = (n, total, variance)
+        """How many there were, their sum, and the sum of the squares of what was not expected."""
+
+    @property
+    def n(self) -> int:
+        return self.numbers[0]
+
+    @property
+    def mean(self) -> float:
+        """0 without gains."""
+        n, total, _ = self.numbers
+        return total / n if n else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        """95% confidence sequence; (-1, 1) without gains."""
+        return running_intervals([self.numbers])[0] if self.n else (-1.0, 1.0)
+
+    def add(self, gain: float) -> None:
+        """Raises ValueError, and adds nothing, for one out of bounds."""
+        if not -1.0 <= gain <= 1.0:
+            raise ValueError(f"a gain must be from -1 to 1, not {gain}")
+        n, total, variance = self.numbers
+        off = gain - min(max(self.mean, -NEAR), NEAR)
+        self.numbers = (n + 1, total + gain, variance + off * off)
+
+
+def running_intervals(numbers: Sequence[tuple[int, float, float]], level: float = 0.95) -> list[Interval]:
+    """The interval for each of several `numbers` of running means, which have at least one gain each."""
+    if not numbers:
+        return []
+    n, sums, variances = (np.array(column) for column in zip(*numbers, strict=True))
+    return _intervals(n, sums, variances, (-1.0, 1.0), level)
 
 
 def _bounded(values: Sequence[float], low: float, high: float) -> NDArray[np.float64]:

@@ -18,8 +18,8 @@ LONG = 26
 """Number of letters above which a text may be broken into lines."""
 
 
-def make_page(report: Report, n_files: int) -> str:
-    """The HTML. Needs jinja2 and matplotlib."""
+def make_page(report: Report, n_files: int | None = None) -> str:
+    """The HTML, of so many results files or (None) of a store. Needs jinja2 and matplotlib."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup, escape
 

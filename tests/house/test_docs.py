@@ -17,6 +17,7 @@ from bench_samples import SMALL_MODEL, write_corpus
 from msgspec import structs
 
 from ruvllm.commands import bench, report, verify
+from ruvllm.commands.online import command as online
 from ruvllm.encoders.models import MODELS
 from ruvllm.evaluation.bootstrap import RESAMPLES
 from ruvllm.learning.protocols import PROTOCOLS
@@ -30,7 +31,10 @@ PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "bench/README.md", *sorted((ROOT / "
 WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 """By hand, but for the figures in them."""
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-COMMANDS = {"ruvllm-bench": bench.main, "ruvllm-report": report.main, "ruvllm-verify": verify.main}
+STORE_MAKER = "examples/learn_from_use.py"
+"""Makes the store that the commands after it look at."""
+COMMANDS = {"ruvllm-bench": bench.main, "ruvllm-report": report.main, "ruvllm-verify": verify.main,
+            "ruvllm-online": online.main}  # fmt: skip
 
 
 def without_code(text: str) -> str:
@@ -136,6 +140,8 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             continue
         if words[0] == "python":
             assert (ROOT / words[1]).exists()
+            if words[1] == STORE_MAKER:
+                subprocess.run([sys.executable, ROOT / words[1], *words[2:]], check=True, capture_output=True)
             continue
         arguments = []
         for word in shortened(words, corpus)[1:]:
@@ -146,7 +152,10 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("command", [["ruvllm-bench"], ["ruvllm-bench", "ablate"], ["ruvllm-bench", "protocols"],
                                      ["ruvllm-bench", "simd"], ["ruvllm-report"], ["ruvllm-report", "compare"],
                                      ["ruvllm-report", "tasks"],
-                                     ["ruvllm-verify"]])  # fmt: skip
+                                     ["ruvllm-verify"], ["ruvllm-online"], ["ruvllm-online", "status"],
+                                     ["ruvllm-online", "review"], ["ruvllm-online", "rollback"],
+                                     ["ruvllm-online", "freeze"], ["ruvllm-online", "verify"],
+                                     ["ruvllm-online", "export"], ["ruvllm-online", "report"]])  # fmt: skip
 def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert COMMANDS[command[0]]([*command[1:], "--help"]) == 0
     text = capsys.readouterr().out

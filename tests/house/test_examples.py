@@ -17,6 +17,7 @@ import ruvllm
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = {
     "adapt_vectors.py": "adapted",
+    "learn_from_use.py": "promoted after",
     "own_encoder.py": "own_encoder.pairs",
     "own_tasks.py": "Results: results/benchmark-",
     "compare_in_ci.sh": "not worse",
@@ -55,7 +56,7 @@ def test_examples_are_short() -> None:
 
 # docstrings of the public packages, and of the names that ruvllm hands out
 
-PUBLIC = ("workloads", "encoders", "evaluation", "results")
+PUBLIC = ("workloads", "encoders", "evaluation", "results", "online")
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for package in PUBLIC

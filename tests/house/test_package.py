@@ -19,11 +19,13 @@ from ruvllm.benchmark.learner import load_checkpoint
 from ruvllm.encoders.base import Encoder
 from ruvllm.evaluation.retrieval import crowding
 from ruvllm.files.objects import load, save
+from ruvllm.online import AdaptiveRanker
 from ruvllm.workloads.code.functions import read_corpus
 from ruvllm.workloads.inputs import read_input
 
 PUBLIC = [name for name in ruvllm.__all__ if not name.startswith("_")]
 NOT_OF_THE_CORE = {
+    "AdaptiveRanker": AdaptiveRanker,
     "Encoder": Encoder,
     "crowding": crowding,
     "load": load,

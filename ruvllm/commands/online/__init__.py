@@ -1,0 +1,1 @@
+"""The command ruvllm-online, which looks after a store of `ruvllm.online`."""

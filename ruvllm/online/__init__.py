@@ -1,0 +1,39 @@
+"""A ranking that gets better from use on top of a frozen encoder, with proof: AdaptiveRanker and what belongs to it.
+
+Imports `evaluation.statistics`, `encoders.base` and `files`, never the benchmark. Names are loaded at their first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ruvllm.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ruvllm.online.ranker import AdaptiveRanker
+    from ruvllm.online.records import (
+        Decision,
+        EncoderMismatchError,
+        FeedbackResult,
+        Gain,
+        Guard,
+        Learning,
+        Ranking,
+        StoreError,
+    )
+    from ruvllm.online.state import State
+    from ruvllm.online.verifying import verify
+
+_MODULES = {
+    "AdaptiveRanker": "ruvllm.online.ranker",
+    "State": "ruvllm.online.state",
+    "verify": "ruvllm.online.verifying",
+}
+"""Names that are not of `records`."""
+
+__all__ = [
+    "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Learning", "Ranking",
+    "State", "StoreError", "verify",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm.online.records") for name in __all__})

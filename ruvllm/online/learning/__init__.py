@@ -1,0 +1,1 @@
+"""What learns from feedback, what the evidence allows, and how good an order was."""

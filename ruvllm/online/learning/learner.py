@@ -1,0 +1,166 @@
+"""What learns from a log: a challenger, the evidence for it and against what is served. A pure function of the log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm._core import cosine_similarity
+from ruvllm.evaluation.sequential import RunningMean
+from ruvllm.files.arrays import StateArrays, StateReader, state_digest
+from ruvllm.online.judgement import Judgement
+from ruvllm.online.learning.challenger import Challenger
+from ruvllm.online.learning.gates import Gates
+from ruvllm.online.learning.rewards import reward_of
+from ruvllm.online.records import Gain, Settings
+from ruvllm.online.state import State
+
+__all__ = ["Learner", "Outcome", "OutcomeNumbers"]
+
+Rows = NDArray[np.float32]
+OutcomeNumbers = tuple[float, float, float, float, float, float]
+"""Rewards of what was served, of the challenger and of the frozen encoder; then those of the gain so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Rewards that the three states got for one feedback, before it was learned from, in [0, 1]."""
+
+    served: float
+    challenger: float
+    frozen: float
+    held_out: bool
+
+
+class Learner:
+    """Champion, challenger and what is known about them. The champion is replaced, never changed."""
+
+    def __init__(self, settings: Settings, champion: State | None = None) -> None:
+        self.settings = settings
+        self.champion = champion or State(settings.dim)
+        self._identity = State(settings.dim)
+        self.challenger = Challenger(settings)
+        self.gain = RunningMean()
+        self._served = self._frozen = 0.0
+        self.learned = 0
+        self._forget_evidence()
+
+    def _forget_evidence(self) -> None:
+        self.gates = Gates()
+        self.held_out = RunningMean()
+        self.tops: deque[tuple[int, int]] = deque(maxlen=self.settings.guard.window)
+
+    def take(
+        self, query: Rows, candidates: Rows, judgement: Judgement, propensities: tuple[float, ...] | None = None
+    ) -> Outcome:
+        """Scores all three on a feedback, then learns from it unless its query is held out.
+
+        query (dim,), candidates (m, dim): float32, of length 1.
+        """
+        frozen = self._identity.scores(query, candidates)
+        served = frozen if self.champion.is_identity else self.champion.scores(query, candidates)
+        adapted = self.challenger.adapt(query)
+        tried = cosine_similarity(adapted, candidates)
+        outcome = Outcome(
+            reward_of(served, judgement), reward_of(tried, judgement), reward_of(frozen, judgement),
+            self._is_held_out(query),
+        )  # fmt: skip
+        self._weigh(outcome)
+        self.tops.append((_name(candidates[np.argmax(frozen)]), _name(candidates[np.argmax(tried)])))
+        if not outcome.held_out:
+            self.challenger.learn(query, adapted, candidates, judgement, propensities)
+            self.learned += 1
+        return outcome
+
+    def _weigh(self, outcome: Outcome) -> None:
+        ahead = outcome.challenger - outcome.served
+        harm = outcome.frozen - outcome.served
+        self.gates.add((ahead, outcome.challenger - outcome.frozen, -ahead, harm))
+        if outcome.held_out:
+            self.held_out.add(ahead)
+        self.gain.add(outcome.served - outcome.frozen)
+        self._served += outcome.served
+        self._frozen += outcome.frozen
+
+    def _is_held_out(self, query: Rows) -> bool:
+        """By hash of the query, so that the same query always stands on the same side."""
+        digest = hashlib.blake2b(query.tobytes(), digest_size=4, salt=b"holdout").digest()
+        return int.from_bytes(digest, "little") < self.settings.guard.holdout * 2**32
+
+    @property
+    def coverage(self) -> float:
+        """Number of distinct candidates that the challenger put first, as a share of that of identity, at most 1."""
+        if not self.tops:
+            return 1.0
+        frozen, tried = zip(*self.tops, strict=True)
+        return min(1.0, len(set(tried)) / len(set(frozen)))
+
+    def gain_so_far(self) -> Gain:
+        n = self.gain.n
+        low, high = self.gain.interval
+        return Gain(self.gain.mean, low, high, n, self._served / n if n else 0.0, self._frozen / n if n else 0.0)
+
+    def numbers_of(self, outcome: Outcome) -> OutcomeNumbers:
+        """What is written down of the last feedback."""
+        n, total, variance = self.gain.numbers
+        return outcome.served, outcome.challenger, outcome.frozen, float(n), total, variance
+
+    def promote(self) -> State:
+        """Makes the challenger as it is now the champion. It goes on learning."""
+        self.champion = self.challenger.publish()
+        self._forget_evidence()
+        return self.champion
+
+    def serve(self, state: State) -> None:
+        """Makes a state the champion, and lets the challenger start anew from it."""
+        self.champion = state
+        self.challenger = Challenger(self.settings, state)
+        self._forget_evidence()
+
+    def hash(self) -> str:
+        """Of everything that decides what comes next."""
+        return state_digest(self.arrays())
+
+    def arrays(self) -> StateArrays:
+        tops = np.array(self.tops, dtype=np.uint64).reshape(-1)
+        arrays: StateArrays = {
+            "champion": np.frombuffer(self.champion.hash.encode(), np.uint8),
+            "counts": np.array([self.learned], np.uint64),
+            "rewards": np.array([self._served, self._frozen]),
+            "gain": np.array(self.gain.numbers, dtype=np.float64),
+            "tops": tops,
+            "held_out": np.array(self.held_out.numbers, dtype=np.float64),
+        }
+        arrays |= {f"gates.{name}": array for name, array in self.gates.arrays().items()}
+        return arrays | {f"challenger.{name}": array for name, array in self.challenger.arrays().items()}
+
+    @classmethod
+    def of_arrays(cls, settings: Settings, arrays: StateArrays, champion: State) -> Learner:
+        """Raises ValueError for arrays that are no learner of these settings, or belong to another champion."""
+        reader = StateReader(arrays)
+        if bytes(reader.array("champion", np.uint8)).decode() != champion.hash:
+            raise ValueError("the learner belongs to another champion")
+        made = cls(settings, champion)
+        made.learned = reader.count("counts")
+        made._served, made._frozen = reader.array("rewards", np.float64, 2).tolist()
+        made.gain = _running(reader, "gain")
+        made.tops.extend((int(a), int(b)) for a, b in reader.array("tops", np.uint64).reshape(-1, 2))
+        made.held_out = _running(reader, "held_out")
+        made.gates = Gates.of_arrays(reader.under("gates."))
+        made.challenger.restore(reader.under("challenger."))
+        reader.finish()
+        return made
+
+
+def _running(reader: StateReader, name: str) -> RunningMean:
+    n, total, variance = reader.array(name, np.float64, 3).tolist()
+    return RunningMean(int(n), total, variance)
+
+
+def _name(vector: Rows) -> int:
+    """Tells candidates apart by their vectors."""
+    return int.from_bytes(hashlib.blake2b(vector.tobytes(), digest_size=8).digest(), "little")

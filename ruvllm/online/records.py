@@ -1,0 +1,147 @@
+"""What the calls of a ranker take and return: rankings, results of feedback, decisions, gains, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "IDENTITY", "Action", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Id", "Learning",
+    "Ranking", "Settings", "Status", "StoreError",
+]  # fmt: skip
+
+Id = str | int
+"""What a user calls a candidate."""
+Status = Literal["applied", "duplicate", "revised", "expired", "unknown", "quarantined"]
+Action = Literal["promoted", "rolled_back", "rejected", "held", "frozen", "thawed", "created"]
+
+IDENTITY = "identity"
+"""Name of the state in which nothing was learned: queries stay as they are."""
+
+
+class StoreError(ValueError):
+    """A store is damaged, of another version or of other settings. The message is one line that names the defect."""
+
+
+class EncoderMismatchError(ValueError):
+    """The encoder is not the one that a store was made with: other vectors for the same texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Candidates in the order in which they should be shown, the best first."""
+
+    id: str
+    """Feedback names it. It is random: who does not know it cannot give feedback."""
+    ids: tuple[Id, ...]
+    """What was shown: texts, or the user's ids, or places in `vectors`."""
+    scores: NDArray[np.float32]
+    """Cosines of the adapted query with the candidates, float32 (m,), in the order of `ids`."""
+    propensities: NDArray[np.float64]
+    """Probability that each candidate stood where it stands, (m,) in (0, 1]: 1 without exploration."""
+    state: str
+    """Hash of the state that ranked, or "identity"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackResult:
+    """What became of a feedback.
+
+    - applied: recorded, and learned from by the process that learns
+    - duplicate: known already; nothing changed
+    - revised: it takes the place of an earlier one on the same ranking
+    - expired: its ranking is no longer kept; nothing changed
+    - unknown: no such ranking, or no such candidate in it; nothing changed
+    - quarantined: recorded, but not learned from: its source holds too large a share of the recent feedback
+    """
+
+    status: Status
+    ranking: str
+    event: str
+    """The event id: the one given, else one that was made."""
+    reason: str = ""
+    """One line, unless the status is applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a review, a rollback or a freeze came to. Decisions that change what is served stand in the audit log."""
+
+    action: Action
+    reason: str
+    state_before: str
+    state_after: str
+    evidence: float
+    """e-value in favour of the action: 20 and more happens with probability 1/20 at most if there is no effect."""
+    feedbacks: int
+    """Number of the last feedback that it rests on."""
+    number: int = 0
+    """Place in the audit log; 0 for a decision to leave all as it is, which is not written down."""
+    at: float = 0.0
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Mean reward of what was served less that of the frozen encoder, over all feedback that counts so far."""
+
+    mean: float
+    low: float
+    high: float
+    """Ends of a 95% confidence sequence: valid at every look, however often one looks."""
+    feedbacks: int
+    served: float
+    """Mean reward of what was served, in [0, 1]."""
+    frozen: float
+    """Mean reward of the frozen encoder."""
+
+    def __str__(self) -> str:
+        if not self.feedbacks:
+            return "no feedback yet"
+        return (
+            f"gain over the frozen encoder {self.mean:+.3f} (95% confidence sequence {self.low:+.3f} to "
+            f"{self.high:+.3f}, {self.feedbacks} feedbacks)"
+        )
+
+
+class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the challenger learns. The defaults were chosen on synthetic streams with seeds of 100 and above."""
+
+    rank: int = 4
+    learning_rate: float = 0.01
+    temperature: float = 0.07
+    momentum: float = 0.9
+    scaling: float = 2.0
+    loss: str = "infonce"
+    seed: int = 0
+
+
+class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When what was learned may be served, and whose feedback is heard."""
+
+    alpha: float = 0.05
+    """Largest probability that a state without any effect is ever promoted, or a harmless one ever rolled back."""
+    automatic: bool = True
+    """Whether evidence is looked at after each feedback. If not, only review() promotes and rolls back."""
+    per_source: float = 0.05
+    """Largest share that one source may hold of the last `window` feedbacks; twice its equal share if that is more."""
+    window: int = 200
+    holdout: float = 0.1
+    """Share of queries, by hash, that are scored and never learned from."""
+    coverage_floor: float = 0.5
+    """A promoted state must put at least this share of the number of distinct candidates first that identity does."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a store is made with. It does not change, because replay rests on it."""
+
+    dim: int
+    learning: Learning = Learning()
+    guard: Guard = Guard()
+    keep: int = 100_000
+    """Rankings that are kept; the oldest are removed with their feedback."""
+    keep_days: float = 90.0
