@@ -8,6 +8,7 @@ from typing import Any
 
 from ruvllm._core import LearnFrom, ReplayPolicy
 from ruvllm.learning.constants import Protocol, changed, constants
+from ruvllm.learning.presets import WITH_WRONG_ANSWERS
 
 __all__ = ["ADDITIONS", "COMPONENTS", "Addition", "Component", "Variant", "components_of", "variants_of"]
 
@@ -71,6 +72,8 @@ _LORA: Changes = {"use_lora": True, "learning_rate": "meta"}
 _REPLAY: Changes = {"replays_per_epoch": None}
 ADDITIONS = (
     Addition("lora", "the low-rank adapter learns as well", _LORA, {"use_lora": False}),
+    Addition("lora-for-all", "the low-rank adapter learns from every task type", {"lora_types": None},
+             {"use_lora": True, "lora_types": WITH_WRONG_ANSWERS}),
     Addition("replay", "the low-rank adapter learns, also from replays", _LORA | _REPLAY, {"replays_per_epoch": 0}),
     Addition("ewc", "the same under a penalty", _LORA | _REPLAY | {"ewc.lambda_": 400.0}, {"ewc.lambda_": 0.0}),
     Addition("patterns", "a pattern bank speaks too", {"use_patterns": True}, {"use_patterns": False}),

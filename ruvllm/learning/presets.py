@@ -8,7 +8,7 @@ from typing import Any
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.constants import Protocol, Size, changed
 
-__all__ = ["PRESETS", "RANK", "on_code", "on_docstrings", "on_issues", "on_tasks"]
+__all__ = ["PRESETS", "RANK", "WITH_WRONG_ANSWERS", "on_code", "on_docstrings", "on_issues", "on_tasks"]
 
 RANK = 16
 TASKS_FACTOR = 2
