@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from ruvllm.benchmark.comparing import learn_lexical
 from ruvllm.benchmark.entry import input_of
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
@@ -118,8 +119,13 @@ def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
         cell.plan.size.tasks_per_epoch,
     )
-    question = workload.question
-    ranks = None if question is None else cell.retrieval(run.engine, workload).ranks(question.test)
+    ranks = None
+    if workload.question is not None:
+        learned = cell.retrieval(run.engine, workload)
+        lexical = learn_lexical(cell, workload, learned)
+        ranks = learned.ranks(workload.question.test)
+        if ranks is not None and lexical is not None:
+            ranks = ranks[0], lexical.ranks()
     return AblationRun(
         model=cell.model.name,
         seed=cell.plan.seed,

@@ -22,12 +22,15 @@ from ruvllm.checkpoints.writing import (
     checkpoint_hashes,
     write_checkpoint,
 )
+from ruvllm.files.arrays import StateArrays
 from ruvllm.learning.training import TrainedRun
 from ruvllm.version import __version__
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["KEEP", "checkpoint_content", "kept_cells", "run_arguments", "save_checkpoint"]
+__all__ = ["KEEP", "LEXICAL", "checkpoint_content", "kept_cells", "run_arguments", "save_checkpoint"]
 
+LEXICAL = "lexical."
+"""Before the names of what was learned from the lexical view, in a resume file."""
 KEEP = ("all", "last", "none")
 """Of which runs the checkpoint is kept: of all; of the last one of each model and protocol; of none."""
 
@@ -50,6 +53,8 @@ def run_arguments(cell: Cell, workload: Workload) -> dict[str, object]:
     }
     if not cell.controls:
         arguments["controls"] = False
+    if workload.lexical is not None and not cell.protocol.lexical.on:
+        arguments["lexical"] = False
     return arguments
 
 
@@ -62,7 +67,7 @@ def checkpoint_content(cell: Cell, measured: MeasuredCell) -> dict[str, Any]:
         "history": measured.run.history,
         "metrics": measured.metrics,
         "run": run_arguments(cell, measured.workload),
-        "resume": measured.run.state,
+        "resume": _resume(measured),
     }
 
 
@@ -83,6 +88,14 @@ def save_checkpoint(
             "python": platform.python_version(),
         },
     )
+
+
+def _resume(measured: MeasuredCell) -> StateArrays | None:
+    """What going on needs, of what was learned from the lexical view too."""
+    state, lexical = measured.run.state, measured.lexical
+    if state is None or lexical is None or lexical.run is None:
+        return state
+    return {**state, **{f"{LEXICAL}{name}": array for name, array in lexical.run.state().items()}}
 
 
 def _state(run: TrainedRun) -> CheckpointState:

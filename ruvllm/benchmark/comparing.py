@@ -1,4 +1,4 @@
-"""What was learned beside what needs no learning loop, and which of them the validation part selects.
+"""What was learned from one view and from two, beside what needs no learning loop, and which of it is selected.
 
 Closed forms pass through BLAS and LAPACK, whose last bits differ between machines: nothing of this is hashed.
 """
@@ -6,18 +6,47 @@ Closed forms pass through BLAS and LAPACK, whose last bits differ between machin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ruvllm.benchmark.cell import Cell
-from ruvllm.evaluation.closed_forms import closed_form_ranks, fit_closed_forms
-from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
+from ruvllm.evaluation.closed_forms import Form, closed_form_ranks, fit_closed_forms
+from ruvllm.evaluation.hybrid import Grid
+from ruvllm.evaluation.hybrid_forms import CLOSED, Hybrids, HybridViews, hybrid_ranks
+from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
 from ruvllm.evaluation.retrieval import Ranked, Ranks, reciprocal_ranks
-from ruvllm.evaluation.selection import Choice, SelectedRetrieval
+from ruvllm.evaluation.selection import HYBRID, HYBRID_CLOSED, HYBRID_FROZEN, Choice, SelectedRetrieval
+from ruvllm.learning.snapshots import Snapshot
+from ruvllm.learning.training import learn_view
+from ruvllm.learning.training_run import TrainingRun
 from ruvllm.results.task_records import MOST_TASKS
 from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Workload
 
-__all__ = ["Compared", "Others", "compare_methods", "selection_of"]
+__all__ = ["Compared", "MeasuredLexical", "Others", "compare_methods", "learn_lexical", "selection_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredLexical:
+    """The lexical view of a run, learned from and weighed; all of it has the same bits everywhere."""
+
+    hashed: Workload | None
+    """The tasks by hashed n-grams, and what was learned from them; None where the encoder's vectors are these."""
+    run: TrainingRun | None
+    views: HybridViews
+    hybrids: Hybrids
+    """As the views are, and as they were learned."""
+
+    def ranks(self, name: str = HYBRID) -> Ranks:
+        """Of the right solutions of the test queries (n,)."""
+        return hybrid_ranks(self.views.question.test, self.hybrids, name, self.views.learned.isa)
+
+    def figures(self) -> dict[str, Any]:
+        """Of the test queries, `frozen` with both views as they are; and the weights by task type."""
+        weights = {
+            key: {TASK_TYPES[kind]: asdict(of_kind[name].weights) for kind, of_kind in self.hybrids.items()}
+            for key, name in (("frozenWeights", HYBRID_FROZEN), ("weights", HYBRID))
+        }
+        return figures((self.ranks(HYBRID_FROZEN), self.ranks())) | weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +54,9 @@ class Others:
     """Other answers to the n queries of a question than those of what was learned."""
 
     closed_forms: dict[str, Ranks]
+    """The hybrids that learn nothing among them."""
+    hybrid: Ranks | None
+    """What was learned from both views; None without a lexical one."""
     selected: Ranked
     """Each type answered by its method."""
     methods: dict[int, str]
@@ -45,25 +77,71 @@ class Compared:
     """What the validation part chose for each type; empty where the protocol does not ask it."""
 
 
+def learn_lexical(
+    cell: Cell,
+    workload: Workload,
+    learned: LearnedRetrieval,
+    cancelled: Callable[[], bool] = lambda: False,
+    snapshot: Snapshot | None = None,
+) -> MeasuredLexical | None:
+    """Learns from hashed n-grams as `learned` did from the encoder's vectors, and weighs both beside BM25.
+
+    Returns None without texts, and where the protocol wants no words. Raises Cancelled.
+    """
+    settings = cell.protocol.lexical
+    if workload.lexical is None or not settings.on:
+        return None
+    view = workload.lexical(settings.dim)
+    run = hashed = None
+    if view.hashed is not None:
+        run = learn_view(cell.plan, view.hashed, cancelled, snapshot)
+        hashed = replace(learned, engine=run.engine)
+    grid = Grid(cell.protocol.crowding_shares, (0.0,) if run is None else settings.weights, settings.bm25_weights)
+    views = HybridViews(view.question, learned, hashed, grid)
+    return MeasuredLexical(view.hashed, run, views, views.fit())
+
+
 def compare_methods(
-    cell: Cell, workload: Workload, learned: LearnedRetrieval, progress: Callable[[int, int], None]
+    cell: Cell,
+    workload: Workload,
+    learned: LearnedRetrieval,
+    lexical: MeasuredLexical | None,
+    progress: Callable[[int, int], None],
 ) -> Compared | None:
     """Returns None without a retrieval question. `progress` hears of (fits done, fits in all)."""
     if workload.question is None:
         return None
-    forms = fit_closed_forms(workload.question, workload.types, workload.parts.train, cell.plan.isa, progress)
-    selecting = SelectedRetrieval(learned, forms, {}, {})
+    question, isa = workload.question if lexical is None else lexical.views.question, cell.plan.isa
+    forms = fit_closed_forms(question, workload.types, workload.parts.train, isa, progress)
+    hybrids = {} if lexical is None else _hybrids(lexical, forms, progress)
+    selecting = SelectedRetrieval(learned, forms, {}, {}, hybrids)
     if cell.protocol.select:
-        selecting = SelectedRetrieval.on_validation(learned, forms, workload.question)
+        selecting = SelectedRetrieval.on_validation(learned, forms, question, hybrids)
 
-    def others(question: Retrieval, *, other_input: bool) -> Others:
-        methods = selecting.methods(question, other_input=other_input)
-        selected = selecting.ranked(question, methods, 0 if other_input else MOST_TASKS)
-        return Others(closed_form_ranks(question, forms, cell.plan.isa), selected, methods)
+    def others(retrieval: Retrieval, *, other_input: bool) -> Others:
+        methods = selecting.methods(retrieval, other_input=other_input)
+        selected = selecting.ranked(retrieval, methods, 0 if other_input else MOST_TASKS)
+        free = closed_form_ranks(retrieval, forms, isa)
+        for name in (HYBRID_FROZEN, HYBRID_CLOSED) if hybrids else ():
+            free[name] = hybrid_ranks(retrieval, hybrids, name, isa)
+        return Others(free, hybrid_ranks(retrieval, hybrids, HYBRID, isa) if hybrids else None, selected, methods)
 
-    test, transfer = workload.question.test, workload.question.transfer
+    transfer = question.transfer
     beside = None if transfer is None else others(transfer, other_input=True)
-    return Compared(others(test, other_input=False), beside, selecting.choices)
+    return Compared(others(question.test, other_input=False), beside, selecting.choices)
+
+
+def _hybrids(
+    lexical: MeasuredLexical, forms: Mapping[int, Mapping[str, Form]], progress: Callable[[int, int], None]
+) -> Hybrids:
+    """All hybrids of a run by type."""
+    hashed: Mapping[int, Mapping[str, Form]] = {}
+    twin = lexical.hashed
+    if twin is not None and twin.question is not None:
+        isa = lexical.views.learned.isa
+        hashed = fit_closed_forms(twin.question, twin.types, twin.parts.train, isa, progress, (CLOSED,))
+    closed = lexical.views.fit_closed(forms, hashed)
+    return {kind: {**of_kind, **closed.get(kind, {})} for kind, of_kind in lexical.hybrids.items()}
 
 
 def selection_of(candidates: Mapping[int, Choice], compared: Compared | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
-from ruvllm.benchmark.comparing import Compared, selection_of
+from ruvllm.benchmark.comparing import Compared, MeasuredLexical, selection_of
 from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
 from ruvllm.encoders.models import former_name
 from ruvllm.evaluation.answers import Answers as TestAnswers
@@ -45,6 +45,15 @@ class MeasuredCell:
     ranked: tuple[Ranked, Ranked] | None
     """The test queries by the frozen vectors, and by what was learned."""
     transfer: tuple[Ranks, Ranks] | None
+    lexical: MeasuredLexical | None = None
+    """None without a lexical view."""
+
+    @property
+    def microseconds_per_task(self) -> float:
+        """Processor time of learning from one task, from both views."""
+        lexical = self.lexical.run if self.lexical is not None else None
+        seconds = self.run.learning_seconds + (0.0 if lexical is None else lexical.learning_seconds)
+        return 1e6 * seconds / max(self.run.learned_examples, 1)
 
 
 def make_entry(
@@ -67,7 +76,7 @@ def make_entry(
         "patterns": run.engine.pattern_count,
         "efficiency": None if workload.origin else cell.model.efficiency(metrics["final"]["resolveRate"]),
         "seconds": run.seconds,
-        "microsecondsPerTask": 1e6 * run.learning_seconds / max(run.learned_examples, 1),
+        "microsecondsPerTask": measured.microseconds_per_task,
         "transitions": transitions(run.initial, run.final),
         "history": run.history,
         "answers": _answers(measured, compared),
@@ -173,6 +182,7 @@ def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:
         reciprocal_rank=reciprocal_ranks(selected.ranks).tolist(),
         reciprocal_rank_alone=reciprocal_ranks(learned.ranks).tolist() if compared.choices else None,
         closed_forms=compared.test.reciprocal() or None,
+        hybrid=_reciprocal(compared.test.hybrid),
         chosen_initially=_chosen(workload, run.initial),
         chosen=_chosen(workload, run.final),
         first_initially=_first(workload.question.test, test, frozen),
@@ -217,7 +227,12 @@ def _transfer_answers(measured: MeasuredCell, compared: Compared | None) -> Tran
         reciprocal_rank=reciprocal_ranks(selected).tolist(),
         closed_forms=None if others is None else others.reciprocal(),
         reciprocal_rank_alone=reciprocal_ranks(learned).tolist() if compared.choices else None,
+        hybrid=None if others is None else _reciprocal(others.hybrid),
     )
+
+
+def _reciprocal(ranks: Ranks | None) -> list[float] | None:
+    return None if ranks is None else reciprocal_ranks(ranks).tolist()
 
 
 def task_set(cell: Cell, workload: Workload) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruvllm._core import LearningEngine
+from ruvllm.benchmark.cell import Cell
+from ruvllm.benchmark.checkpointing import LEXICAL
 from ruvllm.benchmark.rebuild import cell_of, setting_difference
 from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_document
-from ruvllm.files.arrays import read_arrays, resume_path, state_digest
+from ruvllm.files.arrays import StateArrays, read_arrays, resume_path, state_digest
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
 from ruvllm.learning.snapshots import History
@@ -28,6 +30,8 @@ class Learner:
     checkpoint: VerifiedCheckpoint
     """What the file says of itself."""
     run: TrainingRun
+    lexical: TrainingRun | None = None
+    """What goes on learning from the lexical view beside it; None where the run has none."""
 
     @property
     def engine(self) -> LearningEngine:
@@ -54,6 +58,8 @@ class Learner:
         before = len(self.run.history)
         for _ in range(epochs):
             self.run.epoch()
+            if self.lexical is not None:
+                self.lexical.epoch()
         return self.run.history[before:]
 
 
@@ -88,8 +94,19 @@ def load_checkpoint(
         name, stored, here = difference
         raise ValueError(f"cannot go on from {path}: {name} is {stored!r} in the file and {here!r} here")
     run = TrainingRun(cell.plan, workload)
+    of_view = {name.removeprefix(LEXICAL): state.pop(name) for name in [*state] if name.startswith(LEXICAL)}
     run.restore(state, JsonFields(document).elements("improvementHistory"))
-    return Learner(checkpoint, run)
+    return Learner(checkpoint, run, _lexical(cell, workload, of_view))
+
+
+def _lexical(cell: Cell, workload: Workload, state: StateArrays) -> TrainingRun | None:
+    """Restores what was learned from the lexical view, if the run has one."""
+    view = workload.lexical(cell.protocol.lexical.dim) if state and workload.lexical is not None else None
+    if view is None or view.hashed is None:
+        return None
+    run = TrainingRun(cell.plan, view.hashed, measured=False)
+    run.restore(state, [])
+    return run
 
 
 def _resume_file(path: Path, checkpoint: VerifiedCheckpoint) -> Path:

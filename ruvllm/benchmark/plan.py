@@ -9,7 +9,7 @@ from functools import partial
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import DEFAULT_DIM, MODELS, ModelProfile, find_models, hashed_profile
 from ruvllm.encoders.registry import DEFAULT_ENCODER
-from ruvllm.learning.constants import Protocol, Size
+from ruvllm.learning.constants import Protocol, Size, changed
 from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training_run import RunPlan
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 QUICK_MODELS = 3
+WITHOUT_LEXICAL = {"lexical.weights": (0.0,), "lexical.bm25_weights": (0.0,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Options:
     stream: str = "mixed"
     controls: bool = True
     """Each run once more under each control: nothing learned, random gradients, shuffled answers."""
+    lexical: bool = True
+    """On real input, whether retrieval may count words beside the encoder's vectors."""
     rank: int | None = None
     """None: the protocol's own; 16 on real input."""
     isa: str = "auto"
@@ -72,6 +75,7 @@ def recorded_options(options: Options, task_input: RealInput | None = None) -> R
         folds=options.folds,
         stream=options.stream,
         controls=options.controls,
+        lexical=None if task_input is None else options.lexical,
         rank=options.rank,
     )
 
@@ -119,6 +123,8 @@ def make_cell(
     size = protocol.size(options.profile)
     parts = ORDINARY if fold is None else fold
     rank = lora_rank(protocol, model.params_b)
+    if not options.lexical:
+        protocol = changed(protocol, WITHOUT_LEXICAL)
     build: Callable[[], Workload]
     if task_input is None:
         attempts = dataset_size(options.profile).attempts

@@ -134,6 +134,7 @@ def _options(run: JsonFields, entry: WorkloadEntry, model: ModelProfile, isa: st
         split=_choice(run.fields("workloadDetails"), "split", entry.splits) if entry.splits else "file",
         stream=_choice(run, "stream", STREAMS),
         controls=run.values.get("controls") is not False,
+        lexical=run.values.get("lexical") is not False,
         rank=rank,
         isa=isa,
     )

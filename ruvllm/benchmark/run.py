@@ -13,7 +13,7 @@ from msgspec import structs
 from ruvllm._core import Control
 from ruvllm.benchmark.cell import Cell, described
 from ruvllm.benchmark.checkpointing import save_checkpoint
-from ruvllm.benchmark.comparing import compare_methods
+from ruvllm.benchmark.comparing import compare_methods, learn_lexical
 from ruvllm.benchmark.entry import MeasuredCell, make_entry, metrics_of
 from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
@@ -35,6 +35,8 @@ CONTROLS = {
     "randomGradient": Control.RANDOM_GRADIENT,
     "shuffled": Control.SHUFFLED,
 }
+VIEW = "LEXICAL"
+"""In place of a control: what is learned from the lexical view."""
 
 
 def run_cell(
@@ -64,7 +66,8 @@ def run_cell(
             raise Cancelled
         comparing(done, total)
 
-    entry = make_entry(cell, measured, saved, compare_methods(cell, workload, measured.learned, on_comparison))
+    compared = compare_methods(cell, workload, measured.learned, measured.lexical, on_comparison)
+    entry = make_entry(cell, measured, saved, compared)
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
     return entry
@@ -90,6 +93,8 @@ def measure_cell(
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     retrieval = cell.retrieval(run.engine, workload)
     question = workload.question
+    snapshot = None if unfinished is None else _snapshot(cell, workload, VIEW, unfinished)
+    lexical = learn_lexical(cell, workload, retrieval, cancelled, snapshot)
     ranked = None if question is None else _ranked(retrieval, question.test)
     transfer = None if question is None else retrieval.ranks(question.transfer)
     metrics = metrics_of(workload, run, controls)
@@ -98,7 +103,9 @@ def measure_cell(
         metrics["retrieval"] = figures(ranks) | {"crowdingShare": retrieval.named_shares()}
     if transfer is not None:
         metrics["transfer"] = figures(transfer)
-    return MeasuredCell(workload, run, metrics, retrieval, ranked, transfer)
+    if lexical is not None:
+        metrics["hybrid"] = lexical.figures()
+    return MeasuredCell(workload, run, metrics, retrieval, ranked, transfer, lexical)
 
 
 def _ranked(retrieval: LearnedRetrieval, question: Retrieval) -> tuple[Ranked, Ranked]:
@@ -110,14 +117,16 @@ def _ranked(retrieval: LearnedRetrieval, question: Retrieval) -> tuple[Ranked, R
     return first, second
 
 
-def _snapshot(cell: Cell, workload: Workload, control: Control, unfinished: Unfinished) -> Snapshot:
-    return unfinished.snapshot(key_of(described(cell, workload) | {"control": control.name}))
+def _snapshot(cell: Cell, workload: Workload, control: Control | str, unfinished: Unfinished) -> Snapshot:
+    name = control if isinstance(control, str) else control.name
+    return unfinished.snapshot(key_of(described(cell, workload) | {"control": name}))
 
 
 def _keep(cell: Cell, workload: Workload, key: str, entry: BenchmarkRun, unfinished: Unfinished) -> None:
     """Keeps the entry, then removes what it was made from: a run may have been killed between the two."""
     unfinished.keep_result(key, msgspec.to_builtins(entry))
-    for control in (Control.NONE, *CONTROLS.values()):
+    learned: list[Control | str] = [Control.NONE, *CONTROLS.values(), VIEW]
+    for control in learned:
         _snapshot(cell, workload, control, unfinished).remove()
 
 

@@ -32,12 +32,7 @@ from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import UnknownEncoderError, models_for
 from ruvllm.files.arrays import resume_path
-from ruvllm.files.atomic import (
-    UnwritableFolderError,
-    ensure_writable_folder,
-    remove_abandoned,
-    remove_empty_folder,
-)
+from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, remove_empty_folder
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.report.contents import make_report
 from ruvllm.report.screen import print_report
@@ -207,6 +202,7 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
         folds=arguments.folds,
         stream=arguments.stream,
         controls=arguments.controls and arguments.stream != "blocked",
+        lexical=arguments.lexical,
         rank=arguments.rank,
         isa=arguments.isa,
     )

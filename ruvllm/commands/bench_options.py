@@ -65,6 +65,8 @@ class BenchArguments(OutputArguments):
     test: Path | None
     """Files to learn from and to test on, if they are two."""
     hints: bool
+    lexical: bool
+    """Whether words may count beside the encoder's vectors, on real input."""
     rank: int | None
     seed: int
     seeds: int | None
@@ -94,6 +96,8 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
         if not entry.reader and self.candidates is not None:
             raise click.UsageError("--candidates is for real input: --workload code or jsonl:FILE")
+        if not entry.reader and not self.lexical:
+            raise click.UsageError("--no-lexical is for real input: simulated tasks have no words")
         if self.fields and self.workload.name != "jsonl" and self.transfer is None:
             raise click.UsageError("--fields is for files of tasks: --workload jsonl:FILE")
         if not entry.reader and self.no_texts:
@@ -203,6 +207,9 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      "learned from."),
         click.option("--hints", is_flag=True,
                      help="SWE-bench's issues only: append hints_text, what was said below an issue, to its text."),
+        click.option("--lexical/--no-lexical", default=True, show_default=True,
+                     help="Real input only: whether retrieval may count words (n-grams and BM25) beside the encoder's "
+                     "vectors, where the validation part says that it helps."),
         click.option("--rank", type=WholeNumber(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
         click.option("--seed", type=WholeNumber(0, MAX_SEED), default=0, show_default=True, help="First seed."),
         click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=seeds_help),

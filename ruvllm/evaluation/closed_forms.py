@@ -12,8 +12,9 @@ hashed. Constants are chosen among a few by MRR on the validation part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +66,9 @@ def fit_closed_forms(
     train: Numbers,
     isa: str,
     progress: Callable[[int, int], None] = ignore,
+    names: Sequence[str] = CLOSED_FORMS,
 ) -> dict[int, dict[str, Form]]:
-    """Returns each of CLOSED_FORMS for each type that the test queries have, with its constants.
+    """Returns the named closed forms for each type that the test queries have, with their constants.
 
     Each is fitted for each task type by itself on the tasks `train` (k,); `types` are those of all tasks. Validation
     queries choose the constants. `progress` gets (fits done, fits in all).
@@ -77,14 +79,14 @@ def fit_closed_forms(
         fitted_on = train[types[train] == kind]
         validation = question.validation.of_type(kind)
         if len(fitted_on) < 2 or len(validation.queries) < 2:  # nothing to fit on
-            fitted[kind] = dict.fromkeys(CLOSED_FORMS, Form(_unchanged, _unchanged))
+            fitted[kind] = dict.fromkeys(names, Form(_unchanged, _unchanged))
             continue
         fits = _fits(vectors.queries[fitted_on[:MOST_PAIRS]], vectors.solutions[fitted_on[:MOST_PAIRS]])
         fitted[kind] = {}
-        for j, (name, forms) in enumerate(fits):
-            progress(i * len(CLOSED_FORMS) + j, len(kinds) * len(CLOSED_FORMS))
-            fitted[kind][name] = _best(forms, validation, isa)
-    progress(len(kinds) * len(CLOSED_FORMS), len(kinds) * len(CLOSED_FORMS))
+        for j, name in enumerate(names):
+            progress(i * len(names) + j, len(kinds) * len(names))
+            fitted[kind][name] = _best(fits[name](), validation, isa)
+    progress(len(kinds) * len(names), len(kinds) * len(names))
     return fitted
 
 
@@ -111,17 +113,26 @@ def _best(forms: list[Form], validation: Retrieval, isa: str) -> Form:
     return tried[int(np.argmax([mean_reciprocal_rank(ranks) for ranks in found]))]
 
 
-def _fits(queries: Rows, solutions: Rows) -> Iterator[tuple[str, list[Form]]]:
-    """Each closed form with the choices for its constants, from train pairs (n, d)."""
+def _fits(queries: Rows, solutions: Rows) -> dict[str, Callable[[], list[Form]]]:
+    """Each closed form with the choices for its constants, from train pairs (n, d); fitted when it is called."""
     q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
     q, s = queries - q_mean, solutions - s_mean
-    yield "meanRemoval", [Form(_minus(q_mean), _minus(s_mean))]
-    top = _principal_directions(np.concatenate([q, s]), max(DIRECTIONS))
-    yield "allButTheTop", [Form(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
-    ridges = [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
-    yield "ridge", [Form(*maps) for maps in ridges]
-    yield "csls", [Form(_unchanged, _unchanged, queries, CSLS_SHARES)]
-    yield "ridgeCsls", [Form(*maps, maps[0](queries), CSLS_SHARES) for maps in ridges]
+
+    def all_but_the_top() -> list[Form]:
+        top = _principal_directions(np.concatenate([q, s]), max(DIRECTIONS))
+        return [Form(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
+
+    @cache
+    def ridges() -> list[tuple[Map, Map]]:
+        return [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
+
+    return {
+        "meanRemoval": lambda: [Form(_minus(q_mean), _minus(s_mean))],
+        "allButTheTop": all_but_the_top,
+        "ridge": lambda: [Form(*maps) for maps in ridges()],
+        "csls": lambda: [Form(_unchanged, _unchanged, queries, CSLS_SHARES)],
+        "ridgeCsls": lambda: [Form(*maps, maps[0](queries), CSLS_SHARES) for maps in ridges()],
+    }
 
 
 def _unchanged(x: Rows) -> Rows:

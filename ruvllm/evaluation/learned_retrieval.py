@@ -71,6 +71,10 @@ class LearnedRetrieval:
             discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
         return InPlace(self._adapted(question), solutions, discount)
 
+    def with_whole_crowding(self) -> LearnedRetrieval:
+        """The same where what is taken from the cosines is all of the crowding, for whoever weighs it."""
+        return replace(self, shares=dict.fromkeys(self.shares, 1.0))
+
     def _adapted(self, question: Retrieval) -> NDArray[np.float32]:
         return self.engine.adapt(question.queries, question.types)
 

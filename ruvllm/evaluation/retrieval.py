@@ -29,6 +29,7 @@ __all__ = [
     "recall_at_5",
     "reciprocal_ranks",
     "retrieval_ranks",
+    "right_too",
 ]
 
 CSLS_SHARES = (0.0, 0.15, 0.3, 0.5)
@@ -138,7 +139,7 @@ def ranks_in_groups(
         rows, candidates = take_rows(queries, block.members), take_rows(solutions, block.candidates)
         less = None if discount is None else discount[block.candidates]
         ranks[block.members] = retrieval_ranks(rows, candidates, block.right, discount=less, isa=isa)
-        for member, place in _right_too(question, block):
+        for member, place in right_too(question, block):
             row = np.ascontiguousarray(rows[member : member + 1])
             others = np.array([place], dtype=np.int32)
             # it was counted against the right one if it is as near or nearer
@@ -147,7 +148,7 @@ def ranks_in_groups(
     return ranks - counted
 
 
-def _right_too(question: Retrieval, block: RetrievalBlock) -> Iterator[tuple[int, int]]:
+def right_too(question: Retrieval, block: RetrievalBlock) -> Iterator[tuple[int, int]]:
     """Yields places among the members and the candidates of a block: of a query, and of another right solution."""
     pairs = question.right_too if question.right_too is not None else np.empty((0, 2), dtype=np.int32)
     for query, row in pairs[np.isin(pairs[:, 0], block.members)].tolist():
@@ -174,14 +175,14 @@ def first_in_groups(
     for block in question.blocks():
         wrongly = np.flatnonzero((ranks[block.members] > 1) & (block.members < most))
         candidates = take_rows(solutions, block.candidates) if len(wrongly) else solutions[:0]
-        right_too = list(_right_too(question, block))
+        too = list(right_too(question, block))
         for place in wrongly.tolist():
             query = block.members[place]
             cosines = _core.cosine_similarity(np.ascontiguousarray(queries[query]), candidates, isa=isa)
             if discount is not None:
                 cosines -= discount[block.candidates]
             cosines[block.right[place]] = -np.inf  # as near as the wrong one at most
-            cosines[[row for member, row in right_too if member == place]] = -np.inf
+            cosines[[row for member, row in too if member == place]] = -np.inf
             first[query] = block.candidates[int(np.argmax(cosines))]
     return first
 

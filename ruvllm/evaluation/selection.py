@@ -1,6 +1,7 @@
 """Which method answers: what the validation part says of each, and how sure it has to be.
 
-What was learned answers, unless a closed form is convincingly better on the validation part; and the frozen vectors
+What was learned from the encoder's vectors answers, unless what was learned from them and from the lexical view is
+convincingly better on the validation part, or a form without a learning loop better than that; and the frozen vectors
 stay unless what would answer in their place is convincingly better than they are. Convincing is a mean paired gain in
 reciprocal rank of a standard error or more. The test part has no say: whatever comes of the choice is in its figures.
 """
@@ -9,22 +10,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.closed_forms import Form
+from ruvllm.evaluation.hybrid import Hybrid, HybridForm
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks, reciprocal_ranks
 from ruvllm.evaluation.statistics import mean, sample_standard_deviation
 from ruvllm.workloads.workload import Question, Retrieval
 
-__all__ = ["FROZEN", "LEARNED", "REPLACEMENTS", "Choice", "SelectedRetrieval", "choose"]
+__all__ = ["FROZEN", "HYBRID", "HYBRID_CLOSED", "HYBRID_FROZEN", "LEARNED", "REPLACEMENTS", "Choice",
+           "SelectedRetrieval", "choose"]  # fmt: skip
 
 FROZEN, LEARNED = "frozen", "learned"
-REPLACEMENTS = ("ridgeCsls", "ridge", "csls", "meanRemoval")
-"""Closed forms that may answer in place of what was learned; of equally good ones the first."""
+HYBRID, HYBRID_CLOSED, HYBRID_FROZEN = "hybrid", "hybridRidgeCsls", "hybridFrozen"
+"""Of both views: by what was learned from each, by a closed form of each, and as they are."""
+REPLACEMENTS = (HYBRID, HYBRID_CLOSED, HYBRID_FROZEN, "ridgeCsls", "ridge", "csls", "meanRemoval")
+"""What may answer in place of what was learned from the encoder's vectors; of equally good ones the first."""
+NO_HYBRIDS: Mapping[int, Mapping[str, HybridForm]] = MappingProxyType({})
 STANDARD_ERRORS = 1.0
 """So many a gain on the validation part must come to. On seeds from 100 on, 271 pairs of text and code in 5 folds,
 recall@1 gained 11.8 points with all-MiniLM-L6-v2 (20 runs) and 5.2 with the hashed encoder (10 runs) where the frozen
@@ -62,10 +69,10 @@ def choose(reciprocal: Mapping[str, NDArray[np.float64]]) -> Choice:
         return Choice(FROZEN, queries, {}, LEARNED, 0.0, 0.0)
     figures = {name: mean(values.tolist()) for name, values in reciprocal.items()}
     best = LEARNED
-    replacements = [name for name in REPLACEMENTS if name in figures]
-    if replacements:
-        other = max(replacements, key=lambda name: figures[name])
-        if _convincing(*_gain(reciprocal[other], reciprocal[LEARNED])):
+    for others in ((HYBRID,), REPLACEMENTS):
+        names = [name for name in others if name in figures]
+        other = max(names, key=lambda name: figures[name], default=best)
+        if _convincing(*_gain(reciprocal[other], reciprocal[best])):
             best = other
     gain, error = _gain(reciprocal[best], reciprocal[FROZEN])
     return Choice(best if _convincing(gain, error) else FROZEN, queries, figures, best, gain, error)
@@ -92,13 +99,19 @@ class SelectedRetrieval:
     """By task type."""
     least_nearness: Mapping[int, float]
     """By task type: other input whose queries are mostly less near is answered by the frozen vectors."""
+    hybrids: Mapping[int, Mapping[str, HybridForm]] = field(default_factory=dict)
+    """Hybrids by task type; none without a lexical view."""
 
     @classmethod
     def on_validation(
-        cls, learned: LearnedRetrieval, forms: Mapping[int, Mapping[str, Form]], question: Question
+        cls,
+        learned: LearnedRetrieval,
+        forms: Mapping[int, Mapping[str, Form]],
+        question: Question,
+        hybrids: Mapping[int, Mapping[str, HybridForm]] = NO_HYBRIDS,
     ) -> SelectedRetrieval:
         """Chooses on the validation part for each type that has closed forms."""
-        undecided = cls(learned, forms, {}, {})
+        undecided = cls(learned, forms, {}, {}, hybrids)
         nearness = learned.engine.nearness(question.validation.queries, question.validation.types)
         choices, least = {}, {}
         for kind in forms:
@@ -108,12 +121,13 @@ class SelectedRetrieval:
                 {
                     name: reciprocal_ranks(undecided._in_place(of_type, kind, name).ranks(of_type, learned.isa))
                     for name in (FROZEN, LEARNED, *REPLACEMENTS)
+                    if name in (FROZEN, LEARNED) or name in forms[kind] or name in hybrids.get(kind, {})
                 }
                 if members.any()
                 else {FROZEN: np.empty(0)}
             )
             least[kind] = float(np.quantile(nearness[members], FAR)) if members.any() else 0.0
-        return cls(learned, forms, choices, least)
+        return cls(learned, forms, choices, least, hybrids)
 
     def methods(self, question: Retrieval, *, other_input: bool = False) -> dict[int, str]:
         """By task type of the question's queries, the method that answers. `other_input`: not the run's own tasks."""
@@ -140,10 +154,12 @@ class SelectedRetrieval:
             first[members] = np.where(found.first < 0, -1, rows[found.first])
         return Ranked(ranks, first)
 
-    def _in_place(self, question: Retrieval, kind: int, method: str) -> InPlace:
+    def _in_place(self, question: Retrieval, kind: int, method: str) -> InPlace | Hybrid:
         """Of a question whose queries are all of this type."""
         if method == LEARNED:
             return self.learned.in_place(question)
+        if (hybrid := self.hybrids.get(kind, {}).get(method)) is not None:
+            return hybrid.in_place(question)
         form = self.forms.get(kind, {}).get(method)
         return (
             InPlace(question.queries, question.solutions) if form is None else form.in_place(question, self.learned.isa)

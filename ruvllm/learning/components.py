@@ -51,6 +51,8 @@ COMPONENTS = (
     Component("intercept", "nothing constant in centred queries", {"intercept": 0.0}),
     Component("blocks", "no block-diagonal adapter", {"associations.block_size": 0}),
     Component("episodes", "no memory of past queries", {"associations.episodes.capacity": 0}),
+    Component("lexical-view", "no hashed n-grams beside the encoder's vectors", {"lexical.weights": (0.0,)}),
+    Component("bm25", "no BM25 beside the vectors", {"lexical.bm25_weights": (0.0,)}),
     Component("crowding", "in retrieval, cosines as they are", {"crowding_shares": (0.0,)}),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ruvllm._core import LearnFrom, ReplayPolicy
 
-__all__ = ["Ewc", "Protocol", "Size", "changed", "constants"]
+__all__ = ["Ewc", "Lexical", "Protocol", "Size", "changed", "constants"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,23 @@ class Associations:
 
 
 @dataclass(frozen=True, slots=True)
+class Lexical:
+    """The words of texts beside the encoder's vectors, in retrieval; only on real input."""
+
+    dim: int = 1536
+    """Hashed n-grams of the second view."""
+    weights: tuple[float, ...] = (0.0,)
+    """Of its cosines, from which the validation part chooses."""
+    bm25_weights: tuple[float, ...] = (0.0,)
+    """Of BM25, in the same way."""
+
+    @property
+    def on(self) -> bool:
+        """Whether words can count at all."""
+        return any(self.weights) or any(self.bm25_weights)
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """One version of the benchmark: all its constants, none of which depends on the model but the adaptive rank."""
 
@@ -189,6 +206,7 @@ class Protocol:
     patterns: Patterns = Patterns()
     contrastive: Contrastive = Contrastive()
     associations: Associations = Associations()
+    lexical: Lexical = Lexical()
     rehearsals: int = 1
     """Passes of the block adapters over all episodes so far, after each epoch."""
     crowding_neighbours: int = 10

@@ -26,6 +26,8 @@ REAL: dict[str, Any] = {
     "crowding_shares": CSLS_SHARES,
     **{"use_lora": False, "learning_rate": "fixed", "replays_per_epoch": 0, "ewc.lambda_": 0.0},
     **{"use_patterns": False, "curriculum": False, "adaptive_difficulty": False},
+    "lexical.weights": (0.0, 0.25, 0.5, 1.0, 2.0),
+    "lexical.bm25_weights": (0.0, 0.02, 0.05, 0.1, 0.2),
 }
 """What learns from every told answer. What simulated input has and is off here showed nothing with any encoder.
 Recall@1 of learning alone with the low-rank adapter as well, and with its replays too, minus that without, in points

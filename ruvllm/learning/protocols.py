@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, is_dataclass
+from functools import reduce
 from typing import Any
 
 from ruvllm._core import Control, EngineConfig, LearnFrom, ReplayPolicy
@@ -147,18 +147,17 @@ NOT_IN_THE_CORE = frozenset([
     *("learning_rate", "base_rate", "lowest_rate", "highest_rate", "replays_per_epoch", "rehearsals"),
     *("stages", "curriculum", "adaptive_difficulty", "final_temperature", "cooling"),
     *("crowding_neighbours", "crowding_shares", "select"),
+    *("lexical.dim", "lexical.weights", "lexical.bm25_weights"),
 ])  # fmt: skip
 """Constants that are used on the Python side. The core's configuration has all others under the same names."""
 
 
-def _copy(group: Any, config: Any) -> None:
-    """Sets each constant of a group in the same group of the core; AttributeError for one that it does not know."""
-    for field in fields(group):
-        value = getattr(group, field.name)
-        if is_dataclass(value) and not isinstance(value, Size):
-            _copy(value, getattr(config, field.name))
-        elif field.name not in NOT_IN_THE_CORE:
-            setattr(config, field.name, value)
+def _copy(protocol: Protocol, config: Any) -> None:
+    """Sets each constant in the same group of the core; AttributeError for one that it does not know."""
+    for name, value in constants(protocol):
+        if name not in NOT_IN_THE_CORE:
+            *groups, last = name.split(".")
+            setattr(reduce(getattr, groups, config), last, value)
 
 
 def protocol_rows() -> tuple[list[str], list[list[str]]]:

@@ -19,7 +19,7 @@ from ruvllm.learning.snapshots import History, Snapshot, SnapshotWriter
 from ruvllm.learning.training_run import RunPlan, TrainingRun, new_engine
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["Progress", "TrainedRun", "train"]
+__all__ = ["Progress", "TrainedRun", "learn_view", "train"]
 
 Progress = Callable[[int, int, float | None, float | None], None]
 """Called after each epoch with (epochs done, epochs, test resolve rate and confidence where they were measured)."""
@@ -120,6 +120,21 @@ def train(
         state=run.state() if keep_state else None,
         untrained=new_engine(plan, workload) if frozen else None,
     )
+
+
+def learn_view(
+    plan: RunPlan, workload: Workload, cancelled: Callable[[], bool] = lambda: False, snapshot: Snapshot | None = None
+) -> TrainingRun:
+    """Learns for the plan's epochs from another view of a run's tasks, and measures nothing. Raises Cancelled."""
+    run = TrainingRun(plan, workload, cancelled, measured=False)
+    started = time.perf_counter()
+    with SnapshotWriter(snapshot, run) as writer:
+        started -= writer.resume()
+        while run.epochs_done < len(run.stream):
+            run.epoch()
+            last = run.epochs_done == len(run.stream)
+            writer.save(time.perf_counter() - started, lambda: None, last=last)
+    return run
 
 
 def _choices(before: Scores, after: Scores) -> dict[int, Choice]:

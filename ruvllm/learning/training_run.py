@@ -48,8 +48,17 @@ class RunPlan:
 class TrainingRun:
     """A run between two of its epochs."""
 
-    def __init__(self, plan: RunPlan, workload: Workload, cancelled: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        workload: Workload,
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        measured: bool = True,
+    ) -> None:
+        """Without `measured` it keeps no history, as a control does: nobody looks at the engine between its epochs."""
         self.plan = plan
+        self.measured = measured and plan.control == Control.NONE
         self.workload = workload
         self.cancelled = cancelled
         self.engine = new_engine(plan, workload)
@@ -100,7 +109,7 @@ class TrainingRun:
             raise ValueError(f"rate.now must be {self.rate.lowest} to {self.rate.highest}, not {rate}")
         if max(successes, applied) > len(qualities):
             raise ValueError(f"run.successes and run.applied must be at most {len(qualities)}, the attempts")
-        if len(history) != (epochs if self.plan.control == Control.NONE else 0):
+        if len(history) != (epochs if self.measured else 0):
             raise ValueError(f"there must be a record of each of {epochs} epochs, not {len(history)}")
         try:
             self.engine.restore(engine)
@@ -131,7 +140,7 @@ class TrainingRun:
         if epoch.ends_stage:
             engine.consolidate()
         self._watch_validation()
-        if plan.control == Control.NONE:
+        if self.measured:
             self.history.append({**self._measure(epoch, attempts, replayed, rate, degrees), "ewcPenalty": penalty})
         self.epochs_done += 1
 

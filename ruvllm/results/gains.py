@@ -21,7 +21,7 @@ __all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_o
 BOOTSTRAP_SEED = 0
 METRICS = ("recall_at_1", "recall_at_5", "mrr")
 """What methods are compared by."""
-FROZEN, LEARNED, ALONE = "frozen", "learned", "learningAlone"
+FROZEN, LEARNED, ALONE, HYBRID = "frozen", "learned", "learningAlone", "hybrid"
 
 Values = list[list[float]]
 """One value per run and task."""
@@ -160,6 +160,8 @@ def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> L
         closed = {name: [(each.closed_forms or {})[name] for each in answers] for name in names}
     if all(each.reciprocal_rank_alone is not None for each in answers):
         closed[ALONE] = [each.reciprocal_rank_alone for each in answers]
+    if all(each.hybrid is not None for each in answers):
+        closed[HYBRID] = [each.hybrid for each in answers]
     of_tasks = [each for each in answers if isinstance(each, Answers)]
     if of_tasks:
         levels["resolve_rate"] = {

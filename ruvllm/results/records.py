@@ -91,6 +91,8 @@ class RunOptions(Record, kw_only=True):
     """Number of folds of a cross-validation."""
     stream: Name
     controls: bool
+    lexical: bool | None = None
+    """Whether words could count beside the encoder's vectors; None for the simulated workload and before 0.3.0."""
     rank: Count | None = None
     """Rank of the adapter, if it is not the protocol's own."""
 

@@ -83,13 +83,15 @@ class FrozenAndLearned(Record):
 
 
 class RunRetrieval(Record):
-    """Retrieval of one run; `crowding_share` is, by task type, the share of the crowding taken from cosines."""
+    """Retrieval of one run; by task type, the share of the crowding taken from cosines, or of a hybrid the weights."""
 
     queries: Count
     recall_at_1: FrozenAndLearned
     recall_at_5: FrozenAndLearned
     mrr: FrozenAndLearned
     crowding_share: dict[str, float] | None = None
+    weights: dict[str, dict[str, float]] | None = None
+    frozen_weights: dict[str, dict[str, float]] | None = None
 
 
 class Transitions(Record):
@@ -170,6 +172,7 @@ class Answers(Record, kw_only=True):
     """Reciprocal ranks under each method that needs no learning loop."""
     reciprocal_rank_alone: list[ReciprocalRank] | None = None
     """By what was learned, whether it was selected or not. Like the transfer's in files of version 0.3.0 on."""
+    hybrid: list[ReciprocalRank] | None = None  # the same for what was learned from the lexical view as well
 
     @property
     def n(self) -> int:
@@ -190,6 +193,7 @@ class TransferAnswers(Record):
     reciprocal_rank: list[ReciprocalRank]
     closed_forms: dict[str, list[ReciprocalRank]] | None = None
     reciprocal_rank_alone: list[ReciprocalRank] | None = None
+    hybrid: list[ReciprocalRank] | None = None
 
     @property
     def n(self) -> int:
@@ -276,6 +280,7 @@ class BenchmarkRun(RunIdentity, kw_only=True):
     controls: dict[str, StartAndEnd[Scores]]
     retrieval: RunRetrieval | None = None
     transfer: RunRetrieval | None = None
+    hybrid: RunRetrieval | None = None
     selection: dict[str, Selection] | None = None
     """By task type; None where nothing is selected, and in files of before version 0.3.0."""
     anti_overfitting: AntiOverfitting | None = None

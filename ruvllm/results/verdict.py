@@ -29,8 +29,9 @@ among those that were learned from, so that nothing can be said.
 SAME = "no difference shown"
 TRANSFER = "transfer"
 """Rows of a comparison on other input."""
-NOT_FREE = ("frozen", "learned", "learningAlone")
+NOT_FREE = ("frozen", "learned", "learningAlone", "hybrid")
 """All other rows of a comparison are closed forms, which learning is held against: one fit, no loop."""
+WORDS = "hybridFrozen"
 ROOM = 0.02
 """Up to so much room above the start there is next to nothing left to learn."""
 FEWEST_CHANGES = 6
@@ -74,6 +75,8 @@ class Verdict:
     main: Judged
     other: Judged | None
     free: FreeMethod | None
+    words: FreeMethod | None
+    """The encoder's vectors and the lexical view as they are: what of a gain is not from learning. None without it."""
     parts: Mapping[str, float]
     """Number of tasks in each part; empty if a file does not say."""
     tests: float
@@ -118,6 +121,7 @@ def judge_row(summary: Summary, runs: Sequence[BenchmarkRun], rows: int = 1) -> 
         main=judged[0],
         other=judged[1] if len(judged) > 1 else None,
         free=_best_free(summary),
+        words=_words(summary),
         parts=_parts(runs),
         tests=tests,
         seeds=len(summary.seeds),
@@ -173,14 +177,22 @@ def _changes(runs: Sequence[BenchmarkRun], measure: str) -> int | None:
 
 
 def _best_free(summary: Summary) -> FreeMethod | None:
+    usable = _free_rows(summary)
+    return _free(max(usable, key=lambda row: row.recall_at_1), len(usable)) if usable else None
+
+
+def _words(summary: Summary) -> FreeMethod | None:
+    return next((_free(row, 1) for row in _free_rows(summary) if row.method == WORDS), None)
+
+
+def _free_rows(summary: Summary) -> list[MethodRow]:
+    """Of all tasks, or of those of the only type."""
     rows = [row for row in summary.comparison or () if row.method not in NOT_FREE and row.type != TRANSFER]
     kinds = list(dict.fromkeys(row.type for row in rows))
+    if len(kinds) > 1 and "all" not in kinds:
+        return []
     rows = [row for row in rows if row.type == ("all" if "all" in kinds else kinds[0])]
-    usable = [row for row in rows if {"recallAt1"} <= row.gain.keys() & row.learned_ahead.keys()]
-    if not usable or (len(kinds) > 1 and "all" not in kinds):
-        return None
-    best = max(usable, key=lambda row: row.recall_at_1)
-    return _free(best, len(usable))
+    return [row for row in rows if {"recallAt1"} <= row.gain.keys() & row.learned_ahead.keys()]
 
 
 def _free(row: MethodRow, of: int) -> FreeMethod:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import Purpose, RandomStream, hardest
+from ruvllm._core import CorpusSource, Purpose, RandomStream, hardest
 from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.splits import Numbers
 from ruvllm.workloads.tasks import TextTask
@@ -81,6 +81,12 @@ class CandidateTable:
         self._lengths = np.array([len(task.solution) for task in encoded.tasks])
         self._difficulty, self._m, self._seed = difficulty, n_candidates, seed
         self._other_answers = other_answers
+
+    def source(self, encoded: EncodedTasks, types: NDArray[np.uint8]) -> CorpusSource:
+        """Returns what an engine learns from: these vectors of tasks of these types (n,), these candidates."""
+        return CorpusSource(
+            queries=encoded.queries, solutions=encoded.solutions, candidates=self.rows, right=self.right, types=types
+        )
 
     def fill(self, members: Numbers) -> None:
         """Draws candidates for the tasks of one part (k,), ascending, from the part.

@@ -1,4 +1,4 @@
-"""The retrieval question of a part: which of many solutions belongs to each query?
+"""The retrieval question of a part: which of many solutions belongs to each query? And the texts behind it.
 
 What is right for a query stands among the solutions once, and nothing that is right for it counts as wrong.
 """
@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
+from ruvllm._core import Bm25
+from ruvllm.encoders.lexical import for_bm25
 from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.rows import take_rows
-from ruvllm.workloads.splits import Numbers
+from ruvllm.workloads.splits import Numbers, Parts
 from ruvllm.workloads.tasks import TextTask
-from ruvllm.workloads.workload import Retrieval
+from ruvllm.workloads.workload import Question, Retrieval, Vectors, Words, validation_sample
 
-__all__ = ["make_retrieval", "shares_wrong_answers"]
+__all__ = ["make_question", "make_retrieval", "shares_wrong_answers", "with_lexical"]
 
 NONE: Mapping[int, Sequence[int]] = MappingProxyType({})
 Key = tuple[int, int | bytes]
@@ -63,6 +66,72 @@ def make_retrieval(
         numbers=np.array(list(numbers.values()), dtype=np.int32),
         right_too=np.array(right_too, dtype=np.int32).reshape(-1, 2),
     )
+
+
+def make_question(
+    encoded: EncodedTasks,
+    others: EncodedTasks | None,
+    parts: Parts,
+    other_answers: tuple[Mapping[int, Sequence[int]], Mapping[int, Sequence[int]]],
+    *,
+    closed: bool,
+) -> Question:
+    """Returns the question for each part that asks it, and for `others`, the transfer tasks, if there are some.
+
+    `other_answers` and `closed` are as in make_retrieval(), the former for the tasks and for the transfer tasks.
+    """
+    own, of_others = other_answers
+    return Question(
+        test=make_retrieval(encoded, parts.test, closed, own),
+        validation=make_retrieval(encoded, validation_sample(parts.valid), closed, own),
+        vectors=Vectors(encoded.queries, encoded.solutions[: len(encoded.tasks)]),
+        transfer=None if others is None else make_retrieval(
+            others, np.arange(len(others.tasks), dtype=np.uint32), other_answers=of_others
+        ),
+    )
+
+
+def with_lexical(
+    question: Question | None,
+    tasks: Sequence[TextTask],
+    transfer: Sequence[TextTask],
+    parts: Parts,
+    hashed: Question | None = None,
+) -> Question:
+    """Returns the question with the texts of its tasks and of those of the transfer input, and with its hashed twin."""
+    assert question is not None, "real input asks one"
+    index = Bm25()
+    index.add(for_bm25(_solutions(tasks)))
+    first = index.add(for_bm25(_solutions(transfer)))
+    prompts = for_bm25([task.prompt for task in tasks])
+    kinds = np.array([task.type for task in tasks], dtype=np.uint8)[parts.train]
+    statistics = {kind: parts.train[kinds == kind] for kind in np.unique(kinds).tolist()}
+
+    def beside(retrieval: Retrieval, own_prompts: Sequence[bytes], twin: Retrieval | None, base: int = 0) -> Retrieval:
+        assert retrieval.numbers is not None
+        documents = (retrieval.numbers + base).astype(np.uint32)
+        return replace(retrieval, words=Words(index, own_prompts, documents, statistics), hashed=twin)
+
+    def of_part(retrieval: Retrieval, part: Numbers, twin: Retrieval | None) -> Retrieval:
+        return beside(retrieval, [prompts[i] for i in part.tolist()], twin)
+
+    others = question.transfer
+    if others is not None:
+        twin = None if hashed is None else hashed.transfer
+        others = beside(others, for_bm25([task.prompt for task in transfer]), twin, first)
+    return replace(
+        question,
+        test=of_part(question.test, parts.test, None if hashed is None else hashed.test),
+        validation=of_part(
+            question.validation, validation_sample(parts.valid), None if hashed is None else hashed.validation
+        ),
+        transfer=others,
+    )
+
+
+def _solutions(tasks: Sequence[TextTask]) -> list[str]:
+    """The right ones of all tasks, then the own wrong answers of each: in the order of EncodedTasks.solutions."""
+    return [task.solution for task in tasks] + [text for task in tasks for text in task.wrong]
 
 
 def shares_wrong_answers(tasks: Sequence[TextTask]) -> bool:

@@ -13,25 +13,25 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import CorpusSource
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import title_of
 from ruvllm.workloads.candidates import CANDIDATES, FEWEST, CandidateTable, Room, TooFewSolutionsError, difficulties
 from ruvllm.workloads.encoding import EncodedTasks, default_encoder, encode_tasks
 from ruvllm.workloads.inputs import InputOptions, Note, RealInput, ignore
-from ruvllm.workloads.question import make_retrieval, shares_wrong_answers
+from ruvllm.workloads.question import make_question, shares_wrong_answers, with_lexical
 from ruvllm.workloads.repeats.finding import Repeats, find_repeats, without_other_answers
 from ruvllm.workloads.repeats.leak_check import check_leaks
 from ruvllm.workloads.repeats.transfer import new_tasks
 from ruvllm.workloads.spec import parse_spec
 from ruvllm.workloads.splits import ORDINARY, PARTS, SPLITTERS, Fold, Numbers, Parts, split_by_user
 from ruvllm.workloads.tasks import LeftOut, TextTask, texts_digest
-from ruvllm.workloads.workload import TASK_TYPES, Details, Origin, Question, Vectors, Workload, validation_sample
+from ruvllm.workloads.workload import TASK_TYPES, Details, LexicalView, Origin, Question, Workload
 
 __all__ = ["TextInput", "fit_candidates"]
 
@@ -110,26 +110,35 @@ class TextInput:
         difficulty = difficulties(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
         types = np.array([task.type for task in self.tasks], dtype=np.uint8)
-        source = CorpusSource(
-            queries=encoded.queries, solutions=encoded.solutions, candidates=table.rows, right=table.right, types=types
-        )
         digest = _digest_of({"texts": self.digest, "encoder": encoder.name, "vectors": encoded.vectors_digest})
-        return Workload(
+        workload = Workload(
             self.name,
-            source,
+            table.source(encoded, types),
             types,
             difficulty.astype(np.float32),
             np.array([task.category for task in self.tasks], dtype=np.uint8),
             parts,
             digest=digest,
             details=self._details(split, dim, encoder, digest, table.rows.shape[1]),
-            question=self._question(encoded, parts, encoder, dim),
+            question=self._question(encoded, self._others(encoder, dim), parts),
             origin=self._origin(encoded),
             candidates=table.rows,
             repeats=self.repeats,
             leak_check=check_leaks(self.repeats.copies, self.tasks, parts.test, parts.train),
             left_out=self.left_out,
         )
+        return replace(workload, lexical=partial(self._lexical, workload, table))
+
+    def _lexical(self, workload: Workload, table: CandidateTable, dim: int) -> LexicalView:
+        """Words, and n-grams hashed to `dim` elements, unless the vectors of the workload are some."""
+        tasks, transfer, parts = self.tasks, self.options.transfer, workload.parts
+        if self.encoder is None:
+            return LexicalView(with_lexical(workload.question, tasks, transfer, parts), None)
+        encoder = default_encoder([tasks[i] for i in parts.train.tolist()], dim)
+        encoded = encode_tasks(tasks, encoder, dim)
+        twin = self._question(encoded, encode_tasks(transfer, encoder, dim) if transfer else None, parts)
+        hashed = replace(workload, source=table.source(encoded, workload.types), question=twin)
+        return LexicalView(with_lexical(workload.question, tasks, transfer, parts, twin), hashed)
 
     def split(self, split: str, seed: int, fold: Fold = ORDINARY) -> Parts:
         """Returns the parts of a run; the arguments are those of build(). Raises ValueError for too few tasks."""
@@ -255,18 +264,13 @@ class TextInput:
             details["transferDigest"] = texts_digest(self.options.transfer)
         return details
 
-    def _question(self, encoded: EncodedTasks, parts: Parts, encoder: Encoder, dim: int) -> Question:
-        transfer = self.options.transfer
-        others = self._encoded(transfer, encoder, dim, "transfer") if transfer else None
-        right_too = self.repeats.other_answers
-        return Question(
-            test=make_retrieval(encoded, parts.test, self.closed_pools, right_too),
-            validation=make_retrieval(encoded, validation_sample(parts.valid), self.closed_pools, right_too),
-            vectors=Vectors(encoded.queries, encoded.solutions[: len(self.tasks)]),
-            transfer=None if others is None else make_retrieval(
-                others, _all_of(transfer), other_answers=self.transfer_answers
-            ),
-        )
+    def _others(self, encoder: Encoder, dim: int) -> EncodedTasks | None:
+        """The transfer tasks."""
+        return self._encoded(self.options.transfer, encoder, dim, "transfer") if self.options.transfer else None
+
+    def _question(self, encoded: EncodedTasks, others: EncodedTasks | None, parts: Parts) -> Question:
+        right_too = self.repeats.other_answers, self.transfer_answers
+        return make_question(encoded, others, parts, right_too, closed=self.closed_pools)
 
 
 def fit_candidates(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import TaskSource
+from ruvllm._core import Bm25, TaskSource
 from ruvllm.workloads.repeats.finding import Repeats
 from ruvllm.workloads.repeats.leak_check import LeakCheck
 from ruvllm.workloads.rows import take_rows
@@ -16,8 +16,8 @@ from ruvllm.workloads.splits import Numbers, Parts
 from ruvllm.workloads.tasks import LeftOut
 
 __all__ = [
-    "CATEGORIES", "TASK_TYPES", "Details", "Origin", "Question", "Retrieval", "RetrievalBlock", "Vectors",
-    "Workload", "validation_sample",
+    "CATEGORIES", "TASK_TYPES", "Details", "LexicalView", "Origin", "Question", "Retrieval", "RetrievalBlock",
+    "Vectors", "Words", "Workload", "validation_sample",
 ]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
@@ -27,6 +27,32 @@ FloatRows = NDArray[np.float32]
 Details = dict[str, str | int | float]
 
 LARGEST_SAMPLE = 2_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """The texts of a retrieval question, for BM25."""
+
+    index: Bm25
+    prompts: Sequence[bytes]
+    """(n,): of the queries, as the index takes them."""
+    documents: NDArray[np.uint32]
+    """(m,): the number of each solution in the index."""
+    statistics: Mapping[int, NDArray[np.uint32]]
+    """By task type: the documents that say how rare a word is, the right solutions of the train part."""
+
+    def scores(self, members: NDArray[np.int64], candidates: NDArray[np.int64], kind: int) -> FloatRows:
+        """Returns the scores (k, j) of solutions (j,) for queries (k,) of one type; 0 without train tasks."""
+        statistics = self.statistics.get(kind)
+        if statistics is None or len(candidates) == 0:
+            return np.zeros((len(members), len(candidates)), dtype=np.float32)
+        prompts = [self.prompts[i] for i in members.tolist()]
+        return self.index.scores(prompts, self.documents[candidates], statistics=statistics)
+
+    def of(self, members: NDArray[np.int64], rows: NDArray[np.int64]) -> Words:
+        """Returns the texts of these queries and these solutions."""
+        prompts = [self.prompts[i] for i in members.tolist()]
+        return Words(self.index, prompts, self.documents[rows], self.statistics)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +78,10 @@ class Retrieval:
     """(m,): the number of each solution in the input, as in Workload.candidates; None if nobody tells them apart."""
     right_too: NDArray[np.int32] | None = None
     """(k, 2): a query, and the row of a solution that is right for it as well; None for none. Ranks leave it out."""
+    words: Words | None = None
+    """The texts; None where nobody asked for the lexical view, as the next."""
+    hashed: Retrieval | None = None
+    """The same question by hashed n-grams; None also where the vectors are these already."""
 
     @classmethod
     def by_type(cls, queries: FloatRows, solutions: FloatRows, types: NDArray[np.uint8]) -> Retrieval:
@@ -72,6 +102,8 @@ class Retrieval:
             solution_groups=self.solution_groups[rows],
             numbers=None if self.numbers is None else self.numbers[rows],
             right_too=None if self.right_too is None else _renumbered(self.right_too, members, rows),
+            words=None if self.words is None else self.words.of(members, rows),
+            hashed=None if self.hashed is None else self.hashed.of_type(kind),
         )
 
     def rows_of_type(self, kind: int) -> NDArray[np.int64]:
@@ -123,6 +155,16 @@ class Question:
     """Queries of other input, of which training sees nothing."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LexicalView:
+    """Words and n-grams of the tasks of a workload, beside its vectors."""
+
+    question: Question
+    """The workload's own with `words`, and with `hashed` where there is the next."""
+    hashed: Workload | None
+    """The same tasks, parts and candidates by hashed n-grams; None where the vectors are these already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What the tasks of real input were made of, for whoever reads the results; it decides nothing."""
@@ -167,6 +209,9 @@ class Workload:
     """How near test tasks are to train tasks."""
     left_out: Sequence[LeftOut] = ()
     """What the reader could not use."""
+    lexical: Callable[[int], LexicalView] | None = None
+    """Makes the lexical view, with so many hashed n-grams: it takes time, and not every run wants it. None where there
+    are no texts."""
 
 
 def _renumbered(

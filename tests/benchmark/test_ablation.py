@@ -52,18 +52,22 @@ CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
     "intercept": {"intercept": (0.5, 0.0)},
     "blocks": {"associations.block_size": (256, 0)},
     "episodes": {"associations.episodes.capacity": (4096, 0)},
+    "lexical-view": {"lexical.weights": ((0.0, 0.25, 0.5, 1.0, 2.0), (0.0,))},
+    "bm25": {"lexical.bm25_weights": ((0.0, 0.02, 0.05, 0.1, 0.2), (0.0,))},
     "crowding": {"crowding_shares": (CSLS_SHARES, (0.0,))},
 }
-ON_REAL_INPUT = ("centring", "intercept", "blocks", "episodes", "crowding")
+ON_REAL_INPUT = ("centring", "intercept", "blocks", "episodes", "lexical-view", "bm25", "crowding")
 ON_SIMULATED_INPUT = [name for name in CHANGES if name not in ON_REAL_INPUT]
 DOCSTRINGS = on_docstrings(PROTOCOLS["v3"])  # with what it has on real input only
-ON_DOCSTRINGS = ["centring", "blocks", "episodes", "crowding"]
+ON_DOCSTRINGS = ["centring", "blocks", "episodes", "lexical-view", "bm25", "crowding"]
 ADDED = ["lora", "replay", "ewc", "patterns", "contrastive-memory", "curriculum"]
 WHOLE = changed(
     PROTOCOLS["v3"],
     {
         **{"centre": True, "intercept": 0.5, "crowding_shares": CSLS_SHARES},
         **{"associations.block_size": 256, "associations.episodes.capacity": 4096},
+        "lexical.weights": (0.0, 0.25, 0.5, 1.0, 2.0),
+        "lexical.bm25_weights": (0.0, 0.02, 0.05, 0.1, 0.2),
     },
 )
 """v3 with all that it has on any input."""
@@ -271,8 +275,8 @@ def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     plainly = replace(DOCSTRINGS, crowding_shares=(0.0,))
     cell = make_cell(options, plainly, SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
     measured = measure_cell(replace(cell, controls=False), cell.build())
-    assert plain["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["learned"]
-    assert plain["mrr"] == measured.metrics["retrieval"]["mrr"]["learned"]
+    assert plain["recallAt1"] == measured.metrics["hybrid"]["recallAt1"]["learned"]
+    assert plain["mrr"] == measured.metrics["hybrid"]["mrr"]["learned"]
     assert plain["frozen"]["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["frozen"]
     assert document["frozen"]["recallAt1"] == pytest.approx(
         sum(run["frozen"]["recallAt1"] for run in runs if run["without"] is None) / 2

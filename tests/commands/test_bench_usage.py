@@ -55,7 +55,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     common = {
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
         "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help", "--name",
-        "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints",
+        "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints", "--lexical",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (

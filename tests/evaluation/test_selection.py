@@ -14,7 +14,17 @@ from ruvllm import CorpusSource
 from ruvllm.evaluation.closed_forms import CLOSED_FORMS, fit_closed_forms
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import ranks_in_groups
-from ruvllm.evaluation.selection import FROZEN, LEARNED, REPLACEMENTS, Choice, SelectedRetrieval, choose
+from ruvllm.evaluation.selection import (
+    FROZEN,
+    HYBRID,
+    HYBRID_CLOSED,
+    HYBRID_FROZEN,
+    LEARNED,
+    REPLACEMENTS,
+    Choice,
+    SelectedRetrieval,
+    choose,
+)
 from ruvllm.workloads.workload import Question, Retrieval, Vectors
 
 Values = NDArray[np.float64]
@@ -53,6 +63,17 @@ def test_a_closed_form_answers_where_it_is_convincingly_better_than_what_was_lea
     assert choose({FROZEN: frozen, LEARNED: learned, "csls": ahead, "ridge": ahead}).method == "ridge"
     # and has to be better than the frozen vectors too
     assert choose({FROZEN: np.full(100, 0.6), LEARNED: learned, "ridge": ahead}).method == FROZEN
+
+
+def test_a_hybrid_that_learned_comes_before_forms_that_did_not() -> None:
+    frozen, learned = np.full(100, 0.3), np.full(100, 0.5)
+    close, ahead, further = around(0.51, 0.2), around(0.55, 0.2), around(0.56, 0.2)
+    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: close}).method == LEARNED
+    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead}).method == HYBRID
+    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead, HYBRID_FROZEN: further[::-1]}).method == HYBRID
+    better = around(0.7, 0.2)
+    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead, HYBRID_FROZEN: better}).method == HYBRID_FROZEN
+    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID_FROZEN: ahead, "ridge": better}).method == "ridge"
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -104,7 +125,8 @@ def test_each_type_is_answered_by_its_method() -> None:
     methods = selecting.methods(question.test)
     assert methods[0] in ("ridge", "ridgeCsls")  # learns a rotation; at a rate of 0 the engine does not
     assert methods == {kind: choice.method for kind, choice in selecting.choices.items()}
-    assert set(selecting.choices[0].figures) == {FROZEN, LEARNED, *REPLACEMENTS}
+    hybrids = {HYBRID, HYBRID_CLOSED, HYBRID_FROZEN}
+    assert set(selecting.choices[0].figures) == {FROZEN, LEARNED, *REPLACEMENTS} - hybrids
     ranks = selecting.ranks(question.test, methods)
     frozen = ranks_in_groups(question.test, question.test.queries, question.test.solutions)
     of_type = question.test.types == 0

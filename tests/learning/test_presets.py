@@ -23,6 +23,7 @@ REAL = {
     *("associations.block_size", "associations.block_rate"),
     *("associations.episodes.capacity", "associations.episodes.strength"),
     *("learning_rate", "replays_per_epoch", "ewc.lambda_", "use_patterns", "curriculum", "adaptive_difficulty"),
+    *("lexical.weights", "lexical.bm25_weights"),
 }
 CHANGED = {
     on_docstrings: SIZES | REAL | {"use_lora", "base_rate"},

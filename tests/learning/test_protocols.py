@@ -86,6 +86,9 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "centre": (False, False, False),
     "intercept": (0.0, 0.0, 0.0),
     "select": (False, False, False),
+    "lexical.dim": (1536, 1536, 1536),
+    "lexical.weights": ((0.0,), (0.0,), (0.0,)),
+    "lexical.bm25_weights": ((0.0,), (0.0,), (0.0,)),
     "crowding_neighbours": (10, 10, 10),
     "crowding_shares": ((0.0,), (0.0,), (0.0,)),
 }

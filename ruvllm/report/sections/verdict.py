@@ -28,6 +28,9 @@ OUTCOMES = {
     verdict.LEAK: "not measured on unseen tasks",
 }
 
+BESIDE = {verdict.WORSE: "beyond chance", verdict.BETTER: "behind it, beyond chance", verdict.SAME: "not shown"}
+"""What was selected beside the words alone, by the outcome of these."""
+
 
 def verdicts_of(setting: Setting, title: str, beside: Sequence[Setting]) -> list[VerdictBlock]:
     """One for each protocol and encoder of real input.
@@ -49,6 +52,7 @@ def verdicts_of(setting: Setting, title: str, beside: Sequence[Setting]) -> list
 def _block(row: Measured, found: Verdict, title: str) -> VerdictBlock:
     facts = [
         ("Learning", _learning(row, found)),
+        ("Words", _words(found)),
         ("Free of charge", _free(found)),
         ("Other measure", _other(found)),
         ("Tasks", _tasks(found)),
@@ -104,6 +108,19 @@ def _free(found: Verdict) -> str:
         return ""
     gain = f"{words(free.method)}: {points_with(free.gain.gain, free.gain.gain_ci95)} points of recall@1"
     return f"{gain}, by one fit without a learning loop ({percent(free.gain.learned)}). {_against(free)}"
+
+
+def _words(found: Verdict) -> str:
+    """How much of the gain is the lexical view's, which nobody should take for learning."""
+    if found.words is None:
+        return ""
+    free = found.words
+    gain = points_with(free.gain.gain, free.gain.gain_ci95)
+    return (
+        f"{gain} points of recall@1 come from words beside the vectors, with nothing learned "
+        f"({percent(free.gain.learned)}). What answers in the end is {points_with(free.ahead, free.ahead_ci95)} points "
+        f"ahead of that: {BESIDE[free.outcome]}."
+    )
 
 
 def _against(free: FreeMethod) -> str:

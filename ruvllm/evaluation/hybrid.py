@@ -1,0 +1,172 @@
+"""Retrieval by several views of the same texts: cosines of the encoder's vectors, of hashed n-grams, and BM25.
+
+    score(q, s) = c(q, s) - share k(s) + a (c'(q, s) - share k'(s)) + t BM25(q, s)
+
+with c the cosine, k a solution's crowding, both of the encoder's view, c' and k' those of the hashed one. Each view may
+be frozen, learned or a closed form; the weights are those of a grid with the best mean reciprocal rank on the
+validation part. A weight of 0 is among them, so that a view which says nothing is left out. Sums are taken element by
+element, in this order: the same ranks on every machine, where those of the views are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruvllm import _core
+from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks, right_too
+from ruvllm.workloads.rows import take_rows
+from ruvllm.workloads.workload import Retrieval
+
+__all__ = ["Grid", "Hybrid", "HybridForm", "View", "Weights", "fit_hybrid"]
+
+AT_ONCE = 256
+"""Queries whose scores are in memory."""
+
+Rows = NDArray[np.float32]
+View = Callable[[Retrieval], InPlace]
+"""What stands in place of a question's vectors; the discount, if there is one, is the whole crowding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part of a score counts; the encoder's cosines count 1."""
+
+    share: float
+    """Of the crowding."""
+    hashed: float
+    bm25: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Weights to choose from: all combinations, 0 first, so that of equally good ones the simplest is taken."""
+
+    shares: Sequence[float]
+    hashed: Sequence[float]
+    bm25: Sequence[float]
+
+    def __iter__(self) -> Iterator[Weights]:
+        return (Weights(*each) for each in itertools.product(self.shares, self.hashed, self.bm25))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hybrid:
+    """What stands in place of one question's vectors: used as an InPlace is."""
+
+    views: Sequence[InPlace]
+    """The encoder's, and the hashed one if there is one."""
+    weights: Weights
+
+    def ranks(self, question: Retrieval, isa: str) -> Ranks:
+        """Ranks (n,) of the right solutions, each among those of its group."""
+        return self.ranked(question, isa, most=0).ranks
+
+    def ranked(self, question: Retrieval, isa: str, most: int) -> Ranked:
+        """The ranks, and what stood first for the first `most` queries."""
+        ranks = np.empty(len(question.queries), dtype=np.int32)
+        first = np.full(len(question.queries), -1, dtype=np.int32)
+        for part in _parts(question, self.views, isa):
+            scores = part.scores(self.weights)
+            ranks[part.members] = part.ranks(scores)
+            scores[np.arange(len(scores)), part.right] = -np.inf
+            best = part.candidates[np.argmax(scores, axis=1)]
+            first[part.members] = np.where(ranks[part.members] == 1, question.right[part.members], best)
+        first[most:] = -1
+        return Ranked(ranks, first)
+
+
+@dataclass(frozen=True, slots=True)
+class HybridForm:
+    """Views and their weights, for any question of a type."""
+
+    views: Sequence[View]
+    weights: Weights
+
+    def in_place(self, question: Retrieval) -> Hybrid:
+        return Hybrid(_of(self.views, question), self.weights)
+
+
+def fit_hybrid(views: Sequence[View], validation: Retrieval, grid: Grid, isa: str) -> HybridForm:
+    """Chooses the weights by the queries of one type. Without queries all but the encoder's view count nothing."""
+    if len(validation.queries) == 0:
+        return HybridForm(views, Weights(0.0, 0.0, 0.0))
+    choices = list(grid)
+    reciprocal: list[list[float]] = [[] for _ in choices]
+    for part in _parts(validation, _of(views, validation), isa):
+        for found, weights in zip(reciprocal, choices, strict=True):
+            found += (1.0 / part.ranks(part.scores(weights))).tolist()
+    return HybridForm(views, choices[int(np.argmax([math.fsum(found) for found in reciprocal]))])
+
+
+def _of(views: Sequence[View], question: Retrieval) -> list[InPlace]:
+    """Of the question, and where there is a second view, of its hashed twin."""
+    twins = (question,) if question.hashed is None else (question, question.hashed)
+    return [view(twin) for view, twin in zip(views, twins, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Some queries of a group, before weights."""
+
+    members: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    right: NDArray[np.int32]
+    cosines: Sequence[Rows]
+    """(k, j) of each view."""
+    crowding: Sequence[Rows]
+    """(j,) of each view; of none where nothing is known of it."""
+    words: Rows
+    """(k, j)"""
+    right_too: NDArray[np.int64]
+    """(l, 2): places of queries and of solutions that are right for them as well."""
+
+    def scores(self, weights: Weights) -> Rows:
+        found: Rows = np.zeros_like(self.cosines[0])
+        for weight, cosines, crowded in zip((1.0, weights.hashed), self.cosines, self.crowding, strict=False):
+            if weight != 0.0:
+                found += np.float32(weight) * (cosines - np.float32(weights.share) * crowded)
+        if weights.bm25 != 0.0:
+            found += np.float32(weights.bm25) * self.words
+        found[self.right_too[:, 0], self.right_too[:, 1]] = -np.inf
+        return found
+
+    def ranks(self, scores: Rows) -> NDArray[np.int64]:
+        """(k,): a wrong solution with the score of the right one counts against it."""
+        own = scores[np.arange(len(scores)), self.right]
+        found: NDArray[np.int64] = np.count_nonzero(scores >= own[:, None], axis=1)
+        return found
+
+
+def _parts(question: Retrieval, views: Sequence[InPlace], isa: str) -> Iterator[_Part]:
+    for block in question.blocks():
+        pairs = np.array(list(right_too(question, block)), dtype=np.int64).reshape(-1, 2)
+        solutions = [take_rows(view.solutions, block.candidates) for view in views]
+        crowding = [
+            np.zeros(len(block.candidates), np.float32) if view.discount is None else view.discount[block.candidates]
+            for view in views
+        ]
+        kind = int(question.types[block.members[0]])
+        for begin in range(0, len(block.members), AT_ONCE):
+            members = block.members[begin : begin + AT_ONCE]
+            cosines = [_cosines(view.queries[members], rows, isa) for view, rows in zip(views, solutions, strict=True)]
+            words = question.words
+            own = (pairs[:, 0] >= begin) & (pairs[:, 0] < begin + AT_ONCE)
+            yield _Part(
+                members,
+                block.candidates,
+                block.right[begin : begin + AT_ONCE],
+                cosines,
+                crowding,
+                np.zeros_like(cosines[0]) if words is None else words.scores(members, block.candidates, kind),
+                pairs[own] - np.array([begin, 0]),
+            )
+
+
+def _cosines(queries: Rows, solutions: Rows, isa: str) -> Rows:
+    return np.stack([_core.cosine_similarity(np.ascontiguousarray(row), solutions, isa=isa) for row in queries])
