@@ -86,7 +86,8 @@ def _run_models(**options: Any) -> int:
     from ruvllm.commands import bench_actions
 
     acts = {"blocked": bench_actions.measure_forgetting, "time": bench_actions.measure_stream}
-    return acts.get(arguments.stream, bench_actions.benchmark)(arguments)
+    stream = "time" if arguments.localizes else arguments.stream
+    return acts.get(stream, bench_actions.benchmark)(arguments)
 
 
 def _refuse_options_before(context: click.Context) -> None:

@@ -118,7 +118,7 @@ def measure_forgetting(arguments: BenchArguments) -> int:
 
 def measure_stream(arguments: BenchArguments) -> int:
     """Answers and learns the tasks in time. Returns WORSE if the gain of an encoder lies below 0 beyond chance."""
-    run = _prepare(arguments, default_seeds=3)
+    run = _prepare(arguments, default_seeds=1 if arguments.localizes else 3)
     document = _carry_out(run, partial(_run_streams, run), make_prequential_document)
     found = zip(document.summaries, runs_of(document.runs).values(), strict=True)
     return _exit_code([f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == verdict.WORSE])
@@ -200,7 +200,7 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
         split=arguments.split,
         seeds=seeds,
         folds=arguments.folds,
-        stream=arguments.stream,
+        stream="time" if arguments.localizes else arguments.stream,
         controls=arguments.controls and arguments.stream != "blocked",
         lexical=arguments.lexical,
         rank=arguments.rank,
@@ -236,11 +236,10 @@ def _read_input(
             fields=arguments.fields,
             test=None if arguments.test is None else str(arguments.test),
             hints=arguments.hints,
-            note=reporter.note,
-            warn=reporter.warn,
-            watch=reporter.work,
+            repositories=arguments.repositories,
+            note=reporter.note, warn=reporter.warn, watch=reporter.work,
         )
-        return found if arguments.stream == "time" else with_candidates(options, found, reporter.warn)
+        return found if options.stream == "time" else with_candidates(options, found, reporter.warn)
 
 
 def _carry_out(

@@ -67,6 +67,8 @@ class BenchArguments(OutputArguments):
     hints: bool
     lexical: bool
     """Whether words may count beside the encoder's vectors, on real input."""
+    repositories: str | None
+    """Folder with the repositories of SWE-bench's issues."""
     rank: int | None
     seed: int
     seeds: int | None
@@ -118,6 +120,27 @@ class BenchArguments(OutputArguments):
             raise click.UsageError("a blocked stream needs tasks of several types: the simulated workload")
         if self.stream == "time":
             self._check_time()
+        if self.localizes or self.repositories is not None:
+            self._check_localization()
+
+    @property
+    def localizes(self) -> bool:
+        """True if candidates are the files of repositories, which is a stream whatever --stream says."""
+        return self.workload.name == "swebench"
+
+    def _check_localization(self) -> None:
+        """Raises UsageError for what weights of evidence have no use for, and without repositories."""
+        if not self.localizes:
+            raise click.UsageError("--repos is for SWE-bench's issues: --workload swebench:FILE --repos DIR")
+        if self.repositories is None:
+            raise click.UsageError("--workload swebench:FILE needs --repos DIR, a folder with the issues' repositories")
+        unused = {
+            "--dim and --models": self.dims or self.model_names, "--rank": self.rank, "--folds": self.folds,
+            "--transfer": self.transfer, "--candidates": self.candidates, "--keep": self.keep,
+        }  # fmt: skip
+        named = next((name for name, value in unused.items() if value), None)
+        if named is not None:
+            raise click.UsageError(f"{named}: not for --workload swebench:FILE, where weights of evidence are learned")
 
     def _check_files(self) -> None:
         """Raises UsageError for a train file without a test file, and where there are no files of tasks."""
@@ -210,6 +233,9 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
         click.option("--lexical/--no-lexical", default=True, show_default=True,
                      help="Real input only: whether retrieval may count words (n-grams and BM25) beside the encoder's "
                      "vectors, where the validation part says that it helps."),
+        click.option("--repos", "repositories", metavar="DIR",
+                     help="swebench only: the folder with the issues' repositories, DIR/OWNER+NAME, or unpacked "
+                     "releases, DIR/NAME-VERSION."),
         click.option("--rank", type=WholeNumber(1, MAX_RANK), help="LoRA rank, instead of the protocol's."),
         click.option("--seed", type=WholeNumber(0, MAX_SEED), default=0, show_default=True, help="First seed."),
         click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=seeds_help),

@@ -25,6 +25,7 @@ Examples:
   ruvllm-bench --workload code                    the four task types, made from the standard library
   ruvllm-bench --workload code --tasks docstring  which function does a docstring describe?
   ruvllm-bench --workload jsonl:my-tasks.jsonl    your own tasks
+  ruvllm-bench --workload swebench:issues.json --repos DIR   SWE-bench: all source files are candidates
   ruvllm-bench --train a.jsonl --test b.jsonl     learn from the tasks of one file, test on those of another
   ruvllm-bench --models Phi-3-mini-4k --json      for other programs
   ruvllm-bench --seeds 10 --resume                after Ctrl-C: finished epochs are not run again

@@ -56,6 +56,10 @@ WORKLOADS: dict[str, WorkloadEntry] = {
     "jsonl": WorkloadEntry(
         "jsonl:FILE", "ruvllm.workloads.jsonl:read_jsonl", "a file of tasks", presets={"issues": "issues"}
     ),
+    "swebench": WorkloadEntry(
+        "swebench:FILE", "ruvllm.workloads.localization.reading:read_localization",
+        "issues, and the repositories that --repos names", presets={"issues": "issues"},
+    ),
 }  # fmt: skip
 
 

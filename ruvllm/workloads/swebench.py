@@ -21,7 +21,7 @@ from ruvllm.workloads.repeats.finding import joined
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
-__all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "usable_issues"]
+__all__ = ["Issue", "is_issue", "issue_of_record", "issue_tasks", "path_text", "usable_issues"]
 
 FEWEST_ISSUES, FEWEST_FILES = 5, 4
 """Fewest of a repository: five stretches of time need five issues, and of three files any guess is often right."""
@@ -45,6 +45,10 @@ class Issue:
     """Digest of the lines that the patch changes: equal where one fix closes several issues."""
     group: str = ""
     """The user's own: issues with the same one belong together."""
+    commit: str = field(default="", compare=False)
+    """Its `base_commit`: what the fix was made upon."""
+    version: str = field(default="", compare=False)
+    """Which version of the project was being made then."""
 
 
 def is_issue(record: Mapping[str, Any]) -> bool:
@@ -69,6 +73,8 @@ def issue_of_record(record: Mapping[str, Any], place: str = "", *, hints: bool =
         place=place,
         fix=_digest_of_changes(record["patch"]),
         group=text_or_number(record, "group"),
+        commit=_text_or_nothing(record, "base_commit"),
+        version=_text_or_nothing(record, "version"),
     )
 
 
@@ -78,6 +84,11 @@ def _hints(record: Mapping[str, Any]) -> str:
     if not isinstance(text, str | None):
         raise BadRecordError("hints_text must be a text")
     return f"\n\n{text.strip()}" if text and text.strip() else ""
+
+
+def _text_or_nothing(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def usable_issues(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -99,7 +110,7 @@ def issue_tasks(issues: Sequence[Issue]) -> tuple[TextTask, ...]:
     return tuple(
         TextTask(
             issue.text,
-            _path_text(issue.path),
+            path_text(issue.path),
             kind,
             pool=issue.repo,
             source=issue.repo,
@@ -140,6 +151,6 @@ def _right_file(patch: str) -> str:
     return max(files, key=lambda path: (not is_test(path), files[path]))
 
 
-def _path_text(path: str) -> str:
+def path_text(path: str) -> str:
     """Returns the path as it stands, and its words."""
     return f"{path} {re.sub(r'[^0-9A-Za-z]+', ' ', path.rpartition('.')[0])}"

@@ -11,12 +11,14 @@ from msgspec import to_builtins
 from ruvllm.benchmark.cell import described
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of
 from ruvllm.benchmark.run import kept_record
+from ruvllm.benchmark.streaming.localization import run_localization
 from ruvllm.benchmark.sweep import Job, Reporter, run_jobs
 from ruvllm.learning.prequential import TIME, Streamed, run_stream
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.results.run_records import InputIdentity
 from ruvllm.results.streams.records import FROZEN, LEARNED, PrequentialRun
 from ruvllm.workloads.inputs import RealInput
+from ruvllm.workloads.localization.reading import LocalizationInput
 from ruvllm.workloads.streams.moments import TaskStream
 from ruvllm.workloads.text import TextInput
 
@@ -30,11 +32,13 @@ def run_streams(
     reporter: Reporter,
     unfinished: Unfinished | None = None,
 ) -> list[PrequentialRun]:
-    """One record per protocol, model and seed, `jobs` at once. No checkpoints.
+    """One record per protocol, model and seed, `jobs` at once; of issues with repositories per seed. No checkpoints.
 
     `unfinished` keeps the record of each stream that is done; one that was interrupted begins anew. Raises ValueError
     for an input that is no stream of tasks as texts, or has too few.
     """
+    if isinstance(task_input, LocalizationInput):
+        return run_localization(task_input, options.seeds, reporter, controls=options.controls)
     if not isinstance(task_input, TextInput):
         raise ValueError(f"tasks of the {task_input.name} workload are no stream")
     mixed = replace(options, stream="mixed")  # of the fits to the tasks so far

@@ -7,6 +7,7 @@ from functools import partial
 
 from ruvllm.report.drawing import Gain, draw_gain
 from ruvllm.report.parts import Block, Figure, Panel, Section, Table, Verdict, slug
+from ruvllm.report.sections.localization import how_learned, localization_blocks, where_from
 from ruvllm.report.settings import seeds_in_words
 from ruvllm.report.wording import counted, percent, points_with, words
 from ruvllm.results import verdict
@@ -24,6 +25,10 @@ __all__ = ["EXPLAINED", "prequential_sections", "prequential_verdicts"]
 
 EXPLAINED = (
     "Streams: each task was answered by what was learned from the tasks before it, then learned from. recall@1: the "
+    "right candidate comes first among all of the task's pool. In brackets: 95% interval over tasks, paired."
+)
+FITTED = (
+    "Weights were fitted to the issues of the train file, and left alone on those of the test file. recall@1: the "
     "right candidate comes first among all of the task's pool. In brackets: 95% interval over tasks, paired."
 )
 MEASURES = {"recall_at_1": "recall@1", "recall_at_3": "recall@3", "mrr": "MRR"}
@@ -48,20 +53,30 @@ def prequential_sections(runs: Sequence[PrequentialRun]) -> list[Section]:
     """One for each protocol and model: how it was measured, the table, the picture, the thirds."""
     sections = []
     for summary, own in zip(summarise_prequential(runs), runs_of(runs).values(), strict=True):
-        blocks: list[Block] = [_introduction(summary, own[0]), _table(summary), _figure(summary, own)]
-        blocks += [_thirds(summary)] if summary.thirds else []
+        found = own[0].localization
+        blocks: list[Block] = [_introduction(summary, own[0]), _table(summary)]
+        blocks += [] if found is None else localization_blocks(own[0], found)
+        blocks += [_figure(summary, own)] if _learns(own[0]) else []
+        blocks += [_thirds(summary)] if summary.thirds and _learns(own[0]) else []
         sections.append(Section(_title(summary, own[0]), tuple(blocks)))
     return sections
+
+
+def _learns(run: PrequentialRun) -> bool:
+    """False where everything was learned before the first answer."""
+    return run.localization is None or run.localization.fitted_before is None
 
 
 def _title(summary: PrequentialSummary, run: PrequentialRun) -> str:
     name = run.input.name if run.input is not None else summary.workload
     protocol = "" if summary.protocol == "v3" else f", {summary.protocol}"
-    return f"{name}: {counted(summary.tasks, 'task')} as a stream, {summary.model}{protocol}"
+    stream = " as a stream" if _learns(run) else ""
+    return f"{name}: {counted(summary.tasks, 'task')}{stream}, {summary.model}{protocol}"
 
 
 def _introduction(summary: PrequentialSummary, run: PrequentialRun) -> str:
-    said = [EXPLAINED, f"Order: {_order(run)}.", f"Candidates: {_pools(summary)}."]
+    said = [EXPLAINED if _learns(run) else FITTED, f"Order: {_order(run)}.", f"Candidates: {_pools(summary)}."]
+    said += [] if run.localization is None else [where_from(run.localization)]
     said += [run.known_beforehand] if run.known_beforehand else []
     return " ".join(said)
 
@@ -83,10 +98,10 @@ def _row(rows: Sequence[PrequentialRow], method: str) -> PrequentialRow:
 def _verdict(summary: PrequentialSummary, runs: Sequence[PrequentialRun]) -> Verdict:
     outcome = outcome_of(summary, runs)
     facts = [
-        ("Learning", _against(summary, _row(summary.rows, FROZEN))),
-        ("At any time", _always(_row(summary.rows, FROZEN))),
+        ("Learning", _against(summary, _row(summary.rows, FROZEN), runs[0])),
+        ("At any time", _always(_row(summary.rows, FROZEN)) if _learns(runs[0]) else ""),
         ("Free of charge", _strongest(summary)),
-        ("Thirds", _in_thirds(summary)),
+        ("Thirds", _in_thirds(summary) if _learns(runs[0]) else ""),
         ("Chance", _chance(summary)),
         ("Control", _controls(summary)),
         ("Stream", _stream(summary, runs)),
@@ -112,11 +127,12 @@ def _answer(summary: PrequentialSummary, outcome: str) -> str:
     return f"It got better from use, but not shown to be better than {words(other.method)}."
 
 
-def _against(summary: PrequentialSummary, row: PrequentialRow) -> str:
+def _against(summary: PrequentialSummary, row: PrequentialRow, run: PrequentialRun) -> str:
+    how = "each answered before it was learned from" if run.localization is None else how_learned(run.localization)
     ahead, learned = row.learned_ahead["recallAt1"], _row(summary.rows, LEARNED)
     return (
-        f"{points_with(ahead.mean, ahead.ci95)} points of recall@1 on {summary.tasks} tasks, each answered before it "
-        f"was learned from, {seeds_in_words(summary.seeds)} ({percent(row.recall_at_1)} {words(row.method)}, "
+        f"{points_with(ahead.mean, ahead.ci95)} points of recall@1 on {summary.tasks} tasks, {how}, "
+        f"{seeds_in_words(summary.seeds)} ({percent(row.recall_at_1)} {words(row.method)}, "
         f"{percent(learned.recall_at_1)} learned)."
     )
 
@@ -163,7 +179,8 @@ def _stream(summary: PrequentialSummary, runs: Sequence[PrequentialRun]) -> str:
     if first.answered_by is not None:
         by = [name for run in runs for name in run.answered_by or ()]
         share = sum(name != FROZEN for name in by) / len(by)
-        said.append(f"what was learned answered {percent(share)} of them, once it was ahead on the tasks before")
+        when = "once it was ahead" if first.localization is None else "unless it was behind"
+        said.append(f"what was learned answered {percent(share)} of them, {when} on the tasks before")
     return f"{'; '.join(said)}. {first.known_beforehand}".strip()
 
 

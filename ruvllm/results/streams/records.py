@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ruvllm.results.records import Count, Header, HexDigest, Interval, MeanWithInterval, Name, Record, Seed, Seeds
 from ruvllm.results.run_records import InputIdentity
+from ruvllm.results.streams.localization_records import Localization
 
 __all__ = [
     "CHANCE", "FROZEN", "LEARNED", "PrequentialDocument", "PrequentialRow", "PrequentialRun", "PrequentialSummary",
@@ -53,6 +54,8 @@ class PrequentialRun(Record, kw_only=True):
     """What is known of later tasks before they come, in words."""
     state_hash: HexDigest | None = None
     """Of the learner at the end: equal for equal runs, on every instruction set."""
+    localization: Localization | None = None
+    """Of issues with the files of their repositories."""
     seconds: float | None = None
 
     def __post_init__(self) -> None:
