@@ -65,11 +65,15 @@ class LearnedRetrieval:
 
     def in_place(self, question: Retrieval) -> InPlace:
         """Adapted queries, solutions without the mean of their type, and what is taken from their cosines."""
+        return InPlace(self._adapted(question), *self.solutions_in_place(question))
+
+    def solutions_in_place(self, question: Retrieval) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The solutions (m, d) and the discounts (m,) of in_place()."""
         solutions = self._solutions(question)
         discount = self._crowding(question, solutions)
         for block in question.blocks():
             discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
-        return InPlace(self._adapted(question), solutions, discount)
+        return solutions, discount
 
     def with_whole_crowding(self) -> LearnedRetrieval:
         """The same where what is taken from the cosines is all of the crowding, for whoever weighs it."""

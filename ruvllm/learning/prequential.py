@@ -45,6 +45,9 @@ LEAST = 10
 MOST_LOOKS = 500
 """A stream is answered in so many groups at most: of more tasks, those of a group do not know each other's answers."""
 
+FRESH = 16
+"""Crowding is found anew when the tasks that were learned from have grown by one in so many: it moves slowly."""
+
 Progress = Callable[[int, int, float | None], None]
 """Called with (tasks answered, tasks, share that came first so far)."""
 Ranks = dict[str, NDArray[np.float64]]
@@ -81,7 +84,8 @@ def refits_of(n: int) -> list[int]:
 class _Learner:
     """What was learned at a moment, and goes on learning."""
 
-    def __init__(self, plan: RunPlan, moment: Moment, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, plan: RunPlan, moment: Moment, upcoming: Numbers, cancelled: Callable[[], bool]) -> None:
+        """`upcoming` (k,) are the tasks until the next moment."""
         workload = moment.workload
         assert workload is not None and workload.question is not None
         self.question, self.isa = moment.question, plan.isa
@@ -90,16 +94,20 @@ class _Learner:
             run.epoch()
         p, controlled = plan.protocol, plan.control != Control.NONE
         shares = p.crowding_shares[:1] if controlled else p.crowding_shares  # a control sees no true answer
+        self._new = 0
         self.learned = LearnedRetrieval.with_best_shares(
             run.engine, workload, shares=shares, neighbours=p.crowding_neighbours, isa=plan.isa
         )
         self._rate, self._rehearsing = run.rate.rate, p.associations.block_size > 0
-        self.forms: dict[int, dict[str, Form]] = {}
+        self._of_forms: dict[str, dict[int, float]] = {}
         if not controlled:
-            self.forms = fit_closed_forms(workload.question, workload.types, workload.parts.train, plan.isa)
+            fitted = fit_closed_forms(workload.question, workload.types, workload.parts.train, plan.isa)
+            self._of_forms = self._answered_by(fitted, upcoming)
+        self._known = len(workload.parts.train)
         self.learn(workload.parts.valid)
         if self._rehearsing:
             run.engine.rehearse()
+        self._new = self._known
 
     @property
     def engine(self) -> LearningEngine:
@@ -108,15 +116,27 @@ class _Learner:
     def learn(self, tasks: Numbers) -> None:
         """Learns from tasks (k,), one after another."""
         self.engine.train(tasks, learning_rate=self._rate, temperature=1.0)
+        self._known, self._new = self._known + len(tasks), self._new + len(tasks)
 
     def ranks(self, tasks: Numbers) -> Ranks:
         """Reciprocal ranks (k,) of these tasks by what was learned and by the closed forms."""
-        these = only(self.question, tasks)
-        found = {ALONE: reciprocal_ranks(self.learned.learned_ranks(these))}
-        if self.forms:
-            ranks = closed_form_ranks(these, self.forms, self.isa)
-            found |= {name: reciprocal_ranks(ranks[name]) for name in REPLACEMENTS}
-        return found
+        if FRESH * self._new >= self._known:
+            self._solutions, self._discount = self.learned.solutions_in_place(self.question)
+            self._new = 0
+        these, rows = only(self.question, tasks)
+        adapted = self.engine.adapt(these.queries, these.types)
+        place = InPlace(adapted, np.ascontiguousarray(self._solutions[rows]), self._discount[rows])
+        of_forms = {name: np.array([ranks[i] for i in tasks.tolist()]) for name, ranks in self._of_forms.items()}
+        return {ALONE: reciprocal_ranks(place.ranks(these, self.isa)), **of_forms}
+
+    def _answered_by(self, fitted: dict[int, dict[str, Form]], tasks: Numbers) -> dict[str, dict[int, float]]:
+        """Reciprocal ranks by closed form and task: they stay as they are until the next moment."""
+        chosen = {kind: {name: forms[name] for name in REPLACEMENTS} for kind, forms in fitted.items()}
+        ranks = closed_form_ranks(only(self.question, tasks)[0], chosen, self.isa)
+        numbers = tasks.tolist()
+        return {
+            name: dict(zip(numbers, reciprocal_ranks(ranks[name]).tolist(), strict=True)) for name in REPLACEMENTS
+        }
 
 
 def run_stream(
@@ -137,9 +157,10 @@ def run_stream(
         moment = stream.moment(known, until)
         if moment.workload is not None:
             made.append(known)
-            learners = {ALONE: _Learner(plan, moment, cancelled)}
+            learners = {ALONE: _Learner(plan, moment, stream.numbers[known:until], cancelled)}
             if controls:
-                learners[SHUFFLED] = _Learner(replace(plan, control=Control.SHUFFLED), moment, cancelled)
+                shuffled = replace(plan, control=Control.SHUFFLED)
+                learners[SHUFFLED] = _Learner(shuffled, moment, stream.numbers[known:until], cancelled)
         for group in _groups(stream.numbers[known:until], n):
             if cancelled():
                 raise Cancelled
@@ -178,7 +199,7 @@ class _Kept:
     def answer(self, tasks: Numbers, question: Retrieval, learners: dict[str, _Learner], isa: str) -> None:
         """Answers tasks (k,), the next ones of the stream, by every method, and chooses which of them counts."""
         at = slice(self.done, self.done + len(tasks))
-        these = only(question, tasks)
+        these, _ = only(question, tasks)
         frozen = frozen_ranks(these, isa)
         self.pools[at] = pool_sizes(these)
         for values in self.reciprocal.values():
@@ -206,13 +227,13 @@ class _Kept:
         return names[choose({name: self.reciprocal[own][past][members] for name, own in names.items()}).method]
 
 
-def only(question: Retrieval, tasks: NDArray[np.integer]) -> Retrieval:
-    """Returns the queries (k,) of a question, in this order, each with all candidates of its group."""
+def only(question: Retrieval, tasks: NDArray[np.integer]) -> tuple[Retrieval, NDArray[np.int64]]:
+    """Returns queries (k,) of a question, in this order, with all candidates of their groups, and the rows of these."""
     rows = np.flatnonzero(np.isin(question.solution_groups, question.groups[tasks]))
     too = question.right_too if question.right_too is not None else np.empty((0, 2), dtype=np.int32)
     place = {int(task): i for i, task in enumerate(tasks.tolist())}
     kept = [(place[q], int(np.searchsorted(rows, row))) for q, row in too.tolist() if q in place]
-    return Retrieval(
+    found = Retrieval(
         queries=np.ascontiguousarray(question.queries[tasks]),
         solutions=np.ascontiguousarray(question.solutions[rows]),
         types=question.types[tasks],
@@ -221,6 +242,7 @@ def only(question: Retrieval, tasks: NDArray[np.integer]) -> Retrieval:
         solution_groups=question.solution_groups[rows],
         right_too=np.array(kept, dtype=np.int32).reshape(-1, 2),
     )
+    return found, rows
 
 
 def frozen_ranks(question: Retrieval, isa: str) -> NDArray[np.float64]:
