@@ -18,7 +18,7 @@ from ruvllm.encoders.models import former_name
 from ruvllm.evaluation.answers import Answers as TestAnswers
 from ruvllm.evaluation.answers import transitions
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
-from ruvllm.evaluation.retrieval import Ranked, Ranks, reciprocal_ranks
+from ruvllm.evaluation.retrieval import Ranked, Ranks, pool_sizes, reciprocal_ranks
 from ruvllm.files.json_writing import canonical_json
 from ruvllm.learning.schedulers import DynamicDifficulty
 from ruvllm.learning.training import TrainedRun
@@ -150,11 +150,24 @@ def _selected_figures(measured: MeasuredCell, compared: Compared | None) -> dict
         return found
     if measured.ranked is not None:
         pair = (measured.ranked[0].ranks, compared.test.selected.ranks)
-        found["retrieval"] = {**measured.metrics["retrieval"], **figures(pair)}
+        found["retrieval"] = {**measured.metrics["retrieval"], **figures(pair), "pools": _pools(measured.workload)}
     if measured.transfer is not None and compared.transfer is not None:
         pair = (measured.transfer[0], compared.transfer.selected.ranks)
         found["transfer"] = {**measured.metrics["transfer"], **figures(pair)}
     return found
+
+
+def _pools(workload: Workload) -> dict[str, float] | None:
+    """How many candidates the test queries have."""
+    if workload.question is None:
+        return None
+    sizes = pool_sizes(workload.question.test)
+    return {
+        "smallest": int(sizes.min()),
+        "median": float(np.median(sizes)),
+        "largest": int(sizes.max()),
+        "chance": float(np.mean(1 / sizes)),
+    }
 
 
 def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:

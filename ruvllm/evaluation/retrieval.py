@@ -24,6 +24,7 @@ __all__ = [
     "first_in_groups",
     "hits_at_1",
     "mean_reciprocal_rank",
+    "pool_sizes",
     "ranks_in_groups",
     "recall_at_1",
     "recall_at_5",
@@ -146,6 +147,16 @@ def ranks_in_groups(
             found = retrieval_ranks(row, candidates, others, discount=less, isa=isa)[0]
             counted[block.members[member]] += found <= ranks[block.members[member]]
     return ranks - counted
+
+
+def pool_sizes(question: Retrieval) -> NDArray[np.int64]:
+    """Number (n,) of solutions among which each query's right one is ranked."""
+    sizes = np.zeros(len(question.queries), dtype=np.int64)
+    for block in question.blocks():
+        sizes[block.members] = len(block.candidates)
+        for member, _ in right_too(question, block):
+            sizes[block.members[member]] -= 1
+    return sizes
 
 
 def right_too(question: Retrieval, block: RetrievalBlock) -> Iterator[tuple[int, int]]:

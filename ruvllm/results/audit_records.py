@@ -21,6 +21,16 @@ class LeftOut(Record):
     """The same in words."""
 
 
+class Pools(Record):
+    """Number of candidates of the retrieval queries, and what guessing among them comes to."""
+
+    smallest: Count
+    median: float
+    largest: Count
+    chance: float
+    """Expected recall@1 of a guess."""
+
+
 class Repeats(Record, kw_only=True):
     """What came again among the tasks of an input. Copies of one another are never in two parts."""
 

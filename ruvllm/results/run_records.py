@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ruvllm.results.audit_records import LeakCheck, LeftOut, Repeats
+from ruvllm.results.audit_records import LeakCheck, LeftOut, Pools, Repeats
 from ruvllm.results.records import (
     Count,
     HexDigest,
@@ -92,6 +92,7 @@ class RunRetrieval(Record):
     crowding_share: dict[str, float] | None = None
     weights: dict[str, dict[str, float]] | None = None
     frozen_weights: dict[str, dict[str, float]] | None = None
+    pools: Pools | None = None
 
 
 class Transitions(Record):
@@ -247,9 +248,8 @@ class InputIdentity(Record, kw_only=True):
     encoder_digest: HexDigest | None = None
     """Of the vectors that a user's encoder gave; None for the default one, which each run fits anew."""
     tasks: Count
-    """In all parts."""
+    """In all parts; `candidates` are each task's."""
     candidates: Count
-    """Of each task."""
     generator: Count = 1
     split: str | None = None
     """How the tasks were split; None if at random."""

@@ -95,3 +95,18 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, arguments: tuple[str, ..
     assert done.returncode != 0
     assert message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_closed_set_says_that_it_is_not_localization(tmp_path: Path) -> None:
+    samples.sample(tmp_path)
+    words = ("--profile", "quick", "--dim", "64", "--folds", "3", "--seeds", "1", "--no-controls")
+    done = bench("--workload", "jsonl:issues.json", *words, folder=tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    said = " ".join(done.stdout.split())
+    assert "24 to choose from; a guess is right in 4.2%." in said
+    assert "This is not SWE-bench localization, whose candidates are all its files" in said
+    (pools,) = {
+        tuple(run["retrieval"]["pools"].values())
+        for run in json.loads(results_file(tmp_path / "results", "benchmark").read_text())["results"]
+    }
+    assert pools == (24, 24.0, 24, pytest.approx(1 / 24))

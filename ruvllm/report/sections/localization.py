@@ -14,6 +14,8 @@ __all__ = ["how_learned", "localization_blocks", "where_from"]
 
 COLUMNS = ("Repository", "issues", "files", "BM25", "by hand", "learned", "top 3", "top 5", "MRR")
 BM25 = "bm25"
+MOST_ISSUES = 500
+"""In the table of issues; the results file has all."""
 EVIDENCE = {
     "path": "path, hashed n-grams", "vectors": "path, encoder", "contents": "BM25, contents",
     "contentsTitle": "BM25, contents, by title", "outline": "BM25, names and docstring",
@@ -27,8 +29,9 @@ EVIDENCE = {
 
 def localization_blocks(run: PrequentialRun, found: Localization) -> list[Block]:
     """Tables of one run; learned weights are the same under each seed."""
-    left_out = [f"Left out: {each.sentence}." for each in found.left_out]
-    return [_by_repository(run, found), _weights(found), *([" ".join(left_out)] if left_out else [])]
+    left_out = [f"{each.sentence}." for each in found.left_out]
+    said = [" ".join(left_out)] if left_out else []
+    return [_by_repository(run, found), _weights(found), *said, _issues(run, found)]
 
 
 def how_learned(found: Localization) -> str:
@@ -69,6 +72,17 @@ def _row(run: PrequentialRun, name: str, places: Sequence[int]) -> tuple[str, ..
     shares = [*(_share(ranks[method], 1) for method in ranks), *(_share(ranks[LEARNED], k) for k in (3, 5))]
     figures = [f"{100 * value:.1f}" for value in (*shares, mean(ranks[LEARNED]))]
     return (name, str(len(places)), f"{median(run.pools[i] for i in places):g}", *figures)
+
+
+def _issues(run: PrequentialRun, found: Localization) -> Table:
+    methods = (BM25, FROZEN, LEARNED)
+    rows = tuple(
+        (name, found.right[i], str(run.pools[i]), *(f"{1 / run.reciprocal_ranks[method][i]:.0f}" for method in methods))
+        for i, name in enumerate(run.tasks[:MOST_ISSUES])
+    )
+    more = "" if len(run.tasks) <= MOST_ISSUES else f" The first {MOST_ISSUES} of {len(run.tasks)} issues."
+    note = f"Place of the right file among all candidates, from 1. In the order in which issues came.{more}"
+    return Table("Issues", ("Issue", "right file", "files", "BM25", "by hand", "learned"), rows, note, folded=True)
 
 
 def _share(reciprocal_ranks: Sequence[float], k: int) -> float:

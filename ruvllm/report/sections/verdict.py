@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ruvllm.evaluation.statistics import mean
 from ruvllm.report.parts import Verdict as VerdictBlock
 from ruvllm.report.settings import Measured, Setting, seeds_in_words
 from ruvllm.report.wording import percent, points_with, words
@@ -28,6 +29,10 @@ OUTCOMES = {
     verdict.LEAK: "not measured on unseen tasks",
 }
 
+CLOSED_SET = (
+    "They are the files of the repository that patches in the data change. This is not SWE-bench localization, whose "
+    "candidates are all its files: --workload swebench:FILE --repos DIR."
+)
 BESIDE = {verdict.WORSE: "beyond chance", verdict.BETTER: "behind it, beyond chance", verdict.SAME: "not shown"}
 """What was selected beside the words alone, by the outcome of these."""
 
@@ -56,6 +61,7 @@ def _block(row: Measured, found: Verdict, title: str) -> VerdictBlock:
         ("Free of charge", _free(found)),
         ("Other measure", _other(found)),
         ("Tasks", _tasks(found)),
+        ("Candidates", _candidates(row)),
         ("Copies", _copies(row)),
         ("Train and test", _overfit(found)),
         ("Mind", " ".join(_cautions(row, found))),
@@ -173,6 +179,18 @@ def _overfit(found: Verdict) -> str:
     if found.train - found.test > MEMORISED:
         return f"{text}: {gap:.0f} points apart, which so few test tasks cannot tell from chance."
     return f"{text}: no overfitting seen."
+
+
+def _candidates(row: Measured) -> str:
+    """How many there are, and of issues what that is not."""
+    pools = [run.retrieval.pools for run in row.runs if run.retrieval is not None and run.retrieval.pools is not None]
+    if not pools:
+        return ""
+    low, high = min(each.smallest for each in pools), max(each.largest for each in pools)
+    said = f"{low}" if low == high else f"{low} to {high}"
+    said = f"{said} to choose from; a guess is right in {percent(mean([each.chance for each in pools]))}."
+    options = row.source.document.options
+    return f"{said} {CLOSED_SET}" if options is not None and options.tasks == "issues" else said
 
 
 def _cautions(row: Measured, found: Verdict) -> list[str]:
