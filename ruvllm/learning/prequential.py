@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import Control, LearningEngine
+from ruvllm._core import LearningEngine
 from ruvllm.evaluation.closed_forms import Form, closed_form_ranks, fit_closed_forms
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import InPlace, reciprocal_ranks
@@ -26,16 +26,17 @@ from ruvllm.learning.constants import Size
 from ruvllm.learning.training_run import Cancelled, RunPlan, TrainingRun
 from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.splits import Numbers
+from ruvllm.workloads.streams.lexical import bm25_ranks
 from ruvllm.workloads.streams.moments import Moment, TaskStream
 from ruvllm.workloads.workload import Retrieval
 
-__all__ = ["ALONE", "SHUFFLED", "TIME", "Streamed", "refits_of", "run_stream"]
+__all__ = ["ALONE", "BM25", "SHUFFLED", "TIME", "Streamed", "refits_of", "run_stream"]
 
 TIME = "time"
 """What --stream calls such a stream."""
 
-ALONE, SHUFFLED = "learningAlone", "shuffled"
-"""What was learned, whether or not it answered; and what was learned from shuffled answers."""
+ALONE, SHUFFLED, BM25 = "learningAlone", "shuffled", "bm25"
+"""What was learned, whether or not it answered; what was learned from shuffled answers; and what words alone say."""
 REPLACEMENTS = ("ridgeCsls",)
 """Closed forms that are fitted at the same moments."""
 FIRST, GROWTH = 24, 1.5
@@ -84,23 +85,25 @@ def refits_of(n: int) -> list[int]:
 class _Learner:
     """What was learned at a moment, and goes on learning."""
 
-    def __init__(self, plan: RunPlan, moment: Moment, upcoming: Numbers, cancelled: Callable[[], bool]) -> None:
-        """`upcoming` (k,) are the tasks until the next moment."""
-        workload = moment.workload
+    def __init__(
+        self, plan: RunPlan, moment: Moment, upcoming: Numbers, cancelled: Callable[[], bool], *, control: bool
+    ) -> None:
+        """`upcoming` (k,) are the tasks until the next moment; a control learns from shuffled answers."""
+        workload = moment.shuffled if control else moment.workload
         assert workload is not None and workload.question is not None
         self.question, self.isa = moment.question, plan.isa
         run = TrainingRun(_sized(plan, len(workload.parts.train)), workload, cancelled)
         while run.epochs_done < len(run.stream):
             run.epoch()
-        p, controlled = plan.protocol, plan.control != Control.NONE
-        shares = p.crowding_shares[:1] if controlled else p.crowding_shares  # a control sees no true answer
+        p = plan.protocol
+        shares = p.crowding_shares[:1] if control else p.crowding_shares  # a control sees no true answer
         self._new = 0
         self.learned = LearnedRetrieval.with_best_shares(
             run.engine, workload, shares=shares, neighbours=p.crowding_neighbours, isa=plan.isa
         )
         self._rate, self._rehearsing = run.rate.rate, p.associations.block_size > 0
         self._of_forms: dict[str, dict[int, float]] = {}
-        if not controlled:
+        if not control:
             fitted = fit_closed_forms(workload.question, workload.types, workload.parts.train, plan.isa)
             self._of_forms = self._answered_by(fitted, upcoming)
         self._known = len(workload.parts.train)
@@ -154,13 +157,15 @@ def run_stream(
     learners: dict[str, _Learner] = {}
     made = []
     for known, until in pairwise(edges):
-        moment = stream.moment(known, until)
+        moment = stream.moment(known, until, control=controls)
+        if known == 0:  # words say the same at every moment
+            kept.reciprocal[BM25] = 1.0 / bm25_ranks(stream, moment.question)[stream.numbers]
         if moment.workload is not None:
             made.append(known)
-            learners = {ALONE: _Learner(plan, moment, stream.numbers[known:until], cancelled)}
-            if controls:
-                shuffled = replace(plan, control=Control.SHUFFLED)
-                learners[SHUFFLED] = _Learner(shuffled, moment, stream.numbers[known:until], cancelled)
+            learners = {
+                name: _Learner(plan, moment, stream.numbers[known:until], cancelled, control=name == SHUFFLED)
+                for name in (ALONE, *([SHUFFLED] if controls else []))
+            }
         for group in _groups(stream.numbers[known:until], n):
             if cancelled():
                 raise Cancelled
@@ -168,7 +173,7 @@ def run_stream(
             for learner in learners.values():
                 learner.learn(group)
             progress(kept.done, n, kept.share_right)
-    names = [FROZEN, *REPLACEMENTS, *([SHUFFLED] if controls else []), ALONE, LEARNED]
+    names = [FROZEN, BM25, *REPLACEMENTS, *([SHUFFLED] if controls else []), ALONE, LEARNED]
     return Streamed(
         {name: kept.reciprocal[name] for name in names},
         kept.answered_by,
@@ -202,8 +207,9 @@ class _Kept:
         these, _ = only(question, tasks)
         frozen = frozen_ranks(these, isa)
         self.pools[at] = pool_sizes(these)
-        for values in self.reciprocal.values():
-            values[at] = frozen
+        for name, values in self.reciprocal.items():
+            if name != BM25:
+                values[at] = frozen
         for name, learner in learners.items():
             for method, values in learner.ranks(tasks).items():
                 self.reciprocal[SHUFFLED if name == SHUFFLED else method][at] = values

@@ -40,7 +40,7 @@ def test_the_verdict_the_table_and_the_record(tmp_path: Path) -> None:
     run = run_of(document)
     assert run["tasks"][:2] == ["task-0", "task-1"]  # the file begins with the second half
     assert run["dates"] == sorted(run["dates"])
-    assert set(run["reciprocalRanks"]) == {"frozen", "ridgeCsls", "shuffled", "learningAlone", "learned"}
+    assert set(run["reciprocalRanks"]) == {"frozen", "bm25", "ridgeCsls", "shuffled", "learningAlone", "learned"}
     assert document["options"]["stream"] == "time"
     assert run["input"]["split"] == "time"
     assert len(run["stateHash"]) == 64

@@ -46,7 +46,7 @@ def test_it_gets_better_from_use_and_not_from_shuffled_answers() -> None:
     streamed = usual()
     assert hits(streamed, "learned") > hits(streamed, "frozen") + 0.4
     assert hits(streamed, ALONE) > hits(streamed, "frozen") + 0.4
-    assert hits(streamed, SHUFFLED) < hits(streamed, "frozen") + 0.15  # one of 8 is drawn, the right one among them
+    assert hits(streamed, SHUFFLED) < hits(streamed, "frozen") + 0.05
 
 
 def test_the_frozen_vectors_answer_until_something_is_ahead() -> None:

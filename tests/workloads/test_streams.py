@@ -10,10 +10,14 @@ import pytest
 import stream_samples as samples
 
 from ruvllm.workloads.inputs import InputOptions, read_input
+from ruvllm.workloads.streams.lexical import bm25_ranks
 from ruvllm.workloads.streams.moments import TaskStream
 from ruvllm.workloads.streams.order import order_of, parse_date
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
+from ruvllm.workloads.workload import Workload
+
+WORDS = [f"{a}{b}{a}q" for a in "bdfgkl" for b in "aeiouy"]
 
 
 def tasks(*dates: str) -> list[TextTask]:
@@ -79,6 +83,33 @@ def test_a_moment_does_not_depend_on_later_prompts_and_answers() -> None:
     assert np.array_equal(a.question.queries[:50], b.question.queries[:50])
     for name in ("train", "valid"):
         assert np.array_equal(getattr(a.workload.parts, name), getattr(b.workload.parts, name))
+
+
+def test_bm25_ranks_what_shares_rare_words_and_ties_count_against_it() -> None:
+    found = [{"prompt": f"{word} common", "solution": f"{word} thing common", "date": ""} for word in WORDS]
+    found.append({"prompt": f"{WORDS[0]} common", "solution": "one more answer", "date": ""})
+    found.append({"prompt": "nothing shared", "solution": "an answer", "date": ""})
+    stream = TaskStream(made(found), dim=64, seed=0)
+    ranks = bm25_ranks(stream, stream.moment(0, 1).question).tolist()
+    assert ranks[: len(WORDS)] == [1] * len(WORDS)
+    assert ranks[-1] == len(found)  # no word in common: as far as any other
+    assert ranks[-2] == len(found) - 1  # the first answer is right for the same prompt, and is left out
+
+
+def test_a_control_hears_answers_that_have_nothing_to_do_with_the_task() -> None:
+    stream = TaskStream(made(samples.records(140, dated=False)), dim=64, seed=0)
+    moment = stream.moment(100, 140, control=True)
+    assert moment.workload is not None and moment.shuffled is not None
+    assert moment.workload.question is not None
+    solutions = moment.workload.question.vectors.solutions
+
+    def own_answers(workload: Workload) -> int:
+        loaded = ((i, *workload.source.load(i)) for i in range(140))
+        return sum(np.array_equal(candidates[right], solutions[i]) for i, _, candidates, right, _ in loaded)
+
+    assert own_answers(moment.workload) == 140
+    assert own_answers(moment.shuffled) < 30  # of 10 pages one in ten is the same by chance
+    assert moment.shuffled.parts.train.tolist() == moment.workload.parts.train.tolist()
 
 
 def test_too_few_tasks_are_refused() -> None:

@@ -45,6 +45,8 @@ class Moment:
 
     workload: Workload | None
     """Of the tasks so far, split into train and validation, which is the test part too; None if they are too few."""
+    shuffled: Workload | None
+    """The same for a control: each task's answer is that of a task drawn at random among those so far."""
     question: Retrieval
     """Every task of the input by number, each among its pool, as vectors of this moment."""
 
@@ -101,16 +103,24 @@ class TaskStream:
         return found
 
     @property
+    def solution_texts(self) -> list[str]:
+        """The texts behind Retrieval.numbers: right solutions, then own wrong answers of one task after another."""
+        tasks = self.input.tasks
+        return [*(task.solution for task in tasks), *(text for task in tasks for text in task.wrong)]
+
+    @property
     def vectors_digest(self) -> str | None:
         """SHA-256 (hex) of the vectors of a user's encoder; None for the default one."""
         return None if self.input.encoder is None else self._encode(0).vectors_digest
 
-    def moment(self, known: int, until: int) -> Moment:
-        """What is known after `known` tasks, for the tasks up to number `until` of the stream."""
+    def moment(self, known: int, until: int, *, control: bool = False) -> Moment:
+        """What is known after `known` tasks, for the tasks up to number `until` of the stream; `control` asks for
+        shuffled answers too."""
         encoded = self._encode(known)
         everything = np.arange(len(self), dtype=np.uint32)
         question = make_retrieval(encoded, everything, True, self.input.repeats.other_answers)
-        return Moment(self._workload(encoded, known, until), question)
+        shuffled = self._workload(encoded, known, until, shuffled=True) if control else None
+        return Moment(self._workload(encoded, known, until), shuffled, question)
 
     def _again(self) -> NDArray[np.bool_]:
         """(n,): whether a copy of the task at each place came before it."""
@@ -134,7 +144,9 @@ class TaskStream:
             self._encoded = encode_tasks(self.input.tasks, self._encoder(known), self.dim)
         return self._encoded
 
-    def _workload(self, encoded: EncodedTasks, known: int, until: int) -> Workload | None:
+    def _workload(
+        self, encoded: EncodedTasks, known: int, until: int, *, shuffled: bool = False
+    ) -> Workload | None:
         parts = self._parts(known)
         n = self._room(encoded, parts)
         if n < FEWEST or not len(parts.valid):
@@ -145,10 +157,11 @@ class TaskStream:
         )
         table.rows[:] = 0
         table.right[:] = 0
-        table.fill(np.sort(self.numbers[:known]))
-        table.fill(parts.train)  # again: what is right for validation tasks only is not learned as wrong
-        for i in self.numbers[known:until].tolist():
-            self._draw(table, encoded, i, parts.train)
+        if not shuffled:
+            table.fill(np.sort(self.numbers[:known]))
+            table.fill(parts.train)  # again: what is right for validation tasks only is not learned as wrong
+        for i in self.numbers[0 if shuffled else known : until].tolist():
+            self._draw(table, encoded, i, parts.train, shuffled)
         source = CorpusSource(
             queries=encoded.queries,
             solutions=encoded.solutions,
@@ -182,12 +195,19 @@ class TaskStream:
         )
         return min(wanted, len(bodies) - most_right)
 
-    def _draw(self, table: CandidateTable, encoded: EncodedTasks, i: int, train: Numbers) -> None:
-        """Candidates of a later task, for when it is learned from: answers so far, of its own pool and type first."""
+    def _draw(
+        self, table: CandidateTable, encoded: EncodedTasks, task: int, train: Numbers, shuffled: bool
+    ) -> None:
+        """Candidates of a later task, for when it is learned from: answers so far, of its own pool and type first.
+
+        `shuffled` puts the answer of any task so far in place of its own.
+        """
         m = table.rows.shape[1]
-        stream = RandomStream(self.seed, Purpose.DATASET, i + 1, 3)
-        shuffled = train[stream.permutation(len(train))]
-        drawn = shuffled[np.argsort(self._kinds[shuffled] != self._kinds[i], kind="stable")]
+        stream = RandomStream(self.seed, Purpose.DATASET, task + 1, 4 if shuffled else 3)
+        alike = train[self._kinds[train] == self._kinds[task]] if shuffled else train[:0]
+        i = int(alike[stream.below(len(alike))]) if len(alike) else task
+        mixed = train[stream.permutation(len(train))]
+        drawn = mixed[np.argsort(self._kinds[mixed] != self._kinds[i], kind="stable")]
         taken = {int(encoded.bodies[i]), *(int(encoded.bodies[j]) for j in self.input.repeats.other_answers.get(i, ()))}
         wrong = [*encoded.own_rows[i]][: m - 1]
         for j in drawn.tolist():
@@ -196,8 +216,8 @@ class TaskStream:
                 wrong.append(j)
         wrong += [i] * (m - 1 - len(wrong))
         places = stream.permutation(m)
-        table.rows[i] = np.array([i, *wrong])[places]
-        table.right[i] = int(np.flatnonzero(places == 0)[0])
+        table.rows[task] = np.array([i, *wrong])[places]
+        table.right[task] = int(np.flatnonzero(places == 0)[0])
 
 
 def _alike(task_input: TextInput) -> Numbers:
