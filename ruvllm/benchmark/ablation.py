@@ -15,7 +15,7 @@ from msgspec import structs
 
 from ruvllm.benchmark.comparing import learn_lexical
 from ruvllm.benchmark.entry import input_of
-from ruvllm.benchmark.plan import Options, make_cell, protocol_of
+from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.retrieval import mean_reciprocal_rank, recall_at_1
 from ruvllm.evaluation.statistics import mean, student_t_interval
@@ -68,7 +68,7 @@ def run_ablation(
     Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
     """
     (name,) = options.protocols
-    protocol = changed(protocol_of(name, task_input), {"select": False})
+    protocol = changed(protocol_of(name, task_input), {"select": False} | ({} if options.lexical else WITHOUT_LEXICAL))
     additions = task_input is not None and name == "v3"
     variants = [None, *variants_of(protocol, additions=additions)]
     runs = []

@@ -22,6 +22,7 @@ from ruvllm.workloads.text import fit_candidates
 from ruvllm.workloads.workload import Workload
 
 __all__ = [
+    "WITHOUT_LEXICAL",
     "Options",
     "dataset_size",
     "make_cell",

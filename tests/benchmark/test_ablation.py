@@ -291,6 +291,14 @@ def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     assert found["overall"]["recallAt1"]["difference"] == pytest.approx(sum(differences) / 2)
 
 
+def test_without_words_an_ablation_takes_none_away() -> None:
+    options = Options(
+        protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1,), workload="code", lexical=False
+    )
+    found = [run["without"] for run in run_ablation(options, code_input(CORPUS, DOCSTRING), 2, QuietReporter())]
+    assert found == [None, *(name for name in (*ON_DOCSTRINGS, *ADDED) if name not in ("lexical-view", "bm25"))]
+
+
 @pytest.mark.parametrize("protocols", [(), ("v2", "v3")])
 def test_an_ablation_is_of_one_protocol(protocols: tuple[str, ...]) -> None:
     with pytest.raises(ValueError):
