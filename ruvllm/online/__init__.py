@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ruvllm.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ruvllm.online.adapter import QueryAdapter
     from ruvllm.online.ranker import AdaptiveRanker
     from ruvllm.online.records import (
         Decision,
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AdaptiveRanker": "ruvllm.online.ranker",
+    "QueryAdapter": "ruvllm.online.adapter",
     "State": "ruvllm.online.state",
     "verify": "ruvllm.online.verifying",
 }
 """Names that are not of `records`."""
 
 __all__ = [
-    "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Learning", "Ranking",
-    "State", "StoreError", "verify",
+    "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Learning",
+    "QueryAdapter", "Ranking", "State", "StoreError", "verify",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm.online.records") for name in __all__})

@@ -139,7 +139,7 @@ def check_settings(settings: Settings) -> None:
     """Raises ValueError with the rule and the value for what is out of bounds."""
     how, guard = settings.learning, settings.guard
     rules: tuple[tuple[str, float, float, float], ...] = (
-        ("dim", settings.dim, 2, 65_536),
+        ("dim", settings.dim, 1, 65_536),
         ("keep", settings.keep, 100, 100_000_000),
         ("keep_days", settings.keep_days, 0.01, 100_000),
         ("rank", how.rank, 1, min(1024, settings.dim)),

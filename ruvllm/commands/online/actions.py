@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ruvllm.commands.common import FAILED, NOT_MEASURED, WORSE, Failure, failures
 from ruvllm.files.json_reading import shown_path
-from ruvllm.online.export import write_audit, write_npz
+from ruvllm.online.exports.files import write_audit, write_npz
 from ruvllm.online.ranker import AdaptiveRanker
 from ruvllm.online.records import Decision, StoreError
 from ruvllm.online.store.folder import LOG

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ruvllm.online.judgement import Judgement, UnknownCandidateError
 from ruvllm.online.records import Guard, Id, Status, StoreError
 from ruvllm.online.store.database import GENESIS, Database
+from ruvllm.online.store.sources import Sources
 
 __all__ = ["Entry", "FeedbackLog", "RankingBody", "Recorded", "chain_link", "ranking_digest", "ranking_id"]
 
@@ -67,7 +68,7 @@ class FeedbackLog:
     """The two tables and the candidates they share."""
 
     def __init__(self, database: Database, dim: int, guard: Guard) -> None:
-        self._db, self._dim, self._guard = database, dim, guard
+        self._db, self._dim, self._sources = database, dim, Sources(guard)
         self._items: OrderedDict[bytes, tuple[Id, Rows]] = OrderedDict()
         self._generation = ""
         self._most_items = max(64, CACHED_BYTES // (4 * dim + 200))
@@ -101,7 +102,8 @@ class FeedbackLog:
                 (name, made, body, ranking_digest(name, made, body)),
             )
         for place, digest in enumerate(digests):  # after the commit: a failed transaction must not leave them known
-            self._keep(digest, names[place], vectors[place])
+            if digest not in self._items:
+                self._keep(digest, names[place], vectors[place])
         return name
 
     def record(
@@ -137,7 +139,7 @@ class FeedbackLog:
             return Recorded("duplicate", name, "there is no feedback on this ranking to revoke")
         if last is not None and (last[0], last[1]) == (body, source):
             return Recorded("duplicate", name, "the last feedback on this ranking said the same")
-        reason = self._quarantine(run, source)
+        reason = self._sources.objection(run, source)
         status: Status = "quarantined" if reason else "applied" if last is None else "revised"
         seq = self._append(run, name, ranking, source, status, body, found[1])
         return Recorded(
@@ -163,20 +165,6 @@ class FeedbackLog:
         if made is not None and made <= float(self._db.meta("pruned_before")):
             return Recorded("expired", event, "rankings of that age are no longer kept")
         return Recorded("unknown", event, "this store has no such ranking")
-
-    def _quarantine(self, run: Any, source: str | None) -> str:
-        """Returns why a source is not heard for now, "" if it is."""
-        if source is None:
-            return ""
-        recent = run.execute(
-            "SELECT source, count(*) FROM (SELECT source FROM feedback WHERE status <> 'quarantined' "
-            "ORDER BY seq DESC LIMIT ?) GROUP BY source", (self._guard.window,),
-        ).fetchall()  # fmt: skip
-        held, groups = dict(recent).get(source, 0), len({name for name, _ in recent} | {source})
-        most = max(self._guard.per_source, 2 / groups) * self._guard.window
-        if held < most:
-            return ""
-        return f"{source[:80]!r} has {held} of the last {self._guard.window} feedbacks; at most {most:.0f} are heard"
 
     def names(self, body: RankingBody) -> list[Id]:
         """What was shown."""
