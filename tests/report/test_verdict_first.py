@@ -79,6 +79,21 @@ def test_below_it_stand_what_is_free_the_parts_and_train_against_test(tmp_path: 
     assert "Mind" not in found
 
 
+@pytest.mark.parametrize(
+    ("words", "after", "said"),
+    [(50, 70, "beyond chance."), (60, 61, "not shown."), (70, 45, "behind it, beyond chance.")],
+)
+def test_words_beside_the_vectors_are_not_taken_for_learning(
+    words: int, after: int, said: str, tmp_path: Path
+) -> None:
+    found = facts(tmp_path, *three(before=40, after=after, free={"hybridFrozen": words, "ridge": 41}))
+    assert found["Words"].startswith(f"+{words - 40}.0 [")
+    assert f"points of recall@1 come from words beside the vectors, with nothing learned ({words}.0%)" in found["Words"]
+    assert f"What answers in the end is {after - words:+}.0 [" in found["Words"].replace("\N{MINUS SIGN}", "-")
+    assert found["Words"].endswith(said)
+    assert "Words" not in facts(tmp_path, *three(before=40, after=60, free={"ridge": 41}))
+
+
 def test_one_seed_is_called_an_anecdote_and_a_wide_interval_wide(tmp_path: Path) -> None:
     assert facts(tmp_path, *three())["Train and test"].endswith("no overfitting seen.")
     found = facts(tmp_path, run(before=6, after=7, of=12, shift=2, train=0.8))

@@ -72,10 +72,23 @@ def test_what_is_free_is_the_best_of_its_closed_forms_and_is_compared_with_learn
     assert better.free is not None
     assert (better.free.method, better.free.outcome) == ("ridgeCsls", verdict.BETTER)
     assert better.free.gain.gain == pytest.approx(0.4) and better.free.ahead == pytest.approx(-0.3)
+    assert better.words is None
     same = judge_row(*judged(*three(before=40, after=60, free={"ridge": 59, "csls": 41})))
     assert same.free is not None and (same.free.method, same.free.outcome) == ("ridge", verdict.SAME)
     behind = judge_row(*judged(*three(before=40, after=80, free={"csls": 42})))
     assert behind.free is not None and (behind.free.method, behind.free.outcome) == ("csls", verdict.WORSE)
+
+
+def test_words_are_free_and_what_was_learned_from_them_is_not() -> None:
+    runs = three(before=40, after=60, free={"hybridFrozen": 55, "ridge": 41})
+    for entry in runs:
+        entry["answers"]["hybrid"] = [1.0] * 100
+    found = judge_row(*judged(*runs))
+    assert found.free is not None and found.words is not None
+    assert (found.free.method, found.words.method) == ("hybridFrozen", "hybridFrozen")
+    assert found.words.gain.gain == pytest.approx(0.15)
+    assert found.words.ahead == pytest.approx(0.05)
+
 
 
 def test_without_closed_forms_nothing_is_said_of_them() -> None:
