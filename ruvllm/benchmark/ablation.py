@@ -18,6 +18,7 @@ from ruvllm.benchmark.entry import input_of
 from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, make_cell, protocol_of
 from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
 from ruvllm.evaluation.retrieval import mean_reciprocal_rank, recall_at_1
+from ruvllm.evaluation.selection import HYBRID
 from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.components import ADDITIONS, COMPONENTS, Addition, Component, Variant, variants_of
 from ruvllm.learning.constants import changed
@@ -125,7 +126,7 @@ def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
         lexical = learn_lexical(cell, workload, learned)
         ranks = learned.ranks(workload.question.test)
         if ranks is not None and lexical is not None:
-            ranks = ranks[0], lexical.ranks()
+            ranks = ranks[0], lexical.ranks[HYBRID]
     return AblationRun(
         model=cell.model.name,
         seed=cell.plan.seed,

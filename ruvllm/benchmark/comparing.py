@@ -35,10 +35,8 @@ class MeasuredLexical:
     views: HybridViews
     hybrids: Hybrids
     """As the views are, and as they were learned."""
-
-    def ranks(self, name: str = HYBRID) -> Ranks:
-        """Of the right solutions of the test queries (n,)."""
-        return hybrid_ranks(self.views.question.test, self.hybrids, name, self.views.learned.isa)
+    ranks: Mapping[str, Ranks]
+    """Of the right solutions of the test queries (n,), by the same names."""
 
     def figures(self) -> dict[str, Any]:
         """Of the test queries, `frozen` with both views as they are; and the weights by task type."""
@@ -46,7 +44,7 @@ class MeasuredLexical:
             key: {TASK_TYPES[kind]: asdict(of_kind[name].weights) for kind, of_kind in self.hybrids.items()}
             for key, name in (("frozenWeights", HYBRID_FROZEN), ("weights", HYBRID))
         }
-        return figures((self.ranks(HYBRID_FROZEN), self.ranks())) | weights
+        return figures((self.ranks[HYBRID_FROZEN], self.ranks[HYBRID])) | weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +96,10 @@ def learn_lexical(
         hashed = replace(learned, engine=run.engine)
     grid = Grid(cell.protocol.crowding_shares, (0.0,) if run is None else settings.weights, settings.bm25_weights)
     views = HybridViews(view.question, learned, hashed, grid)
-    return MeasuredLexical(view.hashed, run, views, views.fit())
+    hybrids = views.fit()
+    names, test = (HYBRID_FROZEN, HYBRID), view.question.test
+    ranks = {name: hybrid_ranks(test, hybrids, name, learned.isa) for name in names}
+    return MeasuredLexical(view.hashed, run, views, hybrids, ranks)
 
 
 def compare_methods(
@@ -118,17 +119,23 @@ def compare_methods(
     if cell.protocol.select:
         selecting = SelectedRetrieval.on_validation(learned, forms, question, hybrids)
 
-    def others(retrieval: Retrieval, *, other_input: bool) -> Others:
+    def others(retrieval: Retrieval, known: Mapping[str, Ranks], *, other_input: bool) -> Others:
         methods = selecting.methods(retrieval, other_input=other_input)
         selected = selecting.ranked(retrieval, methods, 0 if other_input else MOST_TASKS)
-        free = closed_form_ranks(retrieval, forms, isa)
-        for name in (HYBRID_FROZEN, HYBRID_CLOSED) if hybrids else ():
-            free[name] = hybrid_ranks(retrieval, hybrids, name, isa)
-        return Others(free, hybrid_ranks(retrieval, hybrids, HYBRID, isa) if hybrids else None, selected, methods)
+        free, hybrid = closed_form_ranks(retrieval, forms, isa), None
+        if hybrids:
+            of_hybrids = {
+                name: known[name] if name in known else hybrid_ranks(retrieval, hybrids, name, isa)
+                for name in (HYBRID_FROZEN, HYBRID_CLOSED, HYBRID)
+            }
+            hybrid = of_hybrids.pop(HYBRID)
+            free |= of_hybrids
+        return Others(free, hybrid, selected, methods)
 
     transfer = question.transfer
-    beside = None if transfer is None else others(transfer, other_input=True)
-    return Compared(others(question.test, other_input=False), beside, selecting.choices)
+    beside = None if transfer is None else others(transfer, {}, other_input=True)
+    test = others(question.test, {} if lexical is None else lexical.ranks, other_input=False)
+    return Compared(test, beside, selecting.choices)
 
 
 def _hybrids(

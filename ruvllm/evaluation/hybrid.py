@@ -81,12 +81,14 @@ class Hybrid:
         return Ranked(ranks, first)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HybridForm:
     """Views and their weights, for any question of a type."""
 
     views: Sequence[View]
     weights: Weights
+    reciprocal: NDArray[np.float64]
+    """(n,): reciprocal ranks of the validation queries by which the weights were chosen."""
 
     def in_place(self, question: Retrieval) -> Hybrid:
         return Hybrid(_of(self.views, question), self.weights)
@@ -94,14 +96,13 @@ class HybridForm:
 
 def fit_hybrid(views: Sequence[View], validation: Retrieval, grid: Grid, isa: str) -> HybridForm:
     """Chooses the weights by the queries of one type. Without queries all but the encoder's view count nothing."""
-    if len(validation.queries) == 0:
-        return HybridForm(views, Weights(0.0, 0.0, 0.0))
-    choices = list(grid)
-    reciprocal: list[list[float]] = [[] for _ in choices]
+    choices = list(grid) if len(validation.queries) > 0 else [Weights(0.0, 0.0, 0.0)]
+    reciprocal = np.empty((len(choices), len(validation.queries)))
     for part in _parts(validation, _of(views, validation), isa):
         for found, weights in zip(reciprocal, choices, strict=True):
-            found += (1.0 / part.ranks(part.scores(weights))).tolist()
-    return HybridForm(views, choices[int(np.argmax([math.fsum(found) for found in reciprocal]))])
+            found[part.members] = 1.0 / part.ranks(part.scores(weights))
+    best = int(np.argmax([math.fsum(found) for found in reciprocal.tolist()]))
+    return HybridForm(views, choices[best], reciprocal[best])
 
 
 def _of(views: Sequence[View], question: Retrieval) -> list[InPlace]:

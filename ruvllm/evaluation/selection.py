@@ -117,15 +117,15 @@ class SelectedRetrieval:
         for kind in forms:
             members = question.validation.types == kind
             of_type = question.validation.of_type(kind)
-            choices[kind] = choose(
-                {
+            reciprocal = {FROZEN: np.empty(0)}
+            if members.any():
+                reciprocal = {
                     name: reciprocal_ranks(undecided._in_place(of_type, kind, name).ranks(of_type, learned.isa))
-                    for name in (FROZEN, LEARNED, *REPLACEMENTS)
-                    if name in (FROZEN, LEARNED) or name in forms[kind] or name in hybrids.get(kind, {})
+                    for name in (FROZEN, LEARNED, *forms[kind])
+                    if name in (FROZEN, LEARNED, *REPLACEMENTS)
                 }
-                if members.any()
-                else {FROZEN: np.empty(0)}
-            )
+                reciprocal |= {name: form.reciprocal for name, form in hybrids.get(kind, {}).items()}
+            choices[kind] = choose(reciprocal)
             least[kind] = float(np.quantile(nearness[members], FAR)) if members.any() else 0.0
         return cls(learned, forms, choices, least, hybrids)
 

@@ -237,6 +237,8 @@ def test_the_option_is_for_real_input(tmp_path: Path) -> None:
     done = bench("--no-lexical", "--profile", "quick", folder=tmp_path)
     assert done.returncode == 2
     assert "--no-lexical is for real input" in done.stderr
+    done = bench("--no-lexical", "--workload", "jsonl:tasks.jsonl", "--stream", "time", folder=tmp_path)
+    assert (done.returncode, "--no-lexical is for the mixed stream" in done.stderr) == (2, True)
     (tmp_path / "tasks.jsonl").write_text("\n".join(
         json.dumps({"prompt": task.prompt, "solution": task.solution}) for task in tasks()
     ))  # fmt: skip

@@ -39,6 +39,10 @@ def question(n: int = 23) -> Retrieval:
     return replace(asked, words=words, hashed=replace(asked, queries=unit(4, n), solutions=unit(5, n)))
 
 
+def as_it_is(each: Retrieval) -> InPlace:
+    return InPlace(each.queries, each.solutions)
+
+
 def views_of(asked: Retrieval) -> list[InPlace]:
     assert asked.hashed is not None
     crowded = [np.random.default_rng(i).uniform(0, 0.5, len(asked.solutions)).astype(np.float32) for i in (6, 7)]
@@ -98,10 +102,6 @@ def test_the_validation_part_gives_a_view_weight_where_it_helps() -> None:
     asked = replace(asked, right_too=None)
     assert asked.hashed is not None
     grid = Grid((0.0,), (0.0, 0.5, 2.0), (0.0,))
-
-    def as_it_is(each: Retrieval) -> InPlace:
-        return InPlace(each.queries, each.solutions)
-
     perfect = replace(asked.hashed, queries=asked.hashed.solutions)
     helped = replace(asked, hashed=perfect)
     assert fit_hybrid([as_it_is] * 2, helped, grid, "auto").weights == Weights(0.0, 2.0, 0.0)
@@ -109,6 +109,9 @@ def test_the_validation_part_gives_a_view_weight_where_it_helps() -> None:
     form = fit_hybrid([as_it_is] * 2, useless, grid, "auto")
     assert form.weights == Weights(0.0, 0.0, 0.0), "of equally good weights the simplest"
     assert form.in_place(useless).ranks(useless, "auto").tolist() == [1] * 60
+    noisy = fit_hybrid([as_it_is] * 2, question(), grid, "auto")
+    again = noisy.in_place(question()).ranks(question(), "auto")
+    assert np.array_equal(noisy.reciprocal, 1.0 / again), "those by which it was chosen"
 
 
 def test_words_alone_can_decide() -> None:
@@ -119,7 +122,7 @@ def test_words_alone_can_decide() -> None:
     asked = Retrieval.by_type(same, same, np.zeros(len(texts), np.uint8))
     asked = replace(asked, words=Words(index, [word.encode() for word in WORDS], numbers, {0: numbers}))
     grid = Grid((0.0,), (0.0,), (0.0, 0.1))
-    form = fit_hybrid([lambda each: InPlace(each.queries, each.solutions)], asked, grid, "auto")
+    form = fit_hybrid([as_it_is], asked, grid, "auto")
     assert form.weights.bm25 == 0.1
     assert form.in_place(asked).ranks(asked, "auto").tolist() == [1] * len(texts)
     of_nobody = replace(asked, types=np.ones(len(texts), np.uint8))
@@ -128,5 +131,6 @@ def test_words_alone_can_decide() -> None:
 
 def test_without_validation_queries_only_the_encoder_speaks() -> None:
     empty = question().of_type(1)
-    form = fit_hybrid([], empty, Grid((0.5,), (1.0,), (0.1,)), "auto")
+    form = fit_hybrid([as_it_is] * 2, empty, Grid((0.5,), (1.0,), (0.1,)), "auto")
     assert form.weights == Weights(0.0, 0.0, 0.0)
+    assert len(form.reciprocal) == 0
