@@ -101,7 +101,7 @@ class BenchArguments(OutputArguments):
         if not entry.reader and not self.lexical:
             raise click.UsageError("--no-lexical is for real input: simulated tasks have no words")
         if self.stream != "mixed" and not self.lexical:
-            raise click.UsageError("--no-lexical is for the mixed stream: no words stand beside the vectors of another")
+            raise click.UsageError("--no-lexical is for the mixed stream: another one learns from the vectors alone")
         if self.fields and self.workload.name != "jsonl" and self.transfer is None:
             raise click.UsageError("--fields is for files of tasks: --workload jsonl:FILE")
         if not entry.reader and self.no_texts:
