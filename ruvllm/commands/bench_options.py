@@ -139,6 +139,7 @@ class BenchArguments(OutputArguments):
         unused = {
             "--dim and --models": self.dims or self.model_names, "--rank": self.rank, "--folds": self.folds,
             "--transfer": self.transfer, "--candidates": self.candidates, "--keep": self.keep,
+            "--protocol": self.protocol != "v3", "--profile": self.profile != "full",
         }  # fmt: skip
         named = next((name for name, value in unused.items() if value), None)
         if named is not None:

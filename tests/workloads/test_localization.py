@@ -110,10 +110,23 @@ def test_of_releases_the_one_before_is_taken(tmp_path: Path) -> None:
         repository.tree("", "")
 
 
-def test_git_comes_before_releases(tmp_path: Path) -> None:
-    samples.write(tmp_path / "pkg-3.0", {"pkg/a.py": "x"})
-    samples.commit(tmp_path / "acme__pkg", {"pkg/a.py": "x\n"})
-    assert isinstance(find_repository(tmp_path, "acme/pkg"), GitRepository)
+def test_git_comes_before_releases_which_stand_in_for_commits_that_it_lacks(tmp_path: Path) -> None:
+    samples.write(tmp_path / "pkg-3.0", {"pkg/a.py": "released"})
+    base = samples.commit(tmp_path / "acme__pkg", {"pkg/a.py": "committed"})
+    repository = find_repository(tmp_path, "acme/pkg")
+    trees = repository.tree(base, "3.1"), repository.tree("1" * 40, "3.1")
+    assert [tree.origin for tree in trees] == [f"commit {base[:12]}", "release 3.0"]
+    found = [data for tree in trees for _, data in repository.contents(tree.blobs)]
+    assert found == [b"committed", b"released"]
+    with pytest.raises(MissingTreeError, match="commit 111111111111 is not in the repository"):
+        repository.tree("1" * 40, "2.0")
+
+
+def test_without_git_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = samples.commit(tmp_path / "acme__pkg", {"pkg/a.py": "x\n"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingTreeError, match=r"^git cannot be run: No such file"):
+        GitRepository(tmp_path / "acme__pkg" / ".git").tree(base, "")
 
 
 def test_versions() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ruvllm.workloads.localization.trees import GitRepository, MissingTreeError, Releases, Repository
+from ruvllm.workloads.localization.trees import GitOrReleases, GitRepository, MissingTreeError, Releases, Repository
 
 __all__ = ["find_repository"]
 
@@ -18,20 +18,21 @@ _INSIDE = ("", ".git", "repo", "repo/.git", "repo.git")
 def find_repository(top: Path, name: str) -> Repository:
     """Returns the repository `owner/name` below `top`. Raises MissingTreeError.
 
-    In order: a git repository at `owner+name`, `owner/name`, `owner__name` or `name`, with `.git` behind it or not, or
-    at `.git` or `repo` below it; then unpacked releases, `name-VERSION` at `top` or in one of these folders.
+    It is a git repository at `owner+name`, `owner/name`, `owner__name` or `name`, with `.git` behind it or not, or at
+    `.git` or `repo` below it, the first that is there; and for commits that it lacks, or without one, unpacked
+    releases, `name-VERSION` at `top` or in one of these folders.
     """
     if not _NAME.fullmatch(name) or ".." in name.split("/"):
         raise MissingTreeError(f"{name[:40]!r} is no name of a repository")
-    for folder in _folders(top, name):
-        for inside in _INSIDE:
-            place = folder / inside
-            if (place / "objects").is_dir() and (place / "HEAD").is_file():
-                return GitRepository(place)
+    places = (folder / inside for folder in _folders(top, name) for inside in _INSIDE)
+    bare = (place for place in places if (place / "objects").is_dir() and (place / "HEAD").is_file())
+    git = next((GitRepository(place) for place in bare), None)
     releases: dict[str, Path] = {}
     for folder in (top, *_folders(top, name)):
         for version, place in _releases(folder, name.partition("/")[2]):
             releases.setdefault(version, place)
+    if git is not None:
+        return GitOrReleases(git, Releases(releases)) if releases else git
     if not releases:
         raise MissingTreeError(f"no repository {name}, nor releases of it")
     return Releases(releases)

@@ -7,6 +7,7 @@ that no file is younger than the fix.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -18,7 +19,10 @@ from typing import IO, Protocol
 
 from ruvllm.workloads.localization.candidates import is_candidate
 
-__all__ = ["MAX_FILE_BYTES", "GitRepository", "MissingTreeError", "Releases", "Repository", "SourceTree", "version_of"]
+__all__ = [
+    "MAX_FILE_BYTES", "GitOrReleases", "GitRepository", "MissingTreeError", "Releases", "Repository", "SourceTree",
+    "version_of",
+]  # fmt: skip
 
 MAX_FILE_BYTES = 1 << 20
 """Of a larger file this much is read: it is a table more often than code."""
@@ -67,9 +71,11 @@ class GitRepository:
         """Returns the candidates at `commit`. Raises MissingTreeError."""
         if not _COMMIT.fullmatch(commit):
             raise MissingTreeError(f"{commit[:20]!r} is no commit")
-        done = subprocess.run(
-            self._command("ls-tree", "-r", "-z", "--full-tree", commit), capture_output=True, env=os.environ | _QUIET
-        )
+        command = self._command("ls-tree", "-r", "-z", "--full-tree", commit)
+        try:
+            done = subprocess.run(command, capture_output=True, env=os.environ | _QUIET)
+        except OSError as error:
+            raise MissingTreeError(f"git cannot be run: {error.strerror}") from None
         if done.returncode:
             raise MissingTreeError(f"commit {commit[:12]} is not in the repository")
         entries = (entry.partition(b"\t") for entry in done.stdout.split(b"\0") if entry)
@@ -132,6 +138,27 @@ class Releases:
                     yield blob, file.read(MAX_FILE_BYTES)
             except OSError as error:
                 raise MissingTreeError(f"cannot read {path} of release {version}: {error.strerror}") from None
+
+
+class GitOrReleases:
+    """A git repository, and unpacked releases for commits that it lacks: shallow clones have few."""
+
+    def __init__(self, git: GitRepository, releases: Releases) -> None:
+        self.git, self.releases = git, releases
+
+    def tree(self, commit: str, version: str) -> SourceTree:
+        """Returns the candidates before a fix. Raises MissingTreeError, with git's reason, if neither has them."""
+        try:
+            return self.git.tree(commit, version)
+        except MissingTreeError as error:
+            with contextlib.suppress(MissingTreeError):
+                return self.releases.tree(commit, version)
+            raise error from None
+
+    def contents(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yields blobs and their contents; all of them are of one tree. Raises MissingTreeError."""
+        of_release = bool(blobs) and ":" in blobs[0]
+        return self.releases.contents(blobs) if of_release else self.git.contents(blobs)
 
 
 def version_of(text: str) -> tuple[int, ...]:
