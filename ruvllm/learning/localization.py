@@ -20,13 +20,12 @@ from ruvllm._core import Purpose, RandomStream, listwise_scores, listwise_weight
 from ruvllm.files.arrays import state_digest
 from ruvllm.files.ignoring import ignore
 
-__all__ = ["EQUAL", "FROZEN", "LEARNED", "PENALTY", "SHUFFLED", "Localized", "Question", "localize", "rank_of"]
+__all__ = ["FROZEN", "LEARNED", "PENALTY", "SHUFFLED", "Localized", "Question", "localize", "rank_of"]
 
-FROZEN, EQUAL, LEARNED, SHUFFLED = "frozen", "equal", "learned", "shuffled"
-"""Weights set by hand; the same weight for all; what answers; and weights learned from wrong answers, which must gain
-nothing."""
+FROZEN, LEARNED, SHUFFLED = "frozen", "learned", "shuffled"
+"""Weights set by hand; what answers; and weights learned from wrong answers, which must gain nothing."""
 PENALTY = 10.0
-"""Of the squared distance to the weights set by hand. Chosen on SWE-bench Lite's train file among 1, 3, 10 and 30."""
+"""Of the squared distance to the weights set by hand. Chosen on SWE-bench Lite's train file among 3, 10 and 30."""
 GROWTH = 1.02
 """Weights are fitted anew after each issue, and of many issues once there are so many times as many."""
 LEAST_LOOK = 10
@@ -112,7 +111,7 @@ def localize(
     hand = np.array(prior, dtype=np.float64)
     learner, shuffled = _Learner(hand), _Learner(hand)
     wrong = RandomStream(seed, Purpose.SCHEDULE, 15)
-    names = [FROZEN, EQUAL, *alone, LEARNED, *([SHUFFLED] if controls else [])]
+    names = [FROZEN, *alone, LEARNED, *([SHUFFLED] if controls else [])]
     found: dict[str, list[float]] = {name: [] for name in names}
     candid: list[float] = []
     answered_by: list[str] = []
@@ -122,10 +121,7 @@ def localize(
         evidence, right = question.evidence, question.right
         if question.measured:
             learner.fit()
-            ranks = {
-                FROZEN: rank_of(listwise_scores(evidence, hand), right),
-                EQUAL: rank_of(listwise_scores(evidence, np.ones_like(hand)), right),
-            }
+            ranks = {FROZEN: rank_of(listwise_scores(evidence, hand), right)}
             ranks |= {name: rank_of(evidence[:, column].astype(np.float64), right) for name, column in alone.items()}
             candid.append(1 / rank_of(listwise_scores(evidence, learner.weights), right))
             behind = _is_behind(candid[:-1], found[FROZEN])

@@ -32,7 +32,6 @@ NAMES = {
     "shuffled": "shuffled answers",
     "handSet": "hand-set weights",
     "bm25": "BM25",
-    "equal": "equal weights",
     "hashedPath": "path, hashed n-grams",
     "encodedPath": "path, encoder",
     "code_completion": "code completion",

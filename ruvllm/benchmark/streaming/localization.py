@@ -21,7 +21,7 @@ from ruvllm.results.streams.localization_records import Localization, Weight
 from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.workloads.inputs import Watch
 from ruvllm.workloads.localization.contents import Contents
-from ruvllm.workloads.localization.evidence import CONTENTS, EVIDENCE, HAND_SET, PATH, VECTORS, WIDTH, evidence_of
+from ruvllm.workloads.localization.evidence import CONTENTS, EVIDENCE, PATH, START, VECTORS, WIDTH, evidence_of
 from ruvllm.workloads.localization.reading import LocalizationInput, PlacedIssue
 from ruvllm.workloads.splits import Numbers
 from ruvllm.workloads.swebench import path_text
@@ -34,8 +34,8 @@ ALONE = {"bm25": CONTENTS, "hashedPath": PATH, "encodedPath": VECTORS}
 TOGETHER = 512
 """Texts that are encoded at once."""
 KNOWN = (
-    "Frozen: weights set by hand, before anything is learned. Of later issues nothing is known, and of a repository "
-    "what was there before the fix."
+    "Frozen: each kind of evidence weighs the same, before anything is learned. Of later issues nothing is known, and "
+    "of a repository what was there before the fix."
 )
 
 Rows = NDArray[np.float32]
@@ -80,7 +80,7 @@ def run_localization(
     for seed, label in zip(seeds, labels, strict=True):
         found = localize(
             questions,
-            [HAND_SET[name] for name in used],
+            [START] * len(used),
             alone,
             seed=seed,
             stream=not any(each.train for each in placed),
@@ -100,7 +100,7 @@ def _line(run: PrequentialRun) -> str:
     shares = (
         sum(rank == 1 for rank in run.reciprocal_ranks[name]) / len(run.tasks) for name in ("bm25", FROZEN, LEARNED)
     )
-    return "{:.1%} BM25, {:.1%} hand-set, {:.1%} learned, first of all files".format(*shares)
+    return "{:.1%} BM25, {:.1%} equal weights, {:.1%} learned, first of all files".format(*shares)
 
 
 def _without_copies_of_test(issues: Sequence[PlacedIssue], groups: Numbers) -> tuple[list[PlacedIssue], Numbers]:
@@ -175,9 +175,7 @@ def _record(
             repositories=[each.issue.repo for each in measured],
             origins=[each.tree.origin for each in measured],
             right=[each.issue.path for each in measured],
-            weights={
-                name: Weight(HAND_SET[name], weight) for name, weight in zip(used, found.weights, strict=True)
-            },
+            weights={name: Weight(START, weight) for name, weight in zip(used, found.weights, strict=True)},
             fitted_before=n_train or None,
             hints=task_input.options.hints,
             left_out=[

@@ -12,18 +12,17 @@ from ruvllm.results.streams.records import FROZEN, LEARNED, PrequentialRun
 
 __all__ = ["how_learned", "localization_blocks", "where_from"]
 
-COLUMNS = ("Repository", "issues", "files", "BM25", "by hand", "learned", "top 3", "top 5", "MRR")
+COLUMNS = ("Repository", "issues", "files", "BM25", "equal", "learned", "top 3", "top 5", "MRR")
 BM25 = "bm25"
 MOST_ISSUES = 500
 """In the table of issues; the results file has all."""
 EVIDENCE = {
     "path": "path, hashed n-grams", "vectors": "path, encoder", "contents": "BM25, contents",
-    "contentsTitle": "BM25, contents, by title", "outline": "BM25, names and docstring",
-    "outlineTitle": "BM25, names and docstring, by title", "definition": "BM25, best definition",
+    "contentsTitle": "BM25, contents, by title", "outlineTitle": "BM25, names and docstring, by title",
+    "definition": "BM25, best definition",
     "definitionTitle": "BM25, best definition, by title", "symbols": "defines what the issue calls",
-    "assigned": "assigns what the issue names", "fullPath": "named: full path", "module": "named: module",
-    "baseName": "named: file name", "lastTwo": "named: folder and file", "stem": "named: file name without ending",
-    "traceback": "in a traceback", "imports": "imported in the issue",
+    "fullPath": "named: full path", "module": "named: module", "baseName": "named: file name",
+    "lastTwo": "named: folder and file", "stem": "named: file name without ending",
 }  # fmt: skip
 
 
@@ -61,8 +60,8 @@ def _by_repository(run: PrequentialRun, found: Localization) -> Table:
     if len(names) > 1:
         rows.append(_row(run, "all", list(range(len(found.repositories)))))
     note = (
-        "Files: median number of candidates. In percent: the right file comes first by BM25 over contents, by weights "
-        "set by hand and by learned ones; among the first 3 and 5 by learned ones, and their mean reciprocal rank."
+        "Files: median number of candidates. In percent: the right file comes first by BM25 over contents, by equal "
+        "weights and by learned ones; among the first 3 and 5 by learned ones, and their mean reciprocal rank."
     )
     return Table("By repository", COLUMNS, tuple(rows), note, brief=True, groups=(2, 3, 3))
 
@@ -82,7 +81,7 @@ def _issues(run: PrequentialRun, found: Localization) -> Table:
     )
     more = "" if len(run.tasks) <= MOST_ISSUES else f" The first {MOST_ISSUES} of {len(run.tasks)} issues."
     note = f"Place of the right file among all candidates, from 1. In the order in which issues came.{more}"
-    return Table("Issues", ("Issue", "right file", "files", "BM25", "by hand", "learned"), rows, note, folded=True)
+    return Table("Issues", ("Issue", "right file", "files", "BM25", "equal", "learned"), rows, note, folded=True)
 
 
 def _share(reciprocal_ranks: Sequence[float], k: int) -> float:
@@ -91,11 +90,11 @@ def _share(reciprocal_ranks: Sequence[float], k: int) -> float:
 
 def _weights(found: Localization) -> Table:
     rows = tuple(
-        (EVIDENCE.get(name, words(name)), f"{weight.hand_set:.2f}", f"{weight.learned:.2f}")
+        (EVIDENCE.get(name, words(name)), f"{weight.start:.2f}", f"{weight.learned:.2f}")
         for name, weight in found.weights.items()
     )
     note = (
         "Of evidence that is standardised for each issue to a standard deviation of 1/2, or is in [0, 1] where a file "
         "is named. None is below 0."
     )
-    return Table("Weights of evidence", ("Evidence", "set by hand", "learned"), rows, note)
+    return Table("Weights of evidence", ("Evidence", "start", "learned"), rows, note)

@@ -9,9 +9,9 @@ __all__ = ["Localization", "Weight"]
 
 
 class Weight(Record):
-    """How much one kind of evidence counts: set by hand, and at the end."""
+    """How much one kind of evidence counts: before anything is learned, and at the end."""
 
-    hand_set: float
+    start: float
     learned: float
 
 

@@ -26,7 +26,6 @@ _DEFINITION = re.compile(
     r"(def|class|function|func|fn|interface|struct|trait|enum|module)[ \t]+(\w+)",
     re.MULTILINE,
 )
-_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 _HOLDS_OTHERS = frozenset({"class", "interface", "struct", "trait", "module"})
 _LONGEST_DEFINITION, _LONGEST_DOCSTRING = 4000, 1500
 """In characters; of longer ones the beginning counts."""
@@ -47,8 +46,6 @@ class _File:
     definitions: range
     names: frozenset[str]
     """Of functions and classes."""
-    assigned: frozenset[str]
-    """Names at the top of the file that something is assigned to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +58,11 @@ class TreeContents:
     owners: NDArray[np.int64]
     """(definitions,): the file of each."""
     names: Sequence[frozenset[str]]
-    assigned: Sequence[frozenset[str]]
 
 
 class Contents:
-    """Counts of all files so far. Indexes: whole texts with their paths, outlines, definitions."""
+    """Counts of all files so far. Indexes: whole texts with their paths; outlines, which are paths, first docstrings
+    and the names of definitions; definitions."""
 
     def __init__(self) -> None:
         self.texts, self.outlines, self.definitions = Bm25(), Bm25(), Bm25()
@@ -93,7 +90,6 @@ class Contents:
             definitions=np.array([number for file in files for number in file.definitions], np.uint32),
             owners=np.array([i for i, file in enumerate(files) for _ in file.definitions], np.int64),
             names=[file.names for file in files],
-            assigned=[file.assigned for file in files],
         )
 
     def _count(self, keys: Sequence[tuple[str, str]], texts: Sequence[str]) -> None:
@@ -109,8 +105,7 @@ class Contents:
         for i, (key, definitions) in enumerate(zip(keys, parts, strict=True)):
             end = begin + len(definitions)
             own = frozenset(name for name, _ in definitions)
-            assigned = frozenset(_ASSIGNED.findall(texts[i]))
-            self._files[key] = _File(first + i, first + i, range(begin, end), own, assigned)
+            self._files[key] = _File(first + i, first + i, range(begin, end), own)
             begin = end
 
 

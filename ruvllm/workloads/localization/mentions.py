@@ -1,4 +1,4 @@
-"""Files that a text names: by their paths, as modules, in tracebacks and imports."""
+"""Files that a text names: by their paths and as modules."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ __all__ = ["MENTIONS", "Mentions", "module_of"]
 _DOTTED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _PATH = re.compile(r"[\w.+\-]+(?:[/\\]+[\w.+\-]+)*")
 _WORD = re.compile(r"\w+")
-_FRAME = re.compile(r'File "([^"\n]+)", line \d+|^\s*(?:>\s*)?([\w./\\\-]+\.\w+):\d+', re.MULTILINE)
-_IMPORT = re.compile(r"\bfrom\s+([\w.]+)\s+import\s+\(?([\w, ]+)|\bimport\s+([\w.]+)")
-_FADING = 0.2
-"""A frame of a traceback counts 1 / (1 + this times the number of frames behind it): the last one raised the error."""
 
 Column = NDArray[np.float64]
 
@@ -37,10 +33,8 @@ class Mentions:
 
     def columns(self, paths: Sequence[str]) -> list[Column]:
         """Returns, for each of MENTIONS, a number (n,) in [0, 1] for each path: 0 where it is not named."""
-        modules = {module_of(path): i for i, path in enumerate(paths)}
         each: list[Callable[[str], float]] = [self._full, self._module, self._base, self._last_two, self._stem]
-        columns = [np.array([of(path) for path in paths], np.float64) for of in each]
-        return [*columns, self._traceback(paths), self._imports(modules, len(paths))]
+        return [np.array([of(path) for path in paths], np.float64) for of in each]
 
     def _full(self, path: str) -> float:
         return float("/" in path and path in self.text)
@@ -89,24 +83,6 @@ class Mentions:
     def _pairs(self) -> frozenset[str]:
         return frozenset("/".join(parts[-2:]) for parts in self._split_paths if len(parts) > 1)
 
-    def _traceback(self, paths: Sequence[str]) -> Column:
-        column = np.zeros(len(paths))
-        frames = [(a or b).replace("\\", "/") for a, b in _FRAME.findall(self.text)]
-        for behind, frame in enumerate(reversed(frames)):
-            for i, path in enumerate(paths):
-                if frame.endswith(path) and f"/{frame}".endswith(f"/{path}"):
-                    column[i] = max(column[i], 1 / (1 + _FADING * behind))
-        return column
 
-    def _imports(self, modules: dict[str, int], n: int) -> Column:
-        column = np.zeros(n)
-        for origin, names, plain in _IMPORT.findall(self.text):
-            base = origin or plain
-            for name in (base, *(f"{base}.{each.strip()}" for each in names.split(","))):
-                if "." in name and name in modules:
-                    column[modules[name]] = 1.0
-        return column
-
-
-MENTIONS = ("fullPath", "module", "baseName", "lastTwo", "stem", "traceback", "imports")
+MENTIONS = ("fullPath", "module", "baseName", "lastTwo", "stem")
 """Names of the columns."""

@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 1 << 20
 """Of a larger file this much is read: it is a table more often than code."""
 MAX_FILES = 200_000
 """Of a repository. More would be no question about one file."""
+MOST_ENDS = 50
+"""How often git may end before it has read everything."""
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
 _TOGETHER = 200
@@ -87,23 +89,43 @@ class GitRepository:
         return _tree(files, f"commit {commit[:12]}")
 
     def contents(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yields blobs and their contents. Raises MissingTreeError if the repository lacks one."""
+        """Yields blobs and their contents, nothing for those that a partial clone lacks.
+
+        Raises MissingTreeError if git ends MOST_ENDS times: at an object that it would have to fetch it may.
+        """
+        left, ends = list(blobs), 0
+        while left:
+            done = 0
+            for found in self._read(left):
+                done += 1
+                yield found
+            if done < len(left):
+                ends += 1
+                if ends > MOST_ENDS:
+                    raise MissingTreeError("git cannot read the repository")
+                yield left[done], b""
+                done += 1
+            left = left[done:]
+
+    def _read(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yields blobs and their contents until git ends."""
         command = self._command("cat-file", "--batch")
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | _QUIET
-        ) as process:
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        with (
+            contextlib.suppress(OSError),  # of a pipe whose reader has ended
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, env=os.environ | _QUIET) as process,
+        ):
             assert process.stdin is not None
             assert process.stdout is not None
             for first in range(0, len(blobs), _TOGETHER):
                 wanted = blobs[first : first + _TOGETHER]
-                try:
-                    process.stdin.write("".join(f"{blob}\n" for blob in wanted).encode())
-                    process.stdin.flush()
-                except OSError:
-                    raise MissingTreeError("git cannot read the repository") from None
+                process.stdin.write("".join(f"{blob}\n" for blob in wanted).encode())
+                process.stdin.flush()
                 for blob in wanted:
-                    yield blob, _next_blob(process.stdout, blob)
-            process.stdin.close()
+                    data = _next_blob(process.stdout)
+                    if data is None:
+                        return
+                    yield blob, data
 
     def _command(self, *words: str) -> list[str]:
         own = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never"]
@@ -175,10 +197,11 @@ def _tree(files: Mapping[str, str], origin: str) -> SourceTree:
     return SourceTree(tuple(paths), tuple(files[path] for path in paths), origin)
 
 
-def _next_blob(stream: IO[bytes], blob: str) -> bytes:
+def _next_blob(stream: IO[bytes]) -> bytes | None:
+    """Returns the beginning of the next blob, nothing of one that is not there, None at the end of the stream."""
     header = stream.readline().split()
     if len(header) != 3:
-        raise MissingTreeError(f"object {blob[:12]} is not in the repository")
+        return b"" if header else None
     size = int(header[2])
     data = stream.read(min(size, MAX_FILE_BYTES))
     left = size - len(data) + 1  # and the line break behind it
