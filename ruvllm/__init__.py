@@ -15,11 +15,13 @@ from ruvllm.version import __version__
 
 if TYPE_CHECKING:
     from ruvllm._core import (
+        BettingEvidence,
         ContrastiveMemory,
         Control,
         CorpusSource,
         ElasticWeightConsolidation,
         EngineConfig,
+        FeedbackAdapter,
         LearnFrom,
         LearningEngine,
         MicroLoRA,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         NgramEncoder,
         PatternBank,
         PrioritizedReplay,
+        PublishedAdapter,
         Purpose,
         RandomStream,
         ReplayPolicy,
@@ -63,11 +66,12 @@ _MODULES = {
 """Names that are not of the core."""
 
 __all__ = [
-    "AdaptiveRanker", "ContrastiveMemory", "Control", "CorpusSource", "ElasticWeightConsolidation", "Encoder",
-    "EngineConfig", "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA", "NgramEncoder", "PatternBank",
-    "PrioritizedReplay", "Purpose", "RandomStream", "ReplayPolicy", "SimulatedWorld", "SumTree", "TaskSource",
-    "VectorBank", "__version__", "active_isa", "available_isas", "build_info", "cosine", "cosine_similarity",
-    "crowding", "dot", "info_nce", "load", "load_checkpoint", "read_corpus", "read_input", "save", "spherical_kmeans",
+    "AdaptiveRanker", "BettingEvidence", "ContrastiveMemory", "Control", "CorpusSource", "ElasticWeightConsolidation",
+    "Encoder", "EngineConfig", "FeedbackAdapter", "LearnFrom", "LearningEngine", "MicroLoRA", "MultiHeadLoRA",
+    "NgramEncoder", "PatternBank", "PrioritizedReplay", "PublishedAdapter", "Purpose", "RandomStream", "ReplayPolicy",
+    "SimulatedWorld", "SumTree", "TaskSource", "VectorBank", "__version__", "active_isa", "available_isas",
+    "build_info", "cosine", "cosine_similarity", "crowding", "dot", "info_nce", "load", "load_checkpoint",
+    "read_corpus", "read_input", "save", "spherical_kmeans",
 ]  # fmt: skip
 
 _get, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm._core") for name in __all__})

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from ruvllm import _core
 
 DIM, N = 32, 12
+OUTCOMES = np.array([2, 1, 0, -1] * 3, np.int8)
 ALLOWED = (ValueError, TypeError, IndexError, RuntimeError, MemoryError, OverflowError, AttributeError, LookupError)
 MOST_ITEMS = 4_000_000  # an array that was asked for and made
 
@@ -104,6 +105,24 @@ def ewc(parameters: int = 4 * DIM) -> _core.ElasticWeightConsolidation:
     return made
 
 
+def feedback() -> _core.FeedbackAdapter:
+    made = _core.FeedbackAdapter(DIM, 2, scaling=2.0, learning_rate=0.1)
+    made.learn(unit_rows(7)[0], unit_rows(8), OUTCOMES)
+    return made
+
+
+def published() -> _core.PublishedAdapter:
+    made = _core.PublishedAdapter(DIM)
+    made.publish(np.full(4 * DIM, 0.1, np.float32), "first")
+    return made
+
+
+def evidence() -> _core.BettingEvidence:
+    made = _core.BettingEvidence()
+    made.add(0.5)
+    return made
+
+
 def copies() -> _core.TaskCopies:
     numbers = np.arange(3, dtype=np.uint32)
     texts = [b"def one(a): return a + 1", b"def one(b): return b + 1", b"something else altogether"]
@@ -118,6 +137,7 @@ def lexical() -> _core.Bm25:
 
 SAMPLES: dict[str, Callable[[], Any]] = {
     "AssociationConfig": lambda: config().associations,
+    "BettingEvidence": evidence,
     "Bm25": lexical,
     "ContrastiveConfig": lambda: config().contrastive,
     "ContrastiveMemory": memory,
@@ -126,6 +146,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "EngineConfig": config,
     "EpisodicConfig": lambda: config().associations.episodes,
     "EwcConfig": lambda: config().ewc,
+    "FeedbackAdapter": feedback,
     "LearningEngine": lambda: _core.LearningEngine(corpus(), config()),
     "LoraConfig": lambda: config().lora,
     "MicroLoRA": adapter,
@@ -134,6 +155,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "PatternBank": patterns,
     "PatternConfig": lambda: config().patterns,
     "PrioritizedReplay": replay,
+    "PublishedAdapter": published,
     "RandomStream": lambda: _core.RandomStream(3),
     "ReplayConfig": lambda: config().replay,
     "SimulatedWorld": world,
@@ -147,7 +169,9 @@ ROW, ROWS = unit_rows(10)[0], unit_rows(11)
 TASKS = np.arange(N, dtype=np.uint32)
 GOOD: dict[str, list[Any]] = {
     "adapter": [0, 1], "below": [5], "candidates": [ROWS], "capacity": [10], "chosen": [0, 1], "config": [config()],
-    "documents": [TASKS, TASKS[:0]],
+    "champion": [None, published()], "documents": [TASKS, TASKS[:0]], "gain": [0.5, -1.0], "learn": [True, False],
+    "name": ["one"], "numbers": [evidence().numbers], "outcomes": [OUTCOMES], "rewards": [None, np.full(N, 0.5)],
+    "top": [None, 3],
     "i": [0, 2], "j": [1], "known": [np.array([0, 1])], "start": [np.arange(3)],
     "dim": [DIM, 4], "ewc": [None, ewc()], "ewc_lambda": [1.0], "fisher_decay": [0.9, 0.0], "g": [ROW], "h": [ROW],
     "gradient": [np.ones(4 * DIM, np.float32)], "heads": [0, 2], "index": [0, 3], "item": [0, 19], "isa": ["auto"],

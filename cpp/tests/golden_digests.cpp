@@ -16,6 +16,7 @@
 #include "golden_adapter.hpp"
 #include "golden_engine.hpp"
 #include "golden_expected.hpp"
+#include "golden_feedback.hpp"
 #include "golden_inputs.hpp"
 #include "golden_kernels.hpp"
 #include "golden_memories.hpp"
@@ -45,6 +46,7 @@ std::vector<Section> all_sections()
     std::vector<Section> all = kernel_sections();
     append(all, input_sections());
     append(all, adapter_sections());
+    append(all, feedback_sections());
     append(all, memory_sections());
     append(all, engine_sections());
     return all;

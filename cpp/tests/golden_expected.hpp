@@ -42,6 +42,8 @@ inline constexpr Expected expected_digests[] = {
     {"lora_steps", 0x920cd2366d3e5f52},
     {"lora_sums", 0x952636bcf7dcbdad},
     {"fisher_and_ewc", 0xaa82270f93958547},
+    {"feedback_steps", 0x03c1fa15106ea974},
+    {"betting_evidence", 0xdee48d8689e0e04d},
     {"spherical_kmeans", 0xff1f26dc457ac311},
     {"pattern_bank", 0x731753d6c90c5241},
     {"contrastive_memory", 0xe4a2e885888c463c},

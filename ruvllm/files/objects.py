@@ -19,7 +19,8 @@ __all__ = ["KINDS", "MOST_OBJECT_BYTES", "load", "save"]
 KINDS: Mapping[str, type[Savable]] = {
     kind.__name__: kind
     for kind in (
-        *(_core.ContrastiveMemory, _core.ElasticWeightConsolidation, _core.MicroLoRA, _core.MultiHeadLoRA),
+        *(_core.BettingEvidence, _core.ContrastiveMemory, _core.ElasticWeightConsolidation, _core.FeedbackAdapter),
+        *(_core.MicroLoRA, _core.MultiHeadLoRA),
         *(_core.NgramEncoder, _core.PatternBank, _core.PrioritizedReplay, _core.RandomStream, _core.SumTree),
         _core.VectorBank,
     )

@@ -56,7 +56,7 @@ def test_a_subclass_keeps_its_class_and_its_attributes() -> None:
 
 
 def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=r"one of ContrastiveMemory, .* can be saved, not dict"):
+    with pytest.raises(TypeError, match=r"one of BettingEvidence, .* can be saved, not dict"):
         ruvllm.save({}, tmp_path / "x")  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 

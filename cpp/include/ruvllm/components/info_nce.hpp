@@ -1,19 +1,17 @@
 // InfoNCE: -log p_y with p = softmax over cosines divided by tau, and its gradient through the cosine.
 //
-// van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018. For unit rows s_j and
-// zhat = z / |z|:  dL/dz = (v - zhat (zhat . v)) / (tau |z|),  v = sum_j p_j s_j - s_y.
+// van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018. dL/dl_j = p_j, less 1 for y;
+// see cosine_loss.hpp for the rest.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <memory_resource>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/components/cosine_loss.hpp"
 #include "ruvllm/numeric/exp_log.hpp"
 #include "ruvllm/numeric/softmax.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
@@ -41,39 +39,14 @@ double info_nce(const simd::KernelTable& k, const InfoNceInput& in, float square
     if (in.right >= in.n)
         throw std::invalid_argument("the right candidate must be below " + std::to_string(in.n) + ", not " +
                                     std::to_string(in.right));
-    const float norm = std::sqrt(squared_norm);
-    if (!(norm > 0.0f)) {
-        std::fill(gradient.begin(), gradient.end(), 0.0f);
-        return 0.0;
-    }
-    const std::size_t total = in.n + in.negatives.size();
-    std::byte room[2048]; // enough for dozens of candidates: a step must not wait for the heap
-    std::pmr::monotonic_buffer_resource memory(room, sizeof room);
-    std::pmr::vector<float> dots(total, &memory);
-    dot_all(dots.data());
-    for (std::size_t i = 0; i < in.negatives.size(); ++i)
-        dots[in.n + i] = k.dot(in.negatives[i], in.z, in.dim);
-    std::pmr::vector<double> p(total, &memory);
-    for (std::size_t j = 0; j < total; ++j)
-        p[j] = static_cast<double>(dots[j]) / (static_cast<double>(norm) * in.tau);
-    numeric::softmax(p, 1.0, p);
-    const double loss = -numeric::log(std::max(p[in.right], 1e-300));
-
-    // v and zhat's share of it in one sum, for zhat . v follows from products that are known.
-    const double shrink = 1.0 / (in.tau * static_cast<double>(norm));
-    double along = 0.0; // z . v
-    std::pmr::vector<float> weights(total + 1, &memory);
-    for (std::size_t j = 0; j < total; ++j) {
-        const double weight = p[j] - (j == in.right ? 1.0 : 0.0); // in double: p may be nearly 1
-        along += weight * static_cast<double>(dots[j]);
-        weights[j] = static_cast<float>(shrink * weight);
-    }
-    weights[total] = static_cast<float>(-shrink * along / static_cast<double>(squared_norm));
-    weighted_sum(weights.data(), gradient.data());
-    std::pmr::vector<const float*> rows(in.negatives.begin(), in.negatives.end(), &memory);
-    rows.push_back(in.z);
-    (void)k.add_rows(gradient.data(), rows.data(), weights.data() + in.n, rows.size(), in.dim, gradient.data());
-    return loss;
+    const auto loss = [&](std::span<double> p) {
+        numeric::softmax(p, 1.0, p);
+        const double value = -numeric::log(std::max(p[in.right], 1e-300));
+        p[in.right] -= 1.0; // in double: p may be nearly 1
+        return value;
+    };
+    return cosine_loss(k, {in.z, in.dim, squared_norm, in.n, in.negatives, in.tau}, dot_all, weighted_sum, loss,
+                       gradient);
 }
 
 // The same for rows in memory.
