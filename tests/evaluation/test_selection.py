@@ -65,15 +65,17 @@ def test_a_closed_form_answers_where_it_is_convincingly_better_than_what_was_lea
     assert choose({FROZEN: np.full(100, 0.6), LEARNED: learned, "ridge": ahead}).method == FROZEN
 
 
-def test_a_hybrid_that_learned_comes_before_forms_that_did_not() -> None:
+def test_words_answer_as_they_are_until_something_is_convincingly_better() -> None:
     frozen, learned = np.full(100, 0.3), np.full(100, 0.5)
-    close, ahead, further = around(0.51, 0.2), around(0.55, 0.2), around(0.56, 0.2)
+    close, ahead, better = around(0.51, 0.2), around(0.55, 0.2), around(0.7, 0.2)
     assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: close}).method == LEARNED
     assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead}).method == HYBRID
-    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead, HYBRID_FROZEN: further[::-1]}).method == HYBRID
-    better = around(0.7, 0.2)
-    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead, HYBRID_FROZEN: better}).method == HYBRID_FROZEN
-    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID_FROZEN: ahead, "ridge": better}).method == "ridge"
+    both = {FROZEN: frozen, LEARNED: learned, HYBRID_FROZEN: ahead}
+    assert choose(both).method == HYBRID_FROZEN
+    assert choose({**both, HYBRID: ahead + 0.01 * around(0.5, 20)}).method == HYBRID_FROZEN, "hardly better"
+    assert choose({**both, HYBRID: better}).method == HYBRID
+    assert choose({**both, HYBRID: better, "ridge": better + 0.001}).method == "ridge"
+    assert choose({**both, HYBRID: better, "ridge": better}).method == HYBRID
 
 
 @pytest.mark.parametrize("n", [0, 1])
