@@ -11,8 +11,7 @@ from typing import TypeVar
 from ruvllm.report.parts import Block, Figure, Report, Section
 from ruvllm.report.sections.ablation import ablation_section
 from ruvllm.report.sections.benchmark import benchmark_section, lead_of
-from ruvllm.report.sections.prequential import EXPLAINED as PREQUENTIAL
-from ruvllm.report.sections.prequential import prequential_sections, prequential_verdicts
+from ruvllm.report.sections.prequential import explained_of, prequential_sections, prequential_verdicts
 from ruvllm.report.sections.provenance import provenance_section
 from ruvllm.report.sections.simd import simd_section
 from ruvllm.report.sections.stream import stream_section
@@ -68,7 +67,7 @@ def make_report(collection: Collection) -> Report:
         for verdict in verdicts_of(setting, title, settings)
     )
     streamed = tuple(verdict for _, runs in prequential for verdict in prequential_verdicts(runs))
-    explained = " ".join([EXPLAINED] * bool(verdicts) + [PREQUENTIAL] * bool(streamed))
+    explained = " ".join([EXPLAINED] * bool(verdicts) + explained_of([run for _, runs in prequential for run in runs]))
     verdicts = (*verdicts, *streamed)
     lead = lead if lead or verdicts else tuple(_kinds(collection))
     tasks = tasks_section(collection.of(BenchmarkDocument))

@@ -67,7 +67,8 @@ def test_train_and_test_files_hints_and_an_encoder(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert "none of them learned from: weights are of 15 train issues" in said, "a copy of a test issue is left out"
-    assert "as a stream" not in said
+    assert "as a stream" not in said and "each task was answered by what was learned" not in said
+    assert "train.json, tested on test.json: 10 tasks" in said
     run = run_of(tmp_path / "results")
     assert len(run["tasks"]) == 10
     assert run["refits"] == [15]

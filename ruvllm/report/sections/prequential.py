@@ -21,7 +21,7 @@ from ruvllm.results.streams.summaries import (
     summarise_prequential,
 )
 
-__all__ = ["EXPLAINED", "prequential_sections", "prequential_verdicts"]
+__all__ = ["EXPLAINED", "explained_of", "prequential_sections", "prequential_verdicts"]
 
 EXPLAINED = (
     "Streams: each task was answered by what was learned from the tasks before it, then learned from. recall@1: the "
@@ -41,6 +41,11 @@ BAND = (
     "Line: mean so far of learned minus the other, in points of recall@1. Shaded: a 95% confidence sequence, which "
     "holds at every number of tasks at once, so that one may look at any time; a single look's interval is narrower."
 )
+
+
+def explained_of(runs: Sequence[PrequentialRun]) -> list[str]:
+    """What the figures are, for streams and for runs whose weights were fitted before, as far as there are any."""
+    return list(dict.fromkeys(EXPLAINED if _learns(run) else FITTED for run in runs))
 
 
 def prequential_verdicts(runs: Sequence[PrequentialRun]) -> list[Verdict]:

@@ -74,8 +74,9 @@ class LocalizationInput:
 
     @property
     def title(self) -> str:
-        """What to call the input: the name of its file."""
-        return Path(self.options.source.partition(":")[2]).name or self.name
+        """What to call the input: the name of its file, and of the test file if there is one."""
+        name = Path(self.options.source.partition(":")[2]).name or self.name
+        return name if self.options.test is None else f"{name}, tested on {Path(self.options.test).name}"
 
     def groups(self) -> Numbers:
         """Returns the group (n,) of each issue: alike texts, an equal fix, or the user's own group."""
