@@ -202,8 +202,8 @@ class QueryAdapter:
 
     def _learn(self, tasks: list[Task]) -> None:
         for query, candidates, place in tasks:
-            adapted = self._challenger.adapt(query)
-            self._challenger.learn(query, adapted, candidates, Judgement(accepted=(place,)))
+            if query.any():  # else it has no direction
+                self._challenger.learn(query, candidates, Judgement(accepted=(place,)))
 
     def _tasks(
         self, X: ArrayLike, y: ArrayLike | None, candidates: ArrayLike | None, accepted: ArrayLike | None

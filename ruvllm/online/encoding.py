@@ -61,23 +61,23 @@ class TextEncoder:
         return rows
 
 
-def vector_of(values: object, what: str, dim: int | None) -> Rows:
-    """Returns a float32 vector (dim,). Raises ValueError for another shape and for what is not finite, or all zero."""
-    vector = _numbers(values, what)
+def vector_of(values: object, what: str, dim: int | None, *, finite: bool = True) -> Rows:
+    """Returns a float32 vector (dim,). Raises ValueError for another shape and (`finite`) for what is not finite."""
+    vector = _numbers(values, what, finite)
     if vector.ndim != 1 or (dim is not None and len(vector) != dim):
         raise ValueError(f"{what} must have the shape ({'d' if dim is None else dim},), not {vector.shape}")
     return vector
 
 
-def matrix_of(values: object, what: str, dim: int | None) -> Rows:
-    """Returns float32 vectors (n, dim). Raises ValueError for another shape and for what is not finite."""
-    rows = _numbers(values, what)
+def matrix_of(values: object, what: str, dim: int | None, *, finite: bool = True) -> Rows:
+    """Returns float32 vectors (n, dim). Raises ValueError for another shape and (`finite`) for what is not finite."""
+    rows = _numbers(values, what, finite)
     if rows.ndim != 2 or (dim is not None and rows.shape[1] != dim) or rows.shape[1] == 0:
         raise ValueError(f"{what} must have the shape (n, {'d' if dim is None else dim}), not {rows.shape}")
     return rows
 
 
-def _numbers(values: object, what: str) -> Rows:
+def _numbers(values: object, what: str, finite: bool) -> Rows:
     if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.flags.c_contiguous:
         array = values
     else:
@@ -88,7 +88,7 @@ def _numbers(values: object, what: str) -> Rows:
             raise ValueError(f"{what} must be real numbers, not {found.dtype}")
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(found, dtype=np.float32) if found.ndim else found.astype(np.float32)
-    if not np.isfinite(array).all():
+    if finite and not np.isfinite(array).all():
         raise ValueError(f"{what} must be finite")
     return array
 

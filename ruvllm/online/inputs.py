@@ -38,14 +38,15 @@ class Inputs:
             names = list(candidates)
             rows = self.encode(candidates) if names else np.zeros((0, self._dim), np.float32)
         else:
-            rows = matrix_of(vectors, "vectors", self._dim)
-            names = range(len(rows)) if ids is None else [_plain(name) for name in ids]
+            rows = matrix_of(vectors, "vectors", self._dim, finite=False)  # the core looks, before anything else
+            names = range(len(rows)) if ids is None else _plain(ids)
         if len(names) != len(rows) or len(rows) == 0:
             raise ValueError(f"each of 1 or more candidates needs an id: {len(names)} ids, {len(rows)} vectors")
         if not isinstance(names, range) and len(set(names)) != len(names):
             raise ValueError("each candidate must have an id of its own")
-        vector = self.encode([query])[0] if isinstance(query, str) else vector_of(query, "a query", self._dim)
-        return vector, rows, names
+        if isinstance(query, str):
+            return self.encode([query])[0], rows, names
+        return vector_of(query, "a query", self._dim, finite=False), rows, names
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Returns the vectors (n, dim) of n texts."""
@@ -54,8 +55,11 @@ class Inputs:
         return self._encoder(texts)
 
 
-def _plain(name: Any) -> Id:
-    value = name.item() if isinstance(name, np.generic) else name
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError(f"an id must be a text or a whole number, not {type(name).__name__}")
-    return value
+def _plain(names: Sequence[Any]) -> Sequence[Id]:
+    if set(map(type, names)) <= {str, int}:
+        return names
+    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
+    for name in plain:
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise TypeError(f"an id must be a text or a whole number, not {type(name).__name__}")
+    return plain

@@ -22,7 +22,7 @@ from ruvllm.online.store.log import FeedbackLog
 __all__ = ["OpenStore", "check_settings", "open_store", "settings_of"]
 
 KEEP_IN_MEMORY = 10_000
-LOSSES = ("infonce", "pairwise")
+LOSSES = ("infonce", "pairwise", "unlikelihood")
 
 
 @dataclass(slots=True)
@@ -147,6 +147,8 @@ def check_settings(settings: Settings) -> None:
         ("temperature", how.temperature, 0.001, 10),
         ("momentum", how.momentum, 0, 0.999),
         ("scaling", how.scaling, 1e-3, 1e3),
+        ("clip", how.clip, 1e-3, 1e3),
+        ("largest_change", how.largest_change, 1e-3, 1e3),
         ("seed", how.seed, 0, 2**53 - 1),
         ("alpha", guard.alpha, 1e-6, 0.5),
         ("per_source", guard.per_source, 1e-3, 1),

@@ -90,6 +90,7 @@ class AdaptiveRanker(Session):
         ids: Sequence[Id] | None = None,
         top: int | None = None,
         context: str | None = None,
+        log: bool = True,
     ) -> Ranking:
         """Ranks candidates for a query and writes the ranking down, so that feedback on it can come later.
 
@@ -99,6 +100,7 @@ class AdaptiveRanker(Session):
             vectors: instead of texts, vectors (m, dim), called by `ids` or else by their places 0 to m - 1.
             top: how many are shown, and written down; None: all.
             context: what kind of query it is, for your own analysis; it is written down with the ranking.
+            log: False if nobody can judge this ranking: it is not written down, and its id is "".
 
         Candidates of equal score keep their order. Raises ValueError for what is not finite, of another shape, or has
         an id twice, and TypeError for texts without an encoder.
@@ -106,24 +108,28 @@ class AdaptiveRanker(Session):
         adapted, rows, names = self._inputs.take(query, candidates, vectors, ids, top)
         self._look()
         served = self._served
-        scores = served.scores(adapted, rows)
-        order = np.argsort(-scores, kind="stable")[:top]
+        order, scores, _ = served.published.rank(adapted, rows, top)
         propensities = np.ones(len(order))
         if self._explore and len(order) > 1:
-            order, propensities = self._swapped(order)
-        shown = tuple(names[place] for place in order.tolist())
-        name = self._write(adapted, rows[order], shown, served.hash, context, propensities)
-        return Ranking(name, shown, scores[order], propensities, served.hash)
+            places, propensities = self._swaps(len(order))
+            order, scores = order[places], scores[places]
+        shown = tuple(map(names.__getitem__, order.tolist()))
+        name = self._write(adapted, rows[order], shown, served.hash, context, propensities) if log else ""
+        return Ranking(name, shown, scores, propensities, served.hash)
 
-    def _swapped(self, order: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Swaps neighbours 1 and 2, 3 and 4 ... each with probability `explore`."""
-        order, propensities = order.copy(), np.ones(len(order))
-        for at in range(0, len(order) - 1, 2):
+    def encode(self, texts: Sequence[str]) -> Rows:
+        """Returns the encoder's vectors (n, dim) of n texts, as they are. Raises TypeError without an encoder."""
+        return self._inputs.encode(texts)
+
+    def _swaps(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Places of which 1 and 2, 3 and 4 ... are swapped, each with probability `explore`; and what was probable."""
+        places, propensities = np.arange(n), np.ones(n)
+        for at in range(0, n - 1, 2):
             swap = self._random.random() < self._explore
             propensities[at : at + 2] = self._explore if swap else 1 - self._explore
             if swap:
-                order[[at, at + 1]] = order[[at + 1, at]]
-        return order, propensities
+                places[[at, at + 1]] = at + 1, at
+        return places, propensities
 
     def _write(
         self, query: Rows, rows: Rows, shown: tuple[Id, ...], state: str, context: str | None,

@@ -117,6 +117,12 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     momentum: float = 0.9
     scaling: float = 2.0
     loss: str = "infonce"
+    """"infonce": against what was shown; "pairwise": against what was passed over; "unlikelihood": "infonce", and what
+    is rejected beside something accepted is pushed down too. Rejections alone always are."""
+    clip: float = 5.0
+    """Longest gradient."""
+    largest_change: float = 0.5
+    """Of a query that was learned from, as a share of its length."""
     seed: int = 0
 
 

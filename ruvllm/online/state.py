@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import MicroLoRA, cosine_similarity
+from ruvllm._core import PublishedAdapter
 from ruvllm.files.arrays import StateArrays, StateReader, parse_arrays, state_digest, to_safetensors
 from ruvllm.files.atomic import write_atomically
 from ruvllm.files.json_reading import InvalidFileError, read_regular_file
@@ -28,42 +28,42 @@ class State:
     def __init__(self, dim: int, parameters: Rows | None = None, rank: int = 0, scaling: float = 1.0) -> None:
         """`parameters` are A's rows (rank, dim), then B's, flat; None makes the identity."""
         self.dim, self.rank, self.scaling = dim, rank, scaling
-        self._adapter: MicroLoRA | None = None
-        self.hash = IDENTITY
+        self._parameters = np.zeros(0, np.float32) if parameters is None else np.array(parameters, np.float32)
+        self.hash = IDENTITY if parameters is None else state_digest(self.arrays())
+        self.published = PublishedAdapter(dim)
+        """For the core."""
         if parameters is not None:
-            self._adapter = MicroLoRA(dim, rank, scaling=scaling)
-            self._adapter.load_parameters(parameters)
-            self.hash = state_digest(self.arrays())
+            self.published.publish(self._parameters, self.hash, scaling=scaling)
 
     @property
     def is_identity(self) -> bool:
-        return self._adapter is None
+        return self.rank == 0
 
     @property
     def parameters(self) -> Rows:
         """A copy, (2 rank dim,)."""
-        return np.zeros(0, np.float32) if self._adapter is None else self._adapter.parameters
+        return self._parameters.copy()
 
     def adapt(self, query: Rows) -> Rows:
         """The adapted query (dim,); the very same array for identity."""
-        return query if self._adapter is None else self._adapter.forward(query)
+        return query if self.is_identity else self.published.adapt(query)
 
     def scores(self, query: Rows, candidates: Rows) -> Rows:
         """Cosines (m,) of the adapted query (dim,) with candidates (m, dim)."""
-        return cosine_similarity(self.adapt(query), candidates)
+        return self.published.scores(query, candidates)
 
     def matrix(self) -> Rows:
         """W (dim, dim), so that the adapted query is W q."""
         whole = np.eye(self.dim)
-        if self._adapter is not None:
-            a, b = self._adapter.a.astype(np.float64), self._adapter.b.astype(np.float64)
+        if not self.is_identity:
+            a, b = self._parameters.astype(np.float64).reshape(2, self.rank, self.dim)
             whole += self.scaling * (b.T @ a)
         return whole.astype(np.float32)
 
     def arrays(self) -> StateArrays:
         """All that it is."""
         return {
-            "parameters": self.parameters,
+            "parameters": self._parameters,
             "shape": np.array([self.dim, self.rank], dtype=np.uint64),
             "scaling": np.array([self.scaling], dtype=np.float64),
         }

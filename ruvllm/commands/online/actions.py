@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from rich.console import Console
 from ruvllm.commands.common import FAILED, NOT_MEASURED, WORSE, Failure, failures
 from ruvllm.files.json_reading import shown_path
 from ruvllm.online.exports.files import write_audit, write_npz
+from ruvllm.online.exports.models import write_onnx, write_peft, write_sentence_transformers
 from ruvllm.online.ranker import AdaptiveRanker
 from ruvllm.online.records import Decision, StoreError
 from ruvllm.online.store.folder import LOG
@@ -23,7 +26,7 @@ from ruvllm.online.verifying import verify
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["export", "freeze", "report", "review", "rollback", "show_status", "verify_store"]
+__all__ = ["Exports", "export", "freeze", "report", "review", "rollback", "show_status", "verify_store"]
 
 SHORT = 12
 """Hex digits of a state's name on the screen."""
@@ -111,13 +114,32 @@ def verify_store(store: Path, replay: bool, as_json: bool) -> int:
     return 0
 
 
-def export(store: Path, state: str | None, npz: Path | None, audit: Path | None) -> int:
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """Where to; None: not asked for."""
+
+    npz: Path | None = None
+    onnx: Path | None = None
+    router: Path | None = None
+    base: Path | None = None
+    peft: Path | None = None
+
+
+def export(store: Path, state: str | None, audit: Path | None, targets: Exports) -> int:
     """Writes what was asked for. Returns 0."""
-    with failures(StoreError, OSError):
-        if npz is not None:
-            chosen = export_state(_existing(store), state)
-            write_npz(chosen, npz)
-            click.echo(f"State {_state(chosen.hash)}: {npz}")
+    if targets.onnx is not None and importlib.util.find_spec("onnx") is None:
+        raise Failure("--onnx needs onnx: pip install 'ruvllm[onnx]'")
+    with failures(StoreError, OSError, ValueError):
+        chosen = export_state(_existing(store), state)
+        for target, write in (
+            (targets.npz, write_npz),
+            (targets.onnx, write_onnx),
+            (targets.router, partial(write_sentence_transformers, base=targets.base)),
+            (targets.peft, write_peft),
+        ):
+            if target is not None:
+                write(chosen, target)
+                click.echo(f"State {_state(chosen.hash)}: {target}")
         if audit is not None:
             click.echo(f"Audit log: {audit}, {write_audit(_existing(store), audit)} decisions")
     return 0

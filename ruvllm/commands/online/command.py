@@ -88,15 +88,23 @@ def verify_command(store: Path, replay: bool, as_json: bool) -> int:
                  context_settings=SETTINGS)  # fmt: skip
 @store_argument
 @click.option("--npz", type=FILE, metavar="FILE", help="Write the state as NumPy arrays.")
+@click.option("--onnx", type=FILE, metavar="FILE", help="Write the state as an ONNX model, from queries to queries.")
+@click.option("--sentence-transformers", "router", type=FILE, metavar="DIR",
+              help="Write the state as a Router: queries are adapted, documents are not.")
+@click.option("--base", type=FILE, metavar="DIR",
+              help="With --sentence-transformers: the saved model that the Router is put behind, in a copy.")
+@click.option("--peft", type=FILE, metavar="DIR", help="Write the state as a LoRA adapter of PEFT.")
 @click.option("--audit", type=FILE, metavar="FILE", help="Write all decisions, one JSON object per line.")
 @click.option("--state", metavar="STATE", help="The beginning of a state's name.  [default: the served one]")
-def export_command(store: Path, state: str | None, npz: Path | None, audit: Path | None) -> int:
+def export_command(store: Path, state: str | None, audit: Path | None, **targets: Path | None) -> int:
     """Writes files."""
-    if npz is None and audit is None:
-        raise click.UsageError("say what to write: --npz FILE or --audit FILE")
+    if audit is None and not any(path for name, path in targets.items() if name != "base"):
+        raise click.UsageError("say what to write: --npz, --onnx, --sentence-transformers, --peft or --audit")
+    if targets["base"] is not None and targets["router"] is None:
+        raise click.UsageError("--base is for --sentence-transformers")
     from ruvllm.commands.online import actions
 
-    return actions.export(store, state, npz, audit)
+    return actions.export(store, state, audit, actions.Exports(**targets))
 
 
 @command.command("report", help=texts.REPORT, short_help="Gain over time, decisions, feedback per day and source.",

@@ -95,7 +95,12 @@ Write a state, or the audit log, for other programs.
 Examples:
   ruvllm-online export suggestions --npz adapter.npz            W, and its factors: adapted = W @ query
   ruvllm-online export suggestions --npz a.npz --state 3f1e56e0 another state than the served one
+  ruvllm-online export suggestions --onnx adapter.onnx          from queries to adapted queries of length 1
+  ruvllm-online export suggestions --sentence-transformers adapted --base my-model
+  ruvllm-online export suggestions --peft lora                  a LoRA adapter of an identity layer
   ruvllm-online export suggestions --audit audit.jsonl          one decision per line, each with its link of the chain
+
+Documents stay as they are in all of them: no index has to be built again.
 """
 
 REPORT = """\

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm._core import cosine_similarity
 from ruvllm.evaluation.sequential import RunningMean
 from ruvllm.files.arrays import StateArrays, StateReader, state_digest
 from ruvllm.online.judgement import Judgement
@@ -42,7 +42,6 @@ class Learner:
     def __init__(self, settings: Settings, champion: State | None = None) -> None:
         self.settings = settings
         self.champion = champion or State(settings.dim)
-        self._identity = State(settings.dim)
         self.challenger = Challenger(settings)
         self.gain = RunningMean()
         self._served = self._frozen = 0.0
@@ -61,19 +60,20 @@ class Learner:
 
         query (dim,), candidates (m, dim): float32, of length 1.
         """
-        frozen = self._identity.scores(query, candidates)
-        served = frozen if self.champion.is_identity else self.champion.scores(query, candidates)
-        adapted = self.challenger.adapt(query)
-        tried = cosine_similarity(adapted, candidates)
-        outcome = Outcome(
-            reward_of(served, judgement), reward_of(tried, judgement), reward_of(frozen, judgement),
-            self._is_held_out(query),
-        )  # fmt: skip
+        if not query.any():  # it has no direction: all candidates are equal to all states
+            reward = reward_of(np.zeros(len(candidates), np.float32), judgement)
+            outcome = Outcome(reward, reward, reward, held_out=True)
+            self._weigh(outcome)
+            return outcome
+        held_out = self._is_held_out(query)
+        (frozen, served, tried), (first, _, other) = self.challenger.take(
+            query, candidates, judgement, propensities, self.champion, learn=not held_out
+        )
+        outcome = Outcome(served, tried, frozen, held_out)
         self._weigh(outcome)
-        self.tops.append((_name(candidates[np.argmax(frozen)]), _name(candidates[np.argmax(tried)])))
-        if not outcome.held_out:
-            self.challenger.learn(query, adapted, candidates, judgement, propensities)
-            self.learned += 1
+        name = _name(candidates[first])
+        self.tops.append((name, name if other == first else _name(candidates[other])))
+        self.learned += not held_out
         return outcome
 
     def _weigh(self, outcome: Outcome) -> None:
@@ -163,4 +163,4 @@ def _running(reader: StateReader, name: str) -> RunningMean:
 
 def _name(vector: Rows) -> int:
     """Tells candidates apart by their vectors."""
-    return int.from_bytes(hashlib.blake2b(vector.tobytes(), digest_size=8).digest(), "little")
+    return zlib.crc32(vector.tobytes())

@@ -1,0 +1,1 @@
+"""Adapted queries where they are wanted: vector indexes, LangChain, LlamaIndex, mteb. Each loads its library itself."""
