@@ -11,6 +11,7 @@ from itertools import islice
 from ruvllm.files.arrays import StateArrays
 from ruvllm.online.learning.guard import is_switched_off, judge_learner
 from ruvllm.online.learning.learner import Learner
+from ruvllm.online.learning.sources import Heard, objection_of_sources
 from ruvllm.online.records import IDENTITY, Action, Decision, Settings, StoreError
 from ruvllm.online.state import State
 from ruvllm.online.store.database import Database
@@ -27,6 +28,8 @@ SEGMENT = 1024
 SNAPSHOT = 64
 """Feedbacks between two copies of the learner in memory, from which a revision is learned."""
 FLUSH = 64
+LOOK_AGAIN = 16
+"""Feedbacks after which a challenger that most sources do not like is looked at again."""
 
 
 class Segment:
@@ -96,6 +99,7 @@ class Keeper:
         self.decisions = DecisionLog(database)
         self._outcomes: list[tuple[int, bytes]] = []
         self._states: dict[str, State] = {}
+        self._look_again = 0
         base = self.decisions.last_base()
         if base is None:
             raise StoreError("the log has no base to learn from")
@@ -140,7 +144,7 @@ class Keeper:
             self.flush()  # what is written must not stand for what was revised
         if len(self._outcomes) >= FLUSH:
             self.flush()
-        if decide and self._settings.guard.automatic:
+        if decide and self._settings.guard.automatic and self.segment.cursor >= self._look_again:
             self.review()
         if self.segment.cursor - self.segment.start >= SEGMENT:
             self._close_segment()
@@ -194,6 +198,9 @@ class Keeper:
         """Does what the evidence allows, and says what and why."""
         action, reason, evidence = judge_learner(self.learner)
         before = self.learner.champion.hash
+        if action == "promoted" and (objection := objection_of_sources(self.learner, self._recent())):
+            action, reason = "held", objection
+            self._look_again = self.segment.cursor + LOOK_AGAIN
         if action != "held" and (self.frozen or is_switched_off()):
             action, reason = "held", f"frozen; else: {action}, {reason}"
         if dry_run or action == "held":
@@ -207,6 +214,13 @@ class Keeper:
         else:
             self.learner.serve(State(self._settings.dim))
         return self._write_decision(action, reason, before, evidence)
+
+    def _recent(self) -> list[Heard]:
+        """The last feedbacks that were heard, of each ranking the last."""
+        window, cursor = self._settings.guard.window, self.segment.cursor
+        last = {e.ranking: e for e in self._log.entries(cursor - 3 * window, cursor) if e.status != "quarantined"}
+        entries = sorted((e for e in last.values() if not e.judgement.revokes), key=lambda entry: entry.seq)
+        return [(e.source, *self._log.vectors(e), e.judgement) for e in entries[-window:]]
 
     def serve(self, name: str, reason: str) -> Decision:
         """Serves a state of the store, by hand."""
