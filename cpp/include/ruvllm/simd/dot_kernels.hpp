@@ -1,8 +1,7 @@
-// Kernels made of dot products: one, a bank of them, a matrix of them, and cosines. See kernel_table.hpp for what each
-// returns. However many are computed at once, each has the bits of a dot() alone: lanes never mix before its tree.
+// Kernels made of dot products: one, a bank of them, a matrix of them. See kernel_table.hpp for what each returns. However
+// many are computed at once, each has the bits of a dot() alone: lanes never mix before its tree.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 #include "ruvllm/simd/block.hpp"
@@ -75,53 +74,24 @@ struct DotKernels {
             square_rows<1>(rows + r * stride, stride, n, out + r);
     }
 
-    static float cosine(const float* a, const float* b, std::size_t n)
-    {
-        if constexpr (B::rows_at_once < 3) { // three blocks of sums would not fit the registers
-            const float norm_a = std::sqrt(squared_norm(a, n)), norm_b = std::sqrt(squared_norm(b, n));
-            if (is_usual(norm_a) && is_usual(norm_b))
-                return cosine_of(dot(a, b, n), norm_a * norm_b);
-            return cosine_of_any_length(a, b, n);
-        } else {
-            const Products sums = products(a, b, n, [](const B& x) { return x; }, [](const B& y) { return y; });
-            const float norm_a = std::sqrt(sums.squares_a), norm_b = std::sqrt(sums.squares_b);
-            if (is_usual(norm_a) && is_usual(norm_b))
-                return cosine_of(sums.dot, norm_a * norm_b);
-            return cosine_of_any_length(a, b, n);
-        }
-    }
-
-    static void cosine_many(const float* query, const float* rows, std::size_t n_rows, std::size_t stride,
-                            std::size_t n, float* out)
-    {
-        const float query_norm = std::sqrt(squared_norm(query, n));
-        gemv(rows, n_rows, stride, query, n, out);
-        for (std::size_t r = 0; r < n_rows; ++r) {
-            const float norm = std::sqrt(squared_norm(rows + r * stride, n));
-            out[r] = is_usual(query_norm) && is_usual(norm) ? cosine_of(out[r], query_norm * norm)
-                                                            : cosine_of_any_length(query, rows + r * stride, n);
-        }
-    }
-
-    static void cosine_with_norms(const float* query, const float* rows, const float* norms, std::size_t n_rows,
-                                  std::size_t stride, std::size_t n, float* out)
-    {
-        const float query_norm = std::sqrt(squared_norm(query, n));
-        gemv(rows, n_rows, stride, query, n, out);
-        unsigned usual = is_usual(query_norm) ? 1u : 0u;
-        for (std::size_t r = 0; r < n_rows; ++r) {
-            usual &= static_cast<unsigned>(norms[r] >= least_norm) & static_cast<unsigned>(norms[r] <= most_norm);
-            out[r] = cosine_of(out[r], query_norm * norms[r]);
-        }
-        for (std::size_t r = 0; usual == 0u && r < n_rows; ++r)
-            if (!is_usual(query_norm) || !is_usual(norms[r]))
-                out[r] = cosine_of_any_length(query, rows + r * stride, n);
-    }
-
-private:
+protected: // cosines use them too
     // In floats: what a common second-level cache (1 MiB) holds, more than one core's share of the third, and a row
     // that fills a quarter of the first.
     static constexpr std::size_t near = std::size_t{1} << 18, far = std::size_t{1} << 22, long_row = 2048;
+
+    // out[r] = sum of the lanes of sums[r]
+    template <std::size_t R>
+    static void reduce_rows(const B* sums, float* out)
+    {
+        if constexpr (R == 4) {
+            B::reduce_add_four(sums, out);
+        } else {
+            for (std::size_t r = 0; r < R; ++r)
+                out[r] = sums[r].reduce_add();
+        }
+    }
+
+private:
     // How far ahead a far matrix is asked for: time enough for memory, and little enough to stay in the second level.
     static constexpr std::size_t floats_ahead = 4096;
 
@@ -137,72 +107,6 @@ private:
 #if defined(__GNUC__)
         __builtin_prefetch(p, 0, 2); // into the second level: the first is full of what is at work
 #endif
-    }
-
-    // Norms whose squares, and the products of two of them, have all their digits in float32.
-    static constexpr float least_norm = 1e-15f, most_norm = 1e15f;
-    static bool is_usual(float norm) { return norm >= least_norm && norm <= most_norm; }
-
-    struct Products {
-        float dot, squares_a, squares_b;
-    };
-
-    // Of a and b after change_a and change_b. Three blocks of sums in one pass.
-    template <class ChangeA, class ChangeB>
-    static Products products(const float* a, const float* b, std::size_t n, ChangeA change_a, ChangeB change_b)
-    {
-        B dots = B::zero(), squares_a = B::zero(), squares_b = B::zero();
-        const auto add = [&](const B& x, const B& y) {
-            dots = dots + y * x;
-            squares_a = squares_a + x * x;
-            squares_b = squares_b + y * y;
-        };
-        std::size_t i = 0;
-        for (; i + lanes <= n; i += lanes)
-            add(change_a(B::load(a + i)), change_b(B::load(b + i)));
-        if (i < n)
-            add(change_a(load_partial<Arch>(a + i, n - i)), change_b(load_partial<Arch>(b + i, n - i)));
-        return {dots.reduce_add(), squares_a.reduce_add(), squares_b.reduce_add()};
-    }
-
-    // The power of two that brings the largest element near 1: 0 for a vector of zeros, NaN for one with NaN or infinity.
-    static float scale_of(const float* x, std::size_t n)
-    {
-        float largest = 0.0f, zero = 0.0f;
-        for (std::size_t i = 0; i < n; ++i) {
-            const float magnitude = x[i] < 0.0f ? -x[i] : x[i];
-            largest = magnitude > largest ? magnitude : largest;
-            zero += x[i] * 0.0f; // NaN from NaN or infinity on
-        }
-        if (!(zero == 0.0f))
-            return zero * zero;
-        float scale = 1.0f; // by doubling and halving: each is exact
-        if (largest == 0.0f)
-            return 0.0f;
-        while (largest * scale < 0.5f && scale < 1e38f)
-            scale *= 2.0f;
-        while (largest * scale >= 2.0f)
-            scale *= 0.5f;
-        return scale;
-    }
-
-    // Where squares overflow, vanish or lose digits: both vectors times a power of two, which changes no digit. Slow.
-    static float cosine_of_any_length(const float* a, const float* b, std::size_t n)
-    {
-        const float scale_a = scale_of(a, n), scale_b = scale_of(b, n);
-        if (!(scale_a > 0.0f && scale_b > 0.0f)) // 0 or NaN
-            return scale_a * scale_b;
-        const B times_a = B::broadcast(scale_a), times_b = B::broadcast(scale_b);
-        const Products sums = products(
-            a, b, n, [&](const B& x) { return x * times_a; }, [&](const B& y) { return y * times_b; });
-        return cosine_of(sums.dot, std::sqrt(sums.squares_a) * std::sqrt(sums.squares_b));
-    }
-
-    static float cosine_of(float dot, float norms)
-    {
-        const float quotient = dot / norms; // before the question, so that a loop needs no branch
-        const float cosine = norms == 0.0f ? 0.0f : quotient; // NaN stays NaN
-        return cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
     }
 
     // R dot products with the same x in one pass over it. Ahead: also asks for what lies `distance` elements further.
@@ -268,18 +172,6 @@ private:
             sums[r] = sum;
         }
         reduce_rows<4>(sums, out);
-    }
-
-    // out[r] = sum of the lanes of sums[r]
-    template <std::size_t R>
-    static void reduce_rows(const B* sums, float* out)
-    {
-        if constexpr (R == 4) {
-            B::reduce_add_four(sums, out);
-        } else {
-            for (std::size_t r = 0; r < R; ++r)
-                out[r] = sums[r].reduce_add();
-        }
     }
 
     // A tile of a matrix of dot products keeps R x C sums of one vector each in registers. Vectors narrower than a

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "ruvllm/simd/block.hpp"
-#include "ruvllm/simd/dot_kernels.hpp"
+#include "ruvllm/simd/cosine_kernels.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 #include "ruvllm/simd/power.hpp"
 #include "ruvllm/simd/sign_kernels.hpp"
@@ -16,7 +16,7 @@
 namespace ruvllm::simd {
 
 template <class Arch>
-struct Kernels : DotKernels<Arch> {
+struct Kernels : CosineKernels<Arch> {
     using B = Block<Arch>;
 
     static float squared_distance(const float* a, const float* b, std::size_t n)
