@@ -18,7 +18,7 @@ from peers_measure import Row, Section, WrongAnswerError, installed
 
 import ruvllm
 
-MODULES = ("peers_similarity", "peers_clusters", "peers_lora", "peers_fisher", "peers_replay")
+MODULES = ("peers_similarity", "peers_clusters", "peers_lora", "peers_fisher", "peers_replay", "peers_online")
 
 
 def all_sections() -> list[Section]:

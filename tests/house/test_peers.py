@@ -40,6 +40,12 @@ def test_a_section_prints_a_table_and_writes_the_same_rows(tmp_path: Path) -> No
         assert row["label"] in result.stdout and f"{row['ratio']:.2f} ({row['best_peer']})" in result.stdout
 
 
+def test_what_serves_and_learns_online_agrees_with_its_twin() -> None:
+    result = run("--section", "online-rank", "online-feedback", "--repetitions", "1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("rank 100, d=") == result.stdout.count("feedback on 8, d=") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
