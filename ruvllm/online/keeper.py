@@ -144,8 +144,8 @@ class Keeper:
             self.flush()  # what is written must not stand for what was revised
         if len(self._outcomes) >= FLUSH:
             self.flush()
-        if decide and self._settings.guard.automatic and self.segment.cursor >= self._look_again:
-            self.review()
+        if decide and self._settings.guard.automatic:
+            self.review(patient=True)
         if self.segment.cursor - self.segment.start >= SEGMENT:
             self._close_segment()
 
@@ -194,13 +194,12 @@ class Keeper:
 
     # decisions
 
-    def review(self, *, dry_run: bool = False) -> Decision:
-        """Does what the evidence allows, and says what and why."""
+    def review(self, *, dry_run: bool = False, patient: bool = False) -> Decision:
+        """Does what the evidence allows, and says what and why. `patient`: asks the sources now and then only."""
         action, reason, evidence = judge_learner(self.learner)
         before = self.learner.champion.hash
-        if action == "promoted" and (objection := objection_of_sources(self.learner, self._recent())):
+        if action == "promoted" and (objection := self._objection(patient)):
             action, reason = "held", objection
-            self._look_again = self.segment.cursor + LOOK_AGAIN
         if action != "held" and (self.frozen or is_switched_off()):
             action, reason = "held", f"frozen; else: {action}, {reason}"
         if dry_run or action == "held":
@@ -214,6 +213,14 @@ class Keeper:
         else:
             self.learner.serve(State(self._settings.dim))
         return self._write_decision(action, reason, before, evidence)
+
+    def _objection(self, patient: bool) -> str:
+        if patient and self.segment.cursor < self._look_again:
+            return "most sources were worse off with it a moment ago"
+        objection = objection_of_sources(self.learner, self._recent())
+        if objection:
+            self._look_again = self.segment.cursor + LOOK_AGAIN
+        return objection
 
     def _recent(self) -> list[Heard]:
         """The last feedbacks that were heard, of each ranking the last."""

@@ -173,9 +173,13 @@ class FeedbackLog:
     def vectors(self, entry: Entry) -> tuple[Rows, Rows]:
         """The query (dim,) and the candidates (m, dim) of a feedback, float32, its extra candidates last."""
         query = np.frombuffer(entry.body.query, "<f2").astype(np.float32)
-        rows = [self._item(digest)[1] for digest in digests_of(entry.body)]
+        digests = digests_of(entry.body)
         extra = np.frombuffer(entry.judgement.extra, "<f2").astype(np.float32).reshape(-1, self._dim)
-        return query, np.ascontiguousarray(np.stack([*rows, *extra]))
+        rows = np.empty((len(digests) + len(extra), self._dim), np.float32)
+        for place, digest in enumerate(digests):
+            rows[place] = self._item(digest)[1]
+        rows[len(digests) :] = extra
+        return query, rows
 
     def entries(self, after: int, until: int | None = None) -> Iterator[Entry]:
         """Feedback in its order, with after < seq <= until."""
