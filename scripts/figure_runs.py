@@ -47,7 +47,7 @@ RUNS = {**_SIMULATED, **_HASH, **_OF_MINILM}
 """Arguments of ruvllm-bench, by the name of the kept file. The first one is the leaderboard's."""
 NOT_YET = frozenset([
     *("ablation-code", "ablation-types"),
-    *("minilm-function", "minilm-types", "minilm-ablation-types"),
+    *("minilm-types", "minilm-ablation-types"),
 ])  # fmt: skip
 """Runs that were never kept. Tables go without them; once one is made, its name must go from here."""
 
