@@ -92,7 +92,7 @@ public:
         std::shared_ptr<const AdapterState> state = state_.load();
         numeric::FloatVector z(state->is_identity() ? 0 : dim_);
         const float* const adapted = state->adapt(*k_, query, z.data());
-        cosines(adapted, candidates, n, out.data());
+        k_->cosine_many(adapted, candidates, n, dim_, dim_, out.data());
         for (const float cosine : out)
             if (std::isnan(cosine))
                 refuse(query, adapted, candidates, n);
@@ -100,22 +100,6 @@ public:
     }
 
 private:
-    // The bits of KernelTable::cosine_many. A few rows at a time: their norms bring them into the fastest cache.
-    void cosines(const float* query, const float* rows, std::size_t n, float* out) const
-    {
-        constexpr std::size_t fast_floats = 8192, most = 64;
-        const std::size_t together = std::clamp<std::size_t>(fast_floats / dim_, 8, most);
-        float norms[most];
-        for (std::size_t first = 0; first < n; first += together) {
-            const std::size_t count = std::min(together, n - first);
-            const float* const some = rows + first * dim_;
-            k_->squared_norms(some, count, dim_, dim_, norms);
-            for (std::size_t i = 0; i < count; ++i)
-                norms[i] = std::sqrt(norms[i]);
-            k_->cosine_with_norms(query, some, norms, count, dim_, dim_, out + first);
-        }
-    }
-
     [[noreturn]] void refuse(const float* query, const float* adapted, const float* candidates, std::size_t n) const
     {
         require_finite(*k_, {query, dim_}, "query");
