@@ -43,22 +43,27 @@ class AllGains:
     """A row per task type ("all" first, where there are several) and method; empty without closed forms."""
 
 
-def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False) -> AllGains:
+def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False, tasks_recur: bool = False) -> AllGains:
     """The gains of one or more runs, which all have retrieval or closed forms, or none has.
 
-    `same_tasks` says that all were tested on the same tasks in the same order: then a task counts once, as its mean
-    over the runs, because to answer it again under another seed is no further evidence about tasks.
+    To answer a task again under another seed is no further evidence about tasks. `same_tasks` says that all runs were
+    tested on the same tasks in the same order: then a task counts once, as its mean over the runs. `tasks_recur` says
+    that equal numbers mean the same task, which several runs may have been tested on: then an interval holds for tasks
+    drawn across runs too, all answers to a task together (cluster bootstrap), if that makes it wider.
     """
     confidence = [list(each.confidence) for each in answers]
     resolved = _levels(answers, None)["resolve_rate"]
     more = {"initial": resolved[FROZEN], "final": resolved[LEARNED], "confidence": confidence}
-    everything = _Group(answers, None, more, same_tasks=same_tasks)
+    names = _names_of_tasks(answers) if tasks_recur and len(answers) > 1 else None
+    everything = _Group(answers, None, more, same_tasks=same_tasks, names=names)
     intervals = {name: everything.intervals[name] for name in more}
     with_types = [each.types or () for each in answers if each.reciprocal_rank or each.closed_forms]
     kinds = sorted({kind for types in with_types for kind in types})
     common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
-    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind, same_tasks=same_tasks)
-              for kind in common}  # fmt: skip
+    groups = {
+        TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind, same_tasks=same_tasks, names=names)
+        for kind in common
+    }
     rows: list[MethodRow] = []
     if all(each.closed_forms is not None for each in answers):
         rows += everything.rows("all") if len(kinds) > 1 else []
@@ -86,6 +91,7 @@ class _Group:
         more: Mapping[str, Values] | None = None,
         *,
         same_tasks: bool,
+        names: Sequence[Sequence[int]] | None = None,
     ) -> None:
         self.levels = _levels(answers, kind)
         self.tasks = [len(run) for run in next(iter(self.levels.values()))[FROZEN]]
@@ -99,6 +105,11 @@ class _Group:
         if same_tasks:
             values, copies = {name: [_over_runs(runs)] for name, runs in values.items()}, copies[:1]
         self.intervals = bootstrap_intervals(values, BOOTSTRAP_SEED, groups=copies)
+        if names is not None:
+            tasks = [of_run[i] for each, of_run in zip(answers, names, strict=True) for i in _places(each, kind)]
+            pooled = {name: [[x for run in runs for x in run]] for name, runs in values.items()}
+            across = bootstrap_intervals(pooled, BOOTSTRAP_SEED, groups=[tasks])
+            self.intervals = {name: _both(found, across[name]) for name, found in self.intervals.items()}
 
     def gains(self) -> Gains:
         found = {
@@ -135,6 +146,21 @@ class _Group:
 def _places(answers: Answers | TransferAnswers, kind: int | None) -> Sequence[int]:
     """Where the tasks of a type stand; None stands for all types."""
     return range(answers.n) if kind is None else [i for i, own in enumerate(answers.types or ()) if own == kind]
+
+
+def _names_of_tasks(answers: Sequence[Answers]) -> list[list[int]]:
+    """A number for each task of each run, the same for copies of one another and for the same task in all runs."""
+    group = {
+        task: of_task
+        for each in answers
+        if each.groups is not None
+        for task, of_task in zip(each.tasks, each.groups, strict=True)
+    }
+    return [[group.get(task, task) for task in each.tasks] for each in answers]
+
+
+def _both(a: Interval, b: Interval) -> Interval:
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 def _copies(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> list[list[int] | None]:

@@ -38,7 +38,8 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
 
     first = runs[0]
     one_test_file = first.input is not None and first.input.test_tasks is not None
-    found = gains_of_answers([_answers(run) for run in runs], same_tasks=one_test_file)
+    recur = first.input is not None and not one_test_file  # simulated tasks are other ones under another seed
+    found = gains_of_answers([_answers(run) for run in runs], same_tasks=one_test_file, tasks_recur=recur)
     answered = _transfer(runs)
     transfer, transfer_rows = gains_of_transfer(answered) if answered else (None, [])
     gain = found.overall.resolve_rate

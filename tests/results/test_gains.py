@@ -50,6 +50,44 @@ def test_copies_in_the_test_part_make_no_interval_narrower(times: int) -> None:
         assert feigned_high - feigned_low < high - low
 
 
+def test_to_answer_the_same_tasks_under_more_seeds_makes_no_interval_narrower() -> None:
+    n = 40
+
+    def found(seeds: int, **how: bool) -> tuple[float, float]:
+        runs = [
+            Answers(
+                tasks=list(range(n)), confidence=[0.5] * n, resolved_initially=[0] * n, resolved=[0] * n, types=[0] * n,
+                reciprocal_rank_initially=[0.5] * n, reciprocal_rank=[1.0 if i % 3 == 0 else 0.5 for i in range(n)],
+            )
+            for _ in range(seeds)
+        ]  # fmt: skip
+        gain = gains_of_answers(runs, **how).overall.recall_at_1
+        assert gain is not None
+        return gain.gain_ci95
+
+    (low, high), (low_of_many, high_of_many) = found(1), found(10, tasks_recur=True)
+    assert low_of_many == pytest.approx(low, abs=0.03) and high_of_many == pytest.approx(high, abs=0.03)
+    feigned = found(10)
+    assert feigned[1] - feigned[0] < 0.5 * (high - low)
+
+
+def test_a_task_is_the_same_in_all_runs_and_so_are_copies_of_it() -> None:
+    def width(*groups_of_runs: list[int]) -> float:
+        runs = [
+            Answers(
+                tasks=[100 * number + i for i in range(40)], groups=groups, confidence=[0.5] * 40,
+                resolved_initially=[0] * 40, resolved=[int(i < 20) for i in range(40)],
+            )
+            for number, groups in enumerate(groups_of_runs)
+        ]  # fmt: skip
+        gain = gains_of_answers(runs, tasks_recur=True).overall.resolve_rate
+        assert gain is not None
+        return gain.gain_ci95[1] - gain.gain_ci95[0]
+
+    first = list(range(40))
+    assert width(first, first, first, first) > 1.2 * width(*([100 * run + i for i in first] for run in range(4)))
+
+
 def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
     sizes = [len(run["types"]) for run in RUNS]
     answers = [Answers(**run, tasks=list(range(n)), confidence=[0.5] * n) for run, n in zip(RUNS, sizes, strict=True)]
