@@ -33,7 +33,7 @@ void register_evidence(py::module_& m)
         "of 24 shares. The same gains give the same bits on every machine.\n\n"
         ">>> evidence = ruvllm.BettingEvidence()\n"
         ">>> [round(evidence.add(gain), 2) for gain in (1.0, 0.0, 1.0)]\n"
-        "[1.34, 1.34, 1.86]\n");
+        "[1.35, 1.35, 1.85]\n");
     made.init("low=-1.0", "Gains are at least `low`, below 0. Raises ValueError otherwise.",
               [](double low) -> Made<BettingEvidence> { return std::make_unique<BettingEvidence>(low); })
         .method("add", "gain",
