@@ -50,7 +50,7 @@ inline constexpr Expected expected_digests[] = {
     {"associations", 0x7316688809ac925c},
     {"listwise_weights", 0x76c5bd9ecdd63f9a},
     {"prioritized_replay", 0xe4fc3749addad183},
-    {"v1_64", 0x9557c44380383784},
+    {"v1_64", 0xc64fd507d94b7297},
     {"v2_64", 0x451a2f6a1d5c9e93},
     {"v3_64", 0x3514a58253724621},
     {"v1_1536", 0x1f529ac5153f075c},
