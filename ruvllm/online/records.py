@@ -104,7 +104,7 @@ class Gain:
             return "no feedback yet"
         return (
             f"gain over the frozen encoder {self.mean:+.3f} (95% confidence sequence {self.low:+.3f} to "
-            f"{self.high:+.3f}, {self.feedbacks} feedbacks)"
+            f"{self.high:+.3f}, {self.feedbacks} feedback{'' if self.feedbacks == 1 else 's'})"
         )
 
 

@@ -11,6 +11,7 @@ from ruvllm.online.records import IDENTITY, Decision
 from ruvllm.online.summary import Point, StoreSummary
 from ruvllm.report.drawing import Bar, draw_bars, theme_of
 from ruvllm.report.parts import Block, Figure, Panel, Report, Section, Series, Table, Verdict
+from ruvllm.report.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,9 +67,11 @@ def _notes(summary: StoreSummary) -> list[str]:
         there = summary.gain.feedbacks
         notes.append(f"To prove a gain of 0.05 takes about {summary.needed} feedbacks; there are {there}.")
     if summary.waiting:
-        notes.append(f"{summary.waiting} feedbacks were not learned from yet: no process that learns is at work.")
+        waiting = counted(summary.waiting, "feedback")
+        notes.append(f"Not learned from yet, for no process that learns is at work: {waiting}.")
     if summary.quarantined:
-        notes.append(f"{summary.quarantined} feedbacks are in quarantine: their source held too large a share.")
+        held = counted(summary.quarantined, "feedback")
+        notes.append(f"In quarantine, for their source held too large a share: {held}.")
     return notes
 
 
