@@ -113,7 +113,7 @@ struct Block {
     {
         Block r;
         for (std::size_t i = 0; i < parts; ++i)
-            r.part[i] = xsimd::min(a.part[i], b.part[i]);
+            r.part[i] = xsimd::select(a.part[i] < b.part[i], a.part[i], b.part[i]); // GCC 12 warns of min itself
         return r;
     }
 
