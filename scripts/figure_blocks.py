@@ -22,6 +22,7 @@ from ruvllm.results.experiment_records import AblationDocument, StreamDocument
 from ruvllm.results.reading import Source
 from ruvllm.results.summaries import beside_published
 from ruvllm.results.summary_records import BenchmarkDocument
+from ruvllm.results.verdict import WORDS
 
 __all__ = ["PICTURE", "drawn_from", "make_blocks"]
 
@@ -187,15 +188,18 @@ def _code_in_words(kept: Kept) -> str:
         for summary in kept[name].document.summaries:
             found = summary.retrieval.recall_at_1
             low, high = (100 * end for end in found.gain_ci95)
-            best = max(free_methods(summary), key=lambda row: row.recall_at_1)
+            free = free_methods(summary)
+            best = max(free, key=lambda row: row.recall_at_1)
+            alone = next((row for row in free if row.method == WORDS), None)
+            of_words = "" if alone is None else f"words alone {100 * alone.gain['recallAt1'].mean:+.1f}; "
             said.append(
-                f"{100 * found.gain:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary.model)} (the best "
-                f"closed form, {words(best.method)}, {100 * best.gain['recallAt1'].mean:+.1f})"
+                f"{100 * found.gain:+.1f} [{low:+.1f}, {high:+.1f}] at d = {_dimension(summary.model)} ({of_words}the "
+                f"best closed form, {words(best.method)}, {100 * best.gain['recallAt1'].mean:+.1f})"
             )
         parts.append(f"{where} {listed(said)}")
     return (
         "On real input (which function of the running interpreter's standard library does a docstring describe?) what "
-        f"learning adds to recall@1, in points with 95% intervals: {'; '.join(parts)}."
+        f"words and learning add to recall@1 of hashed n-grams, in points with 95% intervals: {'; '.join(parts)}."
     )
 
 
