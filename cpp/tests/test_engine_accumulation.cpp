@@ -120,7 +120,8 @@ TEST_P(EngineAccumulation, EwcAndMomentumActOnTheStep)
         for (std::size_t i = 0; i < pull.size(); ++i) {
             const auto fisher = static_cast<double>(engine.ewc().fisher()[i]);
             const auto reference = static_cast<double>(engine.ewc().reference()[i]);
-            pull[i] = static_cast<double>(engine.ewc().active_lambda()) * fisher * (before[i] - reference);
+            const double stiffness = static_cast<double>(engine.ewc().active_lambda()) * fisher;
+            pull[i] = std::min(stiffness, 1.0 / 0.25) * (before[i] - reference);
             velocity[i] = 0.75 * velocity[i] + 0.25 * (sum[i] / norm(sum) + pull[i]);
         }
         engine.step_along_sum(0.25f);

@@ -12,6 +12,8 @@ from bench_samples import UNBOUNDED
 from ruvllm import build_info
 from ruvllm.commands.bench import main
 
+WORKLOADS = "'--workload': must be simulated, code, code:PATH, jsonl:FILE or swebench:FILE"
+
 
 def test_the_command_is_installed() -> None:
     (entry,) = metadata.entry_points(group="console_scripts", name="ruvllm-bench")
@@ -55,7 +57,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     common = {
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
         "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help", "--name",
-        "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints", "--lexical",
+        "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints", "--lexical", "--repos",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (
@@ -92,8 +94,8 @@ def test_the_version_loads_little() -> None:
     [
         (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'; there are Qwen2.5-Coder-1.5B, "),
         (["--models", "Phi-3-mini-4k,,"], "'--models': no model is called ''"),
-        (["--workload", "real"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'real'"),
-        (["--workload", "code:"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'code:'"),
+        (["--workload", "real"], f"{WORKLOADS}, not 'real'"),
+        (["--workload", "code:"], f"{WORKLOADS}, not 'code:'"),
         (["--workload", "simulated:x"], "'--workload': must be"),
         (["--isa", "mmx"], "'--isa': 'mmx' is not available on this CPU; there is auto, scalar"),
         (["--seed", "-1"], "'--seed': -1 is not in the range 0<=x<=9007199254740991"),
@@ -147,7 +149,7 @@ def test_wrong_usage_is_one_clear_error_and_exit_code_2(
         (["--protocol", "all"], "'--protocol': 'all' is not one of 'v1', 'v2', 'v3'"),
         (["--seeds", "1"], "'--seeds': an interval over seeds needs at least 2"),
         (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'"),
-        (["--workload", "real"], "'--workload': must be simulated, code, code:PATH or jsonl:FILE, not 'real'"),
+        (["--workload", "real"], f"{WORKLOADS}, not 'real'"),
         (["--rank", "0"], "'--rank': 0 is not in the range"),
         (["--folds", "5"], "--folds"),
         (["--stream", "blocked"], "--stream"),
