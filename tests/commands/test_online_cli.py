@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_a_store_that_is_in_use_is_left_alone(store: Path, capsys: Output) -> No
     code = f"from online_samples import *\nr = make_ranker(Path({str(store)!r}))\nprint(1, flush=True)\ninput()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+        env=os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)},
     ) as other:  # fmt: skip
         assert other.stdout is not None and other.stdout.readline()
         for words in (["review"], ["rollback"], ["freeze"]):
@@ -172,7 +173,7 @@ def test_help_loads_neither_numpy_nor_the_core() -> None:
         "import sys; from ruvllm.commands.online.command import main; main(['--help']); main(['review', '--help']);"
         "sys.exit(bool({'numpy', 'ruvllm._core', 'msgspec', 'rich', 'sqlite3'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": sys.path[1]}
-                          | {"PYTHONPATH": ":".join(path for path in sys.path if path)})  # fmt: skip
+    paths = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | paths)
     assert done.returncode == 0, done.stderr
     assert "ruvllm-online verify suggestions --replay" in done.stdout and "Exit codes" in done.stdout

@@ -27,7 +27,7 @@ def test_a_spec_is_a_name_and_perhaps_a_path(text: str, name: str, path: str | N
 def test_another_form_is_refused_with_the_forms_there_are(text: str) -> None:
     with pytest.raises(ValueError) as raised:
         parse_spec(text)
-    assert str(raised.value) == f"must be simulated, code, code:PATH or jsonl:FILE, not {text!r}"
+    assert str(raised.value) == f"must be simulated, code, code:PATH, jsonl:FILE or swebench:FILE, not {text!r}"
 
 
 def test_a_form_that_is_almost_right_gets_the_right_one(tmp_path: Path) -> None:
