@@ -67,6 +67,9 @@ if wants cpp; then
   command -v "$other" >/dev/null || install_packages "$package" ||
     echo "no $other: the digests of its build will be skipped"
 fi
+if wants py; then # tests make repositories of their own
+  command -v git >/dev/null || install_packages git || fail "git is missing: install the package git"
+fi
 # The report's page is opened in a real browser. It is large, so it comes while the rest is built.
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 browser_install=
