@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,8 @@ from numpy.typing import NDArray
 from ruvllm.online.batches import unit_rows
 from ruvllm.online.encoding import matrix_of, vector_of
 from ruvllm.online.judgement import Judgement
-from ruvllm.online.opening import settings_of
-from ruvllm.online.records import StoreError
-from ruvllm.online.store.database import Database
+from ruvllm.online.opening import reading, settings_of
 from ruvllm.online.store.decisions import DecisionLog
-from ruvllm.online.store.folder import Folder
 from ruvllm.online.store.log import FeedbackLog
 
 __all__ = ["Example", "make_examples", "read_log"]
@@ -43,19 +39,12 @@ def read_log(store: str | os.PathLike[str]) -> list[Example]:
 
     Raises StoreError.
     """
-    folder = Folder(Path(store))
-    if not folder.log.is_file():
-        raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
-    database = Database(folder.log)
-    try:
-        with database.errors():
-            settings = settings_of(DecisionLog(database))
-            log = FeedbackLog(database, settings.dim, settings.guard)
-            last = {entry.ranking: entry for entry in log.entries(0) if entry.status != "quarantined"}
-            entries = sorted((e for e in last.values() if not e.judgement.revokes), key=lambda entry: entry.seq)
-            return [Example(*log.vectors(e), e.judgement, e.body.propensities) for e in entries]
-    finally:
-        database.close()
+    with reading(store) as (_, database):
+        settings = settings_of(DecisionLog(database))
+        log = FeedbackLog(database, settings.dim, settings.guard)
+        last = {entry.ranking: entry for entry in log.entries(0) if entry.status != "quarantined"}
+        entries = sorted((e for e in last.values() if not e.judgement.revokes), key=lambda entry: entry.seq)
+        return [Example(*log.vectors(e), e.judgement, e.body.propensities) for e in entries]
 
 
 def make_examples(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from ruvllm.online.store.decisions import DecisionLine, DecisionLog
 from ruvllm.online.store.folder import Folder
 from ruvllm.online.store.log import FeedbackLog
 
-__all__ = ["OpenStore", "check_settings", "open_store", "settings_of"]
+__all__ = ["OpenStore", "check_settings", "open_store", "reading", "settings_of"]
 
 KEEP_IN_MEMORY = 10_000
 LOSSES = ("infonce", "pairwise", "unlikelihood")
@@ -96,6 +98,20 @@ def _create(
     if print_ is not None:
         details["encoder"] = base64.b64encode(print_.astype("<f4").tobytes()).decode()
     Keeper.create(database, settings, details)
+
+
+@contextlib.contextmanager
+def reading(store: str | os.PathLike[str]) -> Iterator[tuple[Folder, Database]]:
+    """Opens the folder and the log of a store that is there, then closes them. Raises StoreError, also in the block."""
+    folder = Folder(Path(store))
+    if not folder.log.is_file():
+        raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
+    database = Database(folder.log)
+    try:
+        with database.errors():
+            yield folder, database
+    finally:
+        database.close()
 
 
 def settings_of(decisions: DecisionLog) -> Settings:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ruvllm.evaluation.sequential import running_intervals
 from ruvllm.online.keeper import Keeper
 from ruvllm.online.learning.guard import required_feedback
-from ruvllm.online.opening import settings_of
+from ruvllm.online.opening import reading, settings_of
 from ruvllm.online.records import Decision, Gain, Settings, StoreError
 from ruvllm.online.state import State
 from ruvllm.online.store.database import Database
@@ -68,15 +68,8 @@ class StoreSummary:
 
 def summarise(store: str | os.PathLike[str]) -> StoreSummary:
     """Reads a store, also while other processes use it. Raises StoreError."""
-    folder = Folder(Path(store))
-    if not folder.log.is_file():
-        raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
-    database = Database(folder.log)
-    try:
-        with database.errors():
-            return _summarise(os.fspath(store), database, folder)
-    finally:
-        database.close()
+    with reading(store) as (folder, database):
+        return _summarise(os.fspath(store), database, folder)
 
 
 def _summarise(name: str, database: Database, folder: Folder) -> StoreSummary:

@@ -6,13 +6,12 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 
 from ruvllm.online.keeper import Segment
 from ruvllm.online.learning.learner import Learner
-from ruvllm.online.opening import settings_of
+from ruvllm.online.opening import reading, settings_of
 from ruvllm.online.records import IDENTITY, Settings, StoreError
 from ruvllm.online.state import State
 from ruvllm.online.store.database import GENESIS, Database
@@ -47,23 +46,17 @@ def verify(store: str | os.PathLike[str], *, replay: bool = False) -> Verified:
     log is learned from again: every base, state and outcome must come out the same, to the bit. Other processes may go
     on meanwhile.
     """
-    folder = Folder(Path(store))
-    if not folder.log.is_file():
-        raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
-    database = Database(folder.log)
-    try:
-        with database.errors():
+    with reading(store) as (folder, database):
+        try:
             database.ensure_open().execute("BEGIN")  # one moment of the log
             try:
                 return _verify(database, folder, replay)
             finally:
                 database.ensure_open().execute("ROLLBACK")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StoreError(f"the log cannot be read: {error}") from error
-    except (TypeError, OverflowError, sqlite3.Warning) as error:  # a value of another type than was written
-        raise StoreError(f"the log holds what was not written by this library: {error}") from error
-    finally:
-        database.close()
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise StoreError(f"the log cannot be read: {error}") from error
+        except (TypeError, OverflowError, sqlite3.Warning) as error:  # a value of another type than was written
+            raise StoreError(f"the log holds what was not written by this library: {error}") from error
 
 
 def _verify(database: Database, folder: Folder, replay: bool) -> Verified:
