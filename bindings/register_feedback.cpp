@@ -11,6 +11,7 @@
 #include "ruvllm/components/feedback_step.hpp"
 #include "ruvllm/components/published_adapter.hpp"
 #include "ruvllm/components/state_scores.hpp"
+#include "ruvllm/numeric/xxh64.hpp"
 #include "states.hpp"
 
 namespace py = pybind11;
@@ -83,13 +84,17 @@ double reward(const Floats& scores, const Outcomes& outcomes, const Rewards& rew
     return feedback_reward(all, f, scratch);
 }
 
-Compared compare(const FeedbackAdapter& adapter, const Feedback& f, const PublishedAdapter* champion)
+std::shared_ptr<const AdapterState> served_by(const PublishedAdapter* champion, std::size_t dim)
 {
-    const std::shared_ptr<const AdapterState> served =
-        champion != nullptr ? champion->state() : std::make_shared<const AdapterState>(f.dim, "identity");
-    const StateComparison c = compare_states(adapter.lora().kernels(), *served, adapter, f);
+    return champion != nullptr ? champion->state() : std::make_shared<const AdapterState>(dim, "identity");
+}
+
+Compared compared(const StateComparison& c)
+{
     return {{c.rewards[0], c.rewards[1], c.rewards[2]}, {c.best[0], c.best[1], c.best[2]}};
 }
+
+std::uint64_t hash_of(const Floats& vector) { return numeric::xxh64(std::as_bytes(vector_view(vector, "vector"))); }
 
 template <class Archive>
 void archive_bound(Archive& archive, const char* name, double& value)
@@ -196,17 +201,17 @@ void register_feedback_adapter(py::module_& m)
         .method("compare", "query, candidates, outcomes, rewards=None, *, champion=None", compare_doc,
                 [](const FeedbackAdapter& a, const Floats& query, const Floats& candidates, const Outcomes& outcomes,
                    const Rewards& rewards, const PublishedAdapter* champion) {
-                    return compare(a, feedback(a, query, candidates, outcomes, rewards, 1.0), champion);
+                    const Feedback f = feedback(a, query, candidates, outcomes, rewards, 1.0);
+                    return compared(compare_states(a.lora().kernels(), *served_by(champion, f.dim), a, f));
                 })
         .method("take", "query, candidates, outcomes, rewards=None, weight=1.0, *, champion=None, learn=True",
                 "compare(), and then learn() unless told otherwise, in one call; returns what compare() does.",
                 [](FeedbackAdapter& a, const Floats& query, const Floats& candidates, const Outcomes& outcomes,
                    const Rewards& rewards, double weight, const PublishedAdapter* champion, bool learn) {
                     const Feedback f = feedback(a, query, candidates, outcomes, rewards, weight);
-                    Compared before = compare(a, f, champion);
-                    if (learn)
-                        static_cast<void>(a.learn(f));
-                    return before;
+                    const auto served = served_by(champion, f.dim);
+                    const simd::KernelTable& k = a.lora().kernels();
+                    return compared(learn ? take_feedback(k, *served, a, f) : compare_states(k, *served, a, f));
                 })
         .method("scores", "query, candidates",
                 "Cosines (m,) float32 of the adapted query (dim,) with candidates (m, dim): of a new adapter those of "
@@ -264,5 +269,8 @@ void register_feedback(py::module_& m)
              [](const Floats& scores, const Outcomes& outcomes, const Rewards& rewards) {
                  return reward(scores, outcomes, rewards);
              });
+    function(m, "vector_hash", "vector",
+             "XXH64 of a vector's float32 (n,), a number below 2^64: tells vectors apart, and is none against attackers.",
+             [](const Floats& vector) { return hash_of(vector); });
     register_feedback_adapter(m);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "binding.hpp"
+#include "candidate_names.hpp"
 #include "components.hpp"
 #include "ruvllm/components/published_adapter.hpp"
 
@@ -19,15 +20,35 @@ constexpr std::size_t worth_unlocking = std::size_t{1} << 18;
 
 using Ranking = std::tuple<std::vector<std::int32_t>, std::vector<float>, std::string>;
 
-Ranking rank(const PublishedAdapter& published, const Floats& query, const Floats& candidates,
-             std::optional<std::size_t> top)
+Ranked ranked(const PublishedAdapter& published, const Floats& query, const Floats& candidates,
+              std::optional<std::size_t> top)
 {
     const std::size_t dim = published.dim();
     const auto q = vector_view(query, "query", dim);
     const auto rows = matrix_view(candidates, "candidates", dim);
     const auto compute = [&] { return published.rank(q.data(), rows.data, rows.rows, top.value_or(rows.rows)); };
-    Ranked found = rows.rows * dim >= worth_unlocking ? unlocked(compute) : compute();
+    return rows.rows * dim >= worth_unlocking ? unlocked(compute) : compute();
+}
+
+Ranking rank(const PublishedAdapter& published, const Floats& query, const Floats& candidates,
+             std::optional<std::size_t> top)
+{
+    Ranked found = ranked(published, query, candidates, top);
     return {std::move(found.order), std::move(found.scores), found.state->name()};
+}
+
+NamedRanking rank_names(const PublishedAdapter& published, const Floats& query, const Floats& candidates,
+                        const CandidateNames& names, std::optional<std::size_t> top)
+{
+    const std::size_t n = matrix_view(candidates, "candidates", published.dim()).rows;
+    const std::size_t named = names.tuple ? names.size() : n;
+    if (named != n || n == 0)
+        throw std::invalid_argument("each of 1 or more candidates needs an id: " + std::to_string(named) + " ids, " +
+                                    std::to_string(n) + " vectors");
+    if (top == 0u)
+        throw std::invalid_argument("top must be 1 or more, not 0");
+    Ranked found = ranked(published, query, candidates, top);
+    return {names, std::move(found.order), std::move(found.scores), found.state->name()};
 }
 
 FloatArray scores(const PublishedAdapter& published, const Floats& query, const Floats& candidates)
@@ -99,6 +120,12 @@ void register_published(py::module_& m)
                 "state that ranked. Raises ValueError for vectors that are not finite.",
                 [](const PublishedAdapter& p, const Floats& query, const Floats& candidates,
                    std::optional<std::size_t> top) { return rank(p, query, candidates, top); })
+        .method("rank_names", "query, candidates, names=None, top=None",
+                "(names, order, scores, name): what rank() returns, and the names of the candidates in this order, a tuple. "
+                "names are texts or whole numbers, each different; None: places. Raises ValueError as rank() does and "
+                "where there is nothing to rank, TypeError for other names.",
+                [](const PublishedAdapter& p, const Floats& query, const Floats& candidates, const CandidateNames& names,
+                   std::optional<std::size_t> top) { return rank_names(p, query, candidates, names, top); })
         .method("scores", "query, candidates", "Cosines (m,) float32 of the adapted query with candidates (m, dim).",
                 [](const PublishedAdapter& p, const Floats& query, const Floats& candidates) {
                     return scores(p, query, candidates);

@@ -170,7 +170,8 @@ TASKS = np.arange(N, dtype=np.uint32)
 GOOD: dict[str, list[Any]] = {
     "adapter": [0, 1], "below": [5], "candidates": [ROWS], "capacity": [10], "chosen": [0, 1], "config": [config()],
     "champion": [None, published()], "documents": [TASKS, TASKS[:0]], "gain": [0.5, -1.0], "learn": [True, False],
-    "name": ["one"], "numbers": [evidence().numbers], "outcomes": [OUTCOMES], "rewards": [None, np.full(N, 0.5)],
+    "name": ["one"], "names": [None, list(range(N)), [f"n{i}" for i in range(N)]],
+    "numbers": [evidence().numbers], "outcomes": [OUTCOMES], "rewards": [None, np.full(N, 0.5)],
     "top": [None, 3],
     "i": [0, 2], "j": [1], "known": [np.array([0, 1])], "start": [np.arange(3)],
     "dim": [DIM, 4], "ewc": [None, ewc()], "ewc_lambda": [1.0], "fisher_decay": [0.9, 0.0], "g": [ROW], "h": [ROW],
@@ -183,7 +184,7 @@ GOOD: dict[str, list[Any]] = {
     "seed": [0], "scaling": [1.0], "solution": [ROW], "solutions": [ROWS], "source": [corpus()],
     "stream": [_core.RandomStream(1)], "target": [0.0, 3.0], "task": [0, 5], "tasks": [TASKS, TASKS[:0]], "tau": [0.07],
     "td_error": [0.5], "td_errors": [np.array([0.1, 0.2])], "temperature": [1.0], "texts": [[b"one", b"two"]],
-    "type": [0, 1, 2], "types": [np.zeros(N, np.uint8)], "weight": [1.0], "state": [{}],
+    "type": [0, 1, 2], "vector": [ROW], "types": [np.zeros(N, np.uint8)], "weight": [1.0], "state": [{}],
 }  # fmt: skip
 
 

@@ -65,6 +65,29 @@ TEST_P(StateScores, AreThoseOfEachStateAlone)
     }
 }
 
+// Products that are shared between scores and step are those of each alone.
+TEST_P(StateScores, AndTheStepThatFollowsAreThoseOfOneAfterTheOther)
+{
+    Random random(3);
+    for (const std::size_t dim : {31u, 32u, 40u, 384u})
+        for (const float length : {1.0f, 1e-25f, 1e25f}) // beyond what squares can hold
+            for (const auto& said : {std::vector<std::int8_t>{2, 1, 0, 0, -1, 0, 0}, {1}, {1, 1, 0, -1}, {0, -1, 0},
+                                     {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}) {
+                const FeedbackAdapter first = random_adapter(dim, 3, {}, random);
+                FeedbackAdapter together = first, apart = first;
+                const AdapterState served(dim, parameters(random_adapter(dim, 2, {}, random)), 1.5f, "served");
+                FeedbackCase f(dim, said, random);
+                for (float& x : f.query)
+                    x *= length;
+                const StateComparison found = take_feedback(kernels, served, together, f.view());
+                const StateComparison expected = compare_states(kernels, served, apart, f.view());
+                static_cast<void>(apart.learn(f.view()));
+                EXPECT_EQ(parameters(together), parameters(apart));
+                EXPECT_TRUE(std::ranges::equal(found.rewards, expected.rewards));
+                EXPECT_TRUE(std::ranges::equal(found.best, expected.best));
+            }
+}
+
 TEST_P(StateScores, OfWhatIsOutOfRangeAreRefused)
 {
     Random random(2);

@@ -28,6 +28,7 @@ PROBES = (
 """Texts whose vectors are an encoder's fingerprint. They are never learned from."""
 SAME_ENCODER = 0.9995
 """Least cosine of two vectors of a probe. Other batch sizes, processors and threads change the last digits only."""
+FLOAT32 = np.dtype(np.float32)
 Rows = NDArray[np.float32]
 Encode = Callable[[list[str]], Any]
 
@@ -64,7 +65,8 @@ class TextEncoder:
 def vector_of(values: object, what: str, dim: int | None, *, finite: bool = True) -> Rows:
     """Returns a float32 vector (dim,). Raises ValueError for another shape and (`finite`) for what is not finite."""
     vector = _numbers(values, what, finite)
-    if vector.ndim != 1 or (dim is not None and len(vector) != dim):
+    shape = vector.shape
+    if len(shape) != 1 or (dim is not None and shape[0] != dim):
         raise ValueError(f"{what} must have the shape ({'d' if dim is None else dim},), not {vector.shape}")
     return vector
 
@@ -72,13 +74,14 @@ def vector_of(values: object, what: str, dim: int | None, *, finite: bool = True
 def matrix_of(values: object, what: str, dim: int | None, *, finite: bool = True) -> Rows:
     """Returns float32 vectors (n, dim). Raises ValueError for another shape and (`finite`) for what is not finite."""
     rows = _numbers(values, what, finite)
-    if rows.ndim != 2 or (dim is not None and rows.shape[1] != dim) or rows.shape[1] == 0:
+    shape = rows.shape
+    if len(shape) != 2 or (dim is not None and shape[1] != dim) or shape[1] == 0:
         raise ValueError(f"{what} must have the shape (n, {'d' if dim is None else dim}), not {rows.shape}")
     return rows
 
 
 def _numbers(values: object, what: str, finite: bool) -> Rows:
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.flags.c_contiguous:
+    if type(values) is np.ndarray and values.dtype is FLOAT32 and values.flags.c_contiguous:
         array = values
     else:
         if np.ma.isMaskedArray(values):

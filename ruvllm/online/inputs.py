@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,28 +24,25 @@ class Inputs:
     def take(
         self, query: object, candidates: Sequence[str] | None, vectors: object, ids: Sequence[Id] | None,
         top: int | None,
-    ) -> tuple[Rows, Rows, Sequence[Id]]:  # fmt: skip
-        """Returns the query (dim,), the candidates (m, dim), float32, and their names."""
+    ) -> tuple[Rows, Rows, Sequence[Id] | None]:  # fmt: skip
+        """Returns the query (dim,), the candidates (m, dim), float32, and their names; None: places.
+
+        The core looks whether vectors are finite and names fit, before anything else is done.
+        """
         if (candidates is None) == (vectors is None):
             raise TypeError("rank() takes either candidates, as texts, or vectors")
         if top is not None and top < 1:
             raise ValueError(f"top must be 1 or more, not {top}")
-        names: Sequence[Id]
-        if candidates is not None:
+        if candidates is None:
+            rows = matrix_of(vectors, "vectors", self._dim, finite=False)
+        else:
             if isinstance(candidates, str) or ids is not None:
                 raise TypeError("candidates are a list of texts, which are their ids too")
-            names = list(candidates)
-            rows = self.encode(candidates) if names else np.zeros((0, self._dim), np.float32)
-        else:
-            rows = matrix_of(vectors, "vectors", self._dim, finite=False)  # the core looks, before anything else
-            names = range(len(rows)) if ids is None else _plain(ids)
-        if len(names) != len(rows) or len(rows) == 0:
-            raise ValueError(f"each of 1 or more candidates needs an id: {len(names)} ids, {len(rows)} vectors")
-        if not isinstance(names, range) and len(set(names)) != len(names):
-            raise ValueError("each candidate must have an id of its own")
+            texts = list(candidates)
+            ids, rows = texts, self.encode(texts) if texts else np.zeros((0, self._dim), np.float32)
         if isinstance(query, str):
-            return self.encode([query])[0], rows, names
-        return vector_of(query, "a query", self._dim, finite=False), rows, names
+            return self.encode([query])[0], rows, ids
+        return vector_of(query, "a query", self._dim, finite=False), rows, ids
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Returns the vectors (n, dim) of n texts."""
@@ -54,12 +50,3 @@ class Inputs:
             raise TypeError("texts need an encoder: AdaptiveRanker(encoder=...)")
         return self._encoder(texts)
 
-
-def _plain(names: Sequence[Any]) -> Sequence[Id]:
-    if set(map(type, names)) <= {str, int}:
-        return names
-    plain = [name.item() if isinstance(name, np.generic) else name for name in names]
-    for name in plain:
-        if isinstance(name, bool) or not isinstance(name, str | int):
-            raise TypeError(f"an id must be a text or a whole number, not {type(name).__name__}")
-    return plain

@@ -161,7 +161,7 @@ class Keeper:
 
     def _learn(self, entry: Entry) -> None:
         query, candidates = self._log.vectors(entry)
-        outcome = self.learner.take(query, candidates, entry.judgement, entry.body.propensities)
+        outcome = self.learner.take(query, candidates, entry.judgement, entry.body.propensities, entry.source)
         self._outcomes.append((entry.seq, outcome_bytes(self.learner.numbers_of(outcome))))
 
     def _learn_again(self, replaced: int, until: int) -> None:

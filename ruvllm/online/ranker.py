@@ -24,6 +24,9 @@ __all__ = ["AdaptiveRanker"]
 
 PRUNE_EVERY = 4096
 """Rankings of this process."""
+ONES = np.ones(1024)
+"""Propensities without exploration."""
+ONES.flags.writeable = False
 Rows = NDArray[np.float32]
 
 
@@ -108,12 +111,13 @@ class AdaptiveRanker(Session):
         adapted, rows, names = self._inputs.take(query, candidates, vectors, ids, top)
         self._look()
         served = self._served
-        order, scores, _ = served.published.rank(adapted, rows, top)
-        propensities = np.ones(len(order))
-        if self._explore and len(order) > 1:
-            places, propensities = self._swaps(len(order))
+        shown, order, scores, _ = served.published.rank_names(adapted, rows, names, top)
+        n = len(shown)
+        propensities = ONES[:n] if n <= len(ONES) else np.ones(n)
+        if self._explore and n > 1:
+            places, propensities = self._swaps(n)
             order, scores = order[places], scores[places]
-        shown = tuple(map(names.__getitem__, order.tolist()))
+            shown = tuple(shown[place] for place in places.tolist())
         name = self._write(adapted, rows[order], shown, served.hash, context, propensities) if log else ""
         return Ranking(name, shown, scores, propensities, served.hash)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -31,8 +30,7 @@ class EncoderMismatchError(ValueError):
     """The encoder is not the one that a store was made with: other vectors for the same texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Candidates in the order in which they should be shown, the best first."""
 
     id: str
@@ -42,13 +40,12 @@ class Ranking:
     scores: NDArray[np.float32]
     """Cosines of the adapted query with the candidates, float32 (m,), in the order of `ids`."""
     propensities: NDArray[np.float64]
-    """Probability that each candidate stood where it stands, (m,) in (0, 1]: 1 without exploration."""
+    """Probability that each candidate stood where it stands, (m,) in (0, 1], read-only: 1 without exploration."""
     state: str
     """Hash of the state that ranked, or "identity"."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackResult:
+class FeedbackResult(msgspec.Struct, frozen=True, gc=False):
     """What became of a feedback.
 
     - applied: recorded, and learned from by the process that learns
@@ -67,8 +64,7 @@ class FeedbackResult:
     """One line, unless the status is applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a review, a rollback or a freeze came to. Decisions that change what is served stand in the audit log."""
 
     action: Action
@@ -85,8 +81,7 @@ class Decision:
     """Seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gain:
+class Gain(msgspec.Struct, frozen=True, gc=False):
     """Mean reward of what was served less that of the frozen encoder, over all feedback that counts so far."""
 
     mean: float
@@ -137,7 +132,7 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Largest share that one source may hold of the last `window` feedbacks; twice its equal share if that is more."""
     window: int = 200
     holdout: float = 0.1
-    """Share of queries, by hash, that are scored and never learned from."""
+    """Share of queries, by hash, that are scored and never learned from; and half as large a share of the sources."""
     coverage_floor: float = 0.5
     """A promoted state must put at least this share of the number of distinct candidates first that identity does."""
 

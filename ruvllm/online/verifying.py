@@ -204,7 +204,7 @@ class _Replay:
         for entry in self._log.entries(start, end):
             if segment.counts(entry):
                 vectors = self._log.vectors(entry)
-                outcome = learner.take(*vectors, entry.judgement, entry.body.propensities)
+                outcome = learner.take(*vectors, entry.judgement, entry.body.propensities, entry.source)
                 self._learned += 1
                 if self._outcomes.pop(entry.seq, None) != outcome_bytes(learner.numbers_of(outcome)):
                     raise StoreError(f"replay: the outcome of feedback {entry.seq} comes out otherwise, or is missing")

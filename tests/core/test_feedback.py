@@ -12,7 +12,7 @@ import pytest
 
 import ruvllm
 from ruvllm import FeedbackAdapter, MicroLoRA, PublishedAdapter, available_isas, cosine_similarity
-from ruvllm._core import feedback_reward
+from ruvllm._core import feedback_reward, vector_hash
 
 Floats = npt.NDArray[np.float32]
 
@@ -205,6 +205,32 @@ def test_identity_ranks_by_the_plain_cosine_to_the_bit() -> None:
     assert served.adapt(query).tobytes() == query.tobytes()
     assert served.rank(query, candidates, 3)[0].tolist() == order[:3].tolist()
     assert served.rank(query, candidates[:0])[0].tolist() == []
+
+
+def test_candidates_are_named_in_the_order_of_their_ranks() -> None:
+    query, candidates, served = unit_rows(1, 1)[0], unit_rows(2, 6), PublishedAdapter(DIM)
+    order, scores, name = served.rank(query, candidates, 4)
+    places = order.tolist()
+    for names in (list("abcdef"), tuple("abcdef"), range(10, 16), np.arange(6), ["a", 1, "b", 2, np.int64(7), "c"]):
+        shown, again, same, state = served.rank_names(query, candidates, names, 4)
+        assert shown == tuple(list(names)[place] for place in places)
+        assert all(type(each) in (str, int) for each in shown)
+        assert (again.tobytes(), same.tobytes(), state) == (order.tobytes(), scores.tobytes(), name)
+    assert served.rank_names(query, candidates)[0] == tuple(served.rank(query, candidates)[0].tolist())
+    for error, names, top in (
+        (ValueError, "abcde", None), (ValueError, "abcdea", None), (ValueError, None, 0), (TypeError, [1.5] * 6, None),
+        (TypeError, [True, 2, 3, 4, 5, 6], None), (TypeError, [None, 2, 3, 4, 5, 6], None), (TypeError, 7, None),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            served.rank_names(query, candidates, names, top)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="1 or more candidates"):
+        served.rank_names(query, candidates[:0])
+
+
+def test_vectors_are_told_apart_by_their_hash() -> None:
+    rows = unit_rows(1, 200)
+    assert len({vector_hash(row) for row in rows}) == 200 and vector_hash(rows[3].copy()) == vector_hash(rows[3])
+    assert vector_hash(np.frombuffer(b"xxh64 by", np.float32)) == 0xD8B4A28DBDF78EE5
 
 
 def test_what_is_published_ranks_as_what_it_was_made_of() -> None:

@@ -14,6 +14,8 @@ from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
 from ruvllm.online.learning.gates import GATES, Gates
 from ruvllm.online.learning.guard import required_feedback
+from ruvllm.online.learning.holdout import _hash
+from ruvllm.online.learning.learner import Learner
 from ruvllm.online.learning.rewards import reward_of
 from ruvllm.online.learning.sources import objection_of_sources
 from ruvllm.online.state import State
@@ -147,6 +149,24 @@ def test_held_out_queries_are_scored_and_never_learned_from() -> None:
         ranker.feedback(ask(ranker, turn).id, turn.right)  # the same query again: the same side
         assert learner.held_out.n in (held, held + 2)
     assert 20 < learner.held_out.n / 2 < 60 and ranker.gain().feedbacks == 160
+
+
+def test_a_source_is_held_out_whatever_it_asks_unless_it_is_among_the_first() -> None:
+    ranker = make_ranker(None, guard=Guard(holdout=0.4, automatic=False))
+    learner = ranker._keeper.learner  # type: ignore[union-attr]
+    heard: dict[str, set[bool]] = {}
+    for place, turn in enumerate(stream(223, 240)):
+        before, source = learner.challenger.publish().hash, f"user {place % 80}"
+        ranker.feedback(ask(ranker, turn).id, turn.right, source=source)
+        heard.setdefault(source, set()).add(learner.challenger.publish().hash != before)
+    never = {source for source, learned in heard.items() if learned == {False}}
+    by_source = {source for source in heard if learner.holdout._has_source(_hash(source))}
+    assert by_source <= never and 4 < len(by_source) < 25
+    assert not by_source & {f"user {number}" for number in range(20)}
+    again = Learner.of_arrays(learner.settings, learner.arrays(), learner.champion)
+    assert again.hash() == learner.hash() and len(again.holdout.array()) == 20
+    with pytest.raises(ValueError, match="first sources"):
+        again.holdout.restore(np.arange(21, dtype=np.uint64))
 
 
 # arithmetic

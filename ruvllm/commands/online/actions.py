@@ -38,7 +38,7 @@ def show_status(store: Path, as_json: bool) -> int:
     """Prints a summary. Returns 0."""
     summary = _summary(store)
     if as_json:
-        _print_json(_as_json(summary))
+        _print_json(_plain(summary))
         return 0
     outlook = summary.outlook
     rows = [
@@ -186,7 +186,7 @@ def _owned(store: Path) -> Iterator[AdaptiveRanker]:
 
 def _print_decision(decision: Decision, as_json: bool) -> None:
     if as_json:
-        _print_json(asdict(decision))
+        _print_json(_plain(decision))
     else:
         click.echo(_decision_line(decision))
 
@@ -205,16 +205,11 @@ def _state(name: str) -> str:
     return name[:SHORT]
 
 
-def _as_json(summary: StoreSummary) -> Mapping[str, object]:
-    parts = asdict(summary)
-    parts["settings"] = json.loads(json.dumps(parts["settings"], default=_plain))
-    return parts
-
-
-def _plain(value: object) -> object:
+def _plain(record: object) -> Mapping[str, object]:
     import msgspec
 
-    return msgspec.to_builtins(value)
+    plain: Mapping[str, object] = msgspec.to_builtins(record)
+    return plain
 
 
 def _print_json(record: Mapping[str, object]) -> None:

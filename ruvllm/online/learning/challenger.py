@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,21 +78,23 @@ class Challenger:
 def _said(judgement: Judgement, m: int, propensities: Propensities) -> Said:
     outcomes = bytearray(m)  # faster than an array for a few places
     rewards = None
-    right = [*judgement.accepted, *(place for place, value in judgement.rewards if value > 0)]
+    accepted = judgement.accepted
+    right = [*accepted, *(place for place, value in judgement.rewards if value > 0)] if judgement.rewards else accepted
     if right:
-        outcomes[: max(right)] = bytes([PASSED_OVER]) * max(right)  # those above
+        last = max(right)
+        outcomes[:last] = bytes([PASSED_OVER]) * last  # those above
     for place in judgement.rejected:
         outcomes[place] = REJECTED
     if judgement.rewards:
         rewards = np.ones(m, np.float32)
         for place, value in judgement.rewards:
             outcomes[place], rewards[place] = ACCEPTED, value
-    for place in judgement.accepted:
+    for place in accepted:
         outcomes[place] = ACCEPTED
-    return np.frombuffer(outcomes, np.int8), rewards, _weight(right, propensities)
+    return np.frombuffer(outcomes, np.int8), rewards, _weight(right, propensities) if propensities else 1.0
 
 
-def _weight(right: list[int], propensities: Propensities) -> float:
-    if propensities is None or not right or right[0] >= len(propensities):
+def _weight(right: Sequence[int], propensities: tuple[float, ...]) -> float:
+    if not right or right[0] >= len(propensities):
         return 1.0
     return min(1 / propensities[right[0]], LARGEST_WEIGHT)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections import deque
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ruvllm._core import vector_hash
 from ruvllm.evaluation.sequential import RunningMean
 from ruvllm.files.arrays import StateArrays, StateReader, state_digest
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
 from ruvllm.online.learning.gates import Gates
+from ruvllm.online.learning.holdout import Holdout
 from ruvllm.online.learning.rewards import reward_of
 from ruvllm.online.records import Gain, Settings
 from ruvllm.online.state import State
@@ -26,8 +26,7 @@ OutcomeNumbers = tuple[float, float, float, float, float, float]
 """Rewards of what was served, of the challenger and of the frozen encoder; then those of the gain so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """Rewards that the three states got for one feedback, before it was learned from, in [0, 1]."""
 
     served: float
@@ -46,6 +45,7 @@ class Learner:
         self.gain = RunningMean()
         self._served = self._frozen = 0.0
         self.learned = 0
+        self.holdout = Holdout(settings.guard.holdout)
         self._forget_evidence()
 
     def _forget_evidence(self) -> None:
@@ -54,42 +54,35 @@ class Learner:
         self.tops: deque[tuple[int, int]] = deque(maxlen=self.settings.guard.window)
 
     def take(
-        self, query: Rows, candidates: Rows, judgement: Judgement, propensities: tuple[float, ...] | None = None
-    ) -> Outcome:
-        """Scores all three on a feedback, then learns from it unless its query is held out.
+        self, query: Rows, candidates: Rows, judgement: Judgement, propensities: tuple[float, ...] | None = None,
+        source: str | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Scores all three on a feedback, then learns from it unless its query or its source is held out.
 
         query (dim,), candidates (m, dim): float32, of length 1.
         """
-        if not query.any():  # it has no direction: all candidates are equal to all states
+        if not query[0] and not query.any():  # it has no direction: all candidates are equal to all states
             reward = reward_of(np.zeros(len(candidates), np.float32), judgement)
-            outcome = Outcome(reward, reward, reward, held_out=True)
-            self._weigh(outcome)
-            return outcome
-        held_out = self._is_held_out(query)
+            return self._weigh(Outcome(reward, reward, reward, True))
+        held_out = self.holdout.has(query, source)
         (frozen, served, tried), (first, _, other) = self.challenger.take(
             query, candidates, judgement, propensities, self.champion, learn=not held_out
         )
-        outcome = Outcome(served, tried, frozen, held_out)
-        self._weigh(outcome)
-        name = _name(candidates[first])
-        self.tops.append((name, name if other == first else _name(candidates[other])))
+        name = vector_hash(candidates[first])
+        self.tops.append((name, name if other == first else vector_hash(candidates[other])))
         self.learned += not held_out
-        return outcome
+        return self._weigh(Outcome(served, tried, frozen, held_out))
 
-    def _weigh(self, outcome: Outcome) -> None:
-        ahead = outcome.challenger - outcome.served
-        harm = outcome.frozen - outcome.served
-        self.gates.add((ahead, outcome.challenger - outcome.frozen, -ahead, harm))
+    def _weigh(self, outcome: Outcome) -> Outcome:
+        served, frozen = outcome.served, outcome.frozen
+        ahead = outcome.challenger - served
+        self.gates.add((ahead, outcome.challenger - frozen, -ahead, frozen - served))
         if outcome.held_out:
             self.held_out.add(ahead)
-        self.gain.add(outcome.served - outcome.frozen)
-        self._served += outcome.served
-        self._frozen += outcome.frozen
-
-    def _is_held_out(self, query: Rows) -> bool:
-        """By hash of the query, so that the same query always stands on the same side."""
-        digest = hashlib.blake2b(query.tobytes(), digest_size=4, salt=b"holdout").digest()
-        return int.from_bytes(digest, "little") < self.settings.guard.holdout * 2**32
+        self.gain.add(served - frozen)
+        self._served += served
+        self._frozen += frozen
+        return outcome
 
     @property
     def coverage(self) -> float:
@@ -134,6 +127,7 @@ class Learner:
             "gain": np.array(self.gain.numbers, dtype=np.float64),
             "tops": tops,
             "held_out": np.array(self.held_out.numbers, dtype=np.float64),
+            "first_sources": self.holdout.array(),
         }
         arrays |= {f"gates.{name}": array for name, array in self.gates.arrays().items()}
         return arrays | {f"challenger.{name}": array for name, array in self.challenger.arrays().items()}
@@ -150,6 +144,7 @@ class Learner:
         made.gain = _running(reader, "gain")
         made.tops.extend((int(a), int(b)) for a, b in reader.array("tops", np.uint64).reshape(-1, 2))
         made.held_out = _running(reader, "held_out")
+        made.holdout.restore(reader.array("first_sources", np.uint64))
         made.gates = Gates.of_arrays(reader.under("gates."))
         made.challenger.restore(reader.under("challenger."))
         reader.finish()
@@ -160,7 +155,3 @@ def _running(reader: StateReader, name: str) -> RunningMean:
     n, total, variance = reader.array(name, np.float64, 3).tolist()
     return RunningMean(int(n), total, variance)
 
-
-def _name(vector: Rows) -> int:
-    """Tells candidates apart by their vectors."""
-    return zlib.crc32(vector.tobytes())

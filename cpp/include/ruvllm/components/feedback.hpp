@@ -97,9 +97,9 @@ inline void require_candidates(const simd::KernelTable& k, const float* candidat
 inline constexpr float nearly_accepted = 0.95f;
 
 // outcomes (n,) = those of the feedback, except that what is nearly the same as an accepted one is left out, whatever was
-// said of it. dots (n,) is scratch memory.
+// said of it. dots (n,) is scratch memory; known (n,) are the products with the accepted one, where it is one alone.
 inline void prepare_outcomes(const simd::KernelTable& k, const Feedback& f, std::span<Verdict> outcomes,
-                             std::span<float> dots)
+                             std::span<float> dots, const float* known = nullptr)
 {
     std::size_t others = 0;
     for (std::size_t j = 0; j < f.n(); ++j) {
@@ -109,9 +109,11 @@ inline void prepare_outcomes(const simd::KernelTable& k, const Feedback& f, std:
     for (std::size_t a = 0; a < f.n() && others > 0; ++a) {
         if (outcomes[a] != Verdict::accepted)
             continue;
-        k.gemv(f.candidates, f.n(), f.dim, f.candidates + a * f.dim, f.dim, dots.data());
+        if (known == nullptr)
+            k.gemv(f.candidates, f.n(), f.dim, f.candidates + a * f.dim, f.dim, dots.data());
+        const float* const products = known != nullptr ? known : dots.data();
         for (std::size_t j = 0; j < f.n(); ++j)
-            if (dots[j] > nearly_accepted && outcomes[j] != Verdict::accepted)
+            if (products[j] > nearly_accepted && outcomes[j] != Verdict::accepted)
                 outcomes[j] = Verdict::left_out;
     }
 }

@@ -60,6 +60,12 @@ inline void require_settings(const FeedbackSettings& s)
 
 } // namespace detail
 
+// Products of a feedback's candidates that a comparison has computed already, (n,) each; null: not known.
+struct KnownProducts {
+    const float* with_adapted = nullptr;  // with the adapted query
+    const float* with_accepted = nullptr; // with the one that is accepted, where it is one alone
+};
+
 class FeedbackAdapter {
 public:
     // Throws std::invalid_argument for sizes that no adapter has and for settings out of range.
@@ -100,34 +106,49 @@ public:
     {
         const simd::KernelTable& k = lora_.kernels();
         dots_.resize(f.n());
-        outcomes_.resize(f.n());
         require_judgement(f);
         (void)require_query(k, f.query, f.dim);
         require_candidates(k, f.candidates, f.n(), f.dim, dots_.data());
+        return learn_checked(f, {});
+    }
+
+    // learn() of a feedback that keeps all rules, with the same bits.
+    double learn_checked(const Feedback& f, KnownProducts known)
+    {
+        const simd::KernelTable& k = lora_.kernels();
+        dots_.resize(f.n());
+        outcomes_.resize(f.n());
         const SafeVector query(k, {f.query, f.dim}); // times c, z is c times and dL/dz 1 / c times as large: same step
+        if (query.factor() != 1.0f)
+            known.with_adapted = nullptr; // they are of the query as it is
         const float squared_norm = lora_.forward(query.data(), 0, u_, z_.data());
         if (!std::isfinite(squared_norm))
             throw std::invalid_argument("the adapted query must have a finite length, not " +
                                         std::to_string(squared_norm) + ": parameters or scaling are too large");
-        prepare_outcomes(k, f, outcomes_, dots_);
+        prepare_outcomes(k, f, outcomes_, dots_, known.with_accepted);
         const LossParts parts(settings_.loss, {{}, outcomes_, &f});
         if (!parts.any() || squared_norm == 0.0f)
             return 0.0;
-        const double loss = loss_and_gradient(f, parts, squared_norm);
+        const double loss = loss_and_gradient(f, parts, squared_norm, known.with_adapted);
         step(f.weight, query, squared_norm);
         bound_change(query);
         return loss;
     }
 
 private:
-    // g_ = dL/dz
-    double loss_and_gradient(const Feedback& f, const LossParts& parts, float squared_norm)
+    // g_ = dL/dz. dots: (n,) products with z, null where they are not known
+    double loss_and_gradient(const Feedback& f, const LossParts& parts, float squared_norm, const float* dots)
     {
         const simd::KernelTable& k = lora_.kernels();
         const std::size_t n = f.n(), dim = f.dim;
         return cosine_loss(
             k, {z_.data(), dim, squared_norm, n, {}, settings_.tau},
-            [&](float* out) { k.gemv(f.candidates, n, dim, z_.data(), dim, out); },
+            [&](float* out) {
+                if (dots != nullptr)
+                    std::copy(dots, dots + n, out);
+                else
+                    k.gemv(f.candidates, n, dim, z_.data(), dim, out);
+            },
             [&](const float* c, float* out) { k.gemv_transposed(f.candidates, n, dim, c, dim, out); },
             [&](std::span<double> logits) {
                 const double loss = feedback_loss(parts, {logits, outcomes_, &f}, scratch_);
