@@ -28,9 +28,11 @@ from ruvllm.workloads.workload import TASK_TYPES
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "bench/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/how-to").glob("*.md"))]
 """By hand, but for the figures in them."""
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+EXTRAS = {"langchain_core", "llama_index"}
+"""Modules that a page shows how to use and that tests run without."""
 STORE_MAKER = "examples/learn_from_use.py"
 """Makes the store that the commands after it look at."""
 COMMANDS = {"ruvllm-bench": bench.main, "ruvllm-report": report.main, "ruvllm-verify": verify.main,
@@ -79,15 +81,6 @@ def test_every_page_is_linked_from_readme_or_a_page_that_is() -> None:
 # code
 
 
-def blocks(language: str) -> list[tuple[str, str]]:
-    found = []
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-            found.append((str(page.relative_to(ROOT)), block))
-    return found
-
-
 def test_every_block_of_code_says_its_language() -> None:
     for page in PAGES:
         fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
@@ -95,19 +88,17 @@ def test_every_block_of_code_says_its_language() -> None:
         assert set(fences[::2]) <= {"sh", "python", "json", "text"}, page
 
 
-@pytest.mark.parametrize(("page", "code"), blocks("python"))
-def test_python_runs(page: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code, page, "exec"), {})
-
-
-def shell_lines(page: Path) -> Iterator[list[str]]:
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each, in the order of the page."""
     text = page.read_text(encoding="utf-8")
-    for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        for line in block.replace("\\\n", " ").splitlines():
-            for command in line.split(" && "):
-                if words := shlex.split(command, comments=True):
-                    yield words
+    return re.findall(r"^```(python|sh)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def shell_lines(block: str) -> Iterator[list[str]]:
+    for line in block.replace("\\\n", " ").splitlines():
+        for command in line.split(" && "):
+            if words := shlex.split(command, comments=True):
+                yield words
 
 
 def shortened(words: list[str], corpus: Path) -> list[str]:
@@ -127,26 +118,47 @@ def shortened(words: list[str], corpus: Path) -> list[str]:
     return [*short, "--seeds", "2"] if {"ablate", "blocked"} & set(short) else short
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=[str(page.relative_to(ROOT)) for page in WRITTEN])
-def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of a page one after the other in one folder, as a reader would type them, on small runs; pip and
-    scripts/test.sh are what runs this test.
+WITH_CODE = [page for page in PAGES if page in WRITTEN or any(language == "python" for language, _ in blocks(page))]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=[str(page.relative_to(ROOT)) for page in WITH_CODE])
+def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its blocks one after the other in one folder, as a reader would type them, commands on small runs; pip and
+    scripts/test.sh are what runs this test. Python goes on with the names of the blocks before.
     """
     corpus = write_corpus(tmp_path / "corpus")
     (tmp_path / "run").mkdir()
     monkeypatch.chdir(tmp_path / "run")
-    for words in shell_lines(page):
-        if words[:2] in (["pip", "install"], ["bash", "scripts/test.sh"]):
-            continue
-        if words[0] == "python":
-            assert (ROOT / words[1]).exists()
-            if words[1] == STORE_MAKER:
-                subprocess.run([sys.executable, ROOT / words[1], *words[2:]], check=True, capture_output=True)
-            continue
-        arguments = []
-        for word in shortened(words, corpus)[1:]:
-            arguments += sorted(map(str, Path().glob(word))) if "*" in word else [word]
-        assert COMMANDS[words[0]](arguments) == 0, shlex.join(words)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    names: dict[str, object] = {}
+    missing = []
+    for language, text in blocks(page):
+        if language == "python":
+            try:
+                exec(compile(text, page.name, "exec"), names)
+            except ModuleNotFoundError as error:
+                if str(error.name).split(".")[0] not in EXTRAS:
+                    raise
+                missing.append(str(error.name))
+        elif page in WRITTEN:
+            for words in shell_lines(text):
+                run_words(words, corpus)
+    if missing:
+        pytest.skip(f"all but the blocks that need {', '.join(missing)}")
+
+
+def run_words(words: list[str], corpus: Path) -> None:
+    if words[:2] in (["pip", "install"], ["bash", "scripts/test.sh"]):
+        return
+    if words[0] == "python":
+        assert (ROOT / words[1]).exists()
+        if words[1] == STORE_MAKER:
+            subprocess.run([sys.executable, ROOT / words[1], *words[2:]], check=True, capture_output=True)
+        return
+    arguments = []
+    for word in shortened(words, corpus)[1:]:
+        arguments += sorted(map(str, Path().glob(word))) if "*" in word else [word]
+    assert COMMANDS[words[0]](arguments) == 0, shlex.join(words)
 
 
 @pytest.mark.parametrize("command", [["ruvllm-bench"], ["ruvllm-bench", "ablate"], ["ruvllm-bench", "protocols"],

@@ -1,0 +1,55 @@
+"""What mkdocs calls while it builds the site: pages that are made, not written, and links as the site needs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import ruvllm
+from docsite import links, names, published, reference
+from docsite.commands import COMMANDS, command_page
+from docsite.formulas import with_formulas
+
+ROOT = names.ROOT
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Anchors as on GitHub, and docstrings of the package that is installed: it has the C++ core."""
+    config.mdx_configs.setdefault("toc", {})["slugify"] = links.slug
+    handlers = config.plugins["mkdocstrings"].config["handlers"]
+    handlers["python"]["paths"] = [str(Path(ruvllm.__file__).parents[1])]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    made = {place: (ROOT / path).read_text(encoding="utf-8") for path, place in links.PROJECT_PAGES.items()}
+    places = names.places_of_examples()
+    made |= {page.uri: reference.reference_page(page, places) for page in names.REFERENCE}
+    made["reference/index.md"] = reference.reference_index()
+    made |= {f"reference/commands/{name}.md": command_page(name) for name in COMMANDS}
+    made["results/index.md"] = published.results_page()
+    made |= {links.place_on_site(path): links.source_page(path) for path in _sources(places)}
+    for place, text in made.items():
+        files.append(File.generated(config, place, content=text))
+    files.append(File.generated(config, "results/report.html", content=published.report_html()))
+    return files
+
+
+def _sources(places: dict[str, list[str]]) -> set[str]:
+    pages = [(os.path.relpath(page.parent, ROOT), page.read_text(encoding="utf-8")) for page in names.PAGES]
+    shown = {path for paths in places.values() for path in paths if path and not path.endswith(".md")}
+    return links.linked_sources(pages) | shown
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    uri = page.file.src_uri
+    of_project = {place: path for path, place in links.PROJECT_PAGES.items()}
+    if uri in of_project:
+        return with_formulas(links.relinked(markdown, os.path.dirname(of_project[uri]), uri))
+    if page.file.generated_by is not None:
+        return markdown
+    return with_formulas(links.relinked(markdown, os.path.dirname(f"docs/{uri}"), uri))
