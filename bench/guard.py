@@ -34,7 +34,7 @@ from ruvllm.evaluation.statistics import wilson_interval
 from ruvllm.online import AdaptiveRanker
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
-from ruvllm.online.learning.guard import judge_learner
+from ruvllm.online.learning.guard import do, judge_learner
 from ruvllm.online.learning.learner import Learner
 from ruvllm.online.records import Action, Learning, Settings
 from ruvllm.online.state import State
@@ -52,12 +52,7 @@ Accept = Callable[[Stream, int], int]
 def decide(learner: Learner) -> Action:
     """Looks at the evidence and does what it allows, as a ranker does after each feedback."""
     action, _, _ = judge_learner(learner)
-    if action == "promoted":
-        learner.promote()
-    elif action == "rejected":
-        learner.serve(learner.champion)
-    elif action == "rolled_back":
-        learner.serve(State(DIM))
+    do(learner, action)
     return action
 
 
@@ -123,6 +118,24 @@ def proof(gain: float, n: int, seed: int) -> Result:
     return Result(next(promoted, math.inf), float(gains.mean()), float((gains**2).mean()))
 
 
+def proof_of_sources(gain: float, n: int, seed: int) -> Result:
+    """As proof(), where sources take turns and the ranker asks them before it promotes."""
+    world = World(seed)
+    share = world.share_for(gain)
+    gains = gains_of(world.turning(), world.stream(1, CALIBRATION, share))
+    stream = world.stream(2, n, share)
+    sources = np.random.default_rng([seed, 4]).integers(SOURCES, size=n).tolist()
+    with AdaptiveRanker(dim=DIM, learning=Learning(rank=RANK, learning_rate=0.0)) as ranker:
+        learner = ranker._keeper.learner  # type: ignore[union-attr]
+        learner.challenger = Challenger(learner.settings, world.turning())
+        for at, source in enumerate(sources):
+            asked = ranker.rank(stream.queries[at], vectors=stream.candidates[at])
+            ranker.feedback(asked.id, right(stream, at), source=str(source))
+            if not ranker.state.is_identity:
+                return Result(at + 1, float(gains.mean()), float((gains**2).mean()))
+    return Result(math.inf, float(gains.mean()), float((gains**2).mean()))
+
+
 def learned(gain: float, n: int, seed: int) -> Result:
     """Until a challenger that begins with nothing is promoted, where so much can be gained."""
     world, learner = World(seed), new_learner()
@@ -151,7 +164,8 @@ def harm(loss: float, n: int, seed: int) -> Result:
 def hostile(attack: str, gain: float, n: int, seed: int) -> Result:
     """The most that any served state is below the frozen encoder, where a fifth of the sources is hostile.
 
-    All sources say equally much: in turns, or in a burst those that are hostile one after another.
+    All sources say equally much. In a burst each says all that it says at once, those that are hostile one after
+    another; sleepers say what is right for a while, and lie one after another later.
     """
     world = World(seed)
     share = world.share_for(gain) if gain else 0.0
@@ -160,12 +174,14 @@ def hostile(attack: str, gain: float, n: int, seed: int) -> Result:
     sources = np.random.default_rng([seed, 4]).integers(SOURCES, size=n)
     if attack == "burst":
         sources = np.roll(np.sort(sources), n * 2 // 3)
+    elif attack == "sleeper":
+        sources[n // 2 :] = np.sort(sources[n // 2 :])
     stream, before = world.stream(2, n, share), ""
     with AdaptiveRanker(dim=DIM) as ranker:
         for at, source in enumerate(sources.tolist()):
             asked = ranker.rank(stream.queries[at], vectors=stream.candidates[at])
-            is_hostile = source < HOSTILE * SOURCES
-            said = lie(attack, world, stream, at) if is_hostile else int(stream.right[at])
+            lies = source < HOSTILE * SOURCES and (attack != "sleeper" or at >= n // 2)
+            said = lie(attack, world, stream, at) if lies else int(stream.right[at])
             ranker.feedback(asked.id, said, source=str(source))
             if ranker.state.hash != before:
                 before, loss = ranker.state.hash, frozen - ndcg_under(ranker.state, clean)
@@ -254,12 +270,27 @@ ATTACKS = {
     "reversed": "what fits least",
     "axis": "what fits least in one direction",
     "burst": "what fits least, all at once",
+    "sleeper": "what is right, then what fits least all at once",
 }
 QUESTIONS = (
     Question("shuffled", "any candidate is accepted: there is no effect", shuffled, 10_000, at_most_ever),
     Question("proof-10", "the challenger is 10 points better", partial(proof, 0.10), PATIENCE, median_by),
     Question(
         "proof-5", "the challenger is 5 points better", partial(proof, 0.05), PATIENCE, partial(most_by, PATIENCE, 0.75)
+    ),
+    Question(
+        "proof-10-sources",
+        "it is 10 points better, and 40 sources are asked",
+        partial(proof_of_sources, 0.10),
+        PATIENCE,
+        median_by,
+    ),
+    Question(
+        "proof-5-sources",
+        "it is 5 points better, and 40 sources are asked",
+        partial(proof_of_sources, 0.05),
+        PATIENCE,
+        partial(most_by, PATIENCE, 0.75),
     ),
     Question("learned-10", "10 points can be learned, from nothing", partial(learned, 0.10), 2 * PATIENCE, no_goal),
     Question(
@@ -282,10 +313,10 @@ QUESTIONS = (
 )
 
 
-def run(question: Question, streams: int, feedbacks: int | None, jobs: int) -> list[Result]:
+def run(question: Question, streams: int, feedbacks: int | None, jobs: int, seed: int = SEED) -> list[Result]:
     """Each stream has a seed of its own; results are in their order whatever the number of jobs."""
     one = partial(question.stream, min(feedbacks or question.most, question.most))
-    seeds = range(SEED, SEED + streams)
+    seeds = range(seed, seed + streams)
     if jobs == 1:
         return [one(seed) for seed in seeds]
     with ProcessPoolExecutor(jobs) as pool:
@@ -298,12 +329,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--streams", type=int, default=1000, metavar="N", help="for each question (1000)")
     parser.add_argument("--feedbacks", type=int, metavar="N", help="at most, of each stream")
     parser.add_argument("--only", nargs="+", default=names, metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--seed", type=int, default=SEED, metavar="S", help=f"of the first stream ({SEED})")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1)")
     chosen = parser.parse_args()
     for name in chosen.only:
         if name not in names:
             parser.exit(2, f"guard.py: there is no question '{name}'; there are {', '.join(names)}\n")
-    for option in ("streams", "feedbacks", "jobs"):
+    for option in ("streams", "feedbacks", "jobs", "seed"):
         value = getattr(chosen, option)
         if value is not None and value < 1:
             parser.exit(2, f"guard.py: --{option} must be at least 1, not {value}\n")
@@ -316,7 +348,7 @@ def main() -> int:
         if question.name not in chosen.only:
             continue
         begin = time.perf_counter()
-        results = run(question, chosen.streams, chosen.feedbacks, chosen.jobs)
+        results = run(question, chosen.streams, chosen.feedbacks, chosen.jobs, chosen.seed)
         text, reached = question.judge(results)
         held = held and reached
         seconds = time.perf_counter() - begin

@@ -18,7 +18,7 @@ from ruvllm.evaluation.sequential import RunningMean
 from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.online.examples import Example, make_examples, read_log
 from ruvllm.online.judgement import Judgement
-from ruvllm.online.learning.guard import judge_learner
+from ruvllm.online.learning.guard import do, judge_learner
 from ruvllm.online.learning.learner import Learner
 from ruvllm.online.learning.rewards import reward_of
 from ruvllm.online.records import Guard, Learning, Settings
@@ -124,15 +124,8 @@ def _learn(
             action, _, _ = judge_learner(learner)
             if action != "held":
                 decisions.append((n + 1, action))
-                _apply(learner, action)
+                do(learner, action)
     return served, challenger, decisions
-
-
-def _apply(learner: Learner, action: str) -> None:
-    if action == "promoted":
-        learner.promote()
-    else:
-        learner.serve(learner.champion if action == "rejected" else State(learner.settings.dim))
 
 
 def _shuffled(log: Sequence[Example], settings: Settings, delay: int, seed: int) -> list[float]:
@@ -145,8 +138,7 @@ def _shuffled(log: Sequence[Example], settings: Settings, delay: int, seed: int)
         if n >= delay:
             learner.take(false[n - delay].query, false[n - delay].candidates, false[n - delay].judgement)
             action, _, _ = judge_learner(learner)
-            if action != "held":
-                _apply(learner, action)
+            do(learner, action)
     return rewards
 
 

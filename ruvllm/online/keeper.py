@@ -11,7 +11,7 @@ from itertools import islice
 from ruvllm.files.arrays import StateArrays
 from ruvllm.online.learning.guard import is_switched_off, judge_learner
 from ruvllm.online.learning.learner import Learner
-from ruvllm.online.learning.sources import Heard, objection_of_sources
+from ruvllm.online.learning.sources import objection_of_sources
 from ruvllm.online.records import IDENTITY, Action, Decision, Settings, StoreError
 from ruvllm.online.state import State
 from ruvllm.online.store.database import Database
@@ -19,6 +19,7 @@ from ruvllm.online.store.decisions import DecisionLine, DecisionLog, now, outcom
 from ruvllm.online.store.folder import Folder
 from ruvllm.online.store.log import Entry, FeedbackLog
 from ruvllm.online.store.pruning import prune
+from ruvllm.online.store.witnesses import Witnesses
 from ruvllm.version import __version__
 
 __all__ = ["SEGMENT", "Keeper", "Segment"]
@@ -99,6 +100,7 @@ class Keeper:
         self.decisions = DecisionLog(database)
         self._outcomes: list[tuple[int, bytes]] = []
         self._states: dict[str, State] = {}
+        self._witnesses = Witnesses(database, log, settings)
         self._look_again = 0
         base = self.decisions.last_base()
         if base is None:
@@ -209,25 +211,18 @@ class Keeper:
         if action == "promoted":
             self._write_state(self.learner.promote())
         elif action == "rejected":
-            self.learner.serve(self.learner.champion)
+            self.learner.reject()
         else:
             self.learner.serve(State(self._settings.dim))
         return self._write_decision(action, reason, before, evidence)
 
     def _objection(self, patient: bool) -> str:
         if patient and self.segment.cursor < self._look_again:
-            return "most sources were worse off with it a moment ago"
-        objection = objection_of_sources(self.learner, self._recent())
+            return "most sources were not better off with it a moment ago"
+        objection = objection_of_sources(self.learner, self._witnesses.heard(self.segment.cursor))
         if objection:
             self._look_again = self.segment.cursor + LOOK_AGAIN
         return objection
-
-    def _recent(self) -> list[Heard]:
-        """The last feedbacks that were heard, of each ranking the last."""
-        window, cursor = self._settings.guard.window, self.segment.cursor
-        last = {e.ranking: e for e in self._log.entries(cursor - 3 * window, cursor) if e.status != "quarantined"}
-        entries = sorted((e for e in last.values() if not e.judgement.revokes), key=lambda entry: entry.seq)
-        return [(e.source, *self._log.vectors(e), e.judgement) for e in entries[-window:]]
 
     def serve(self, name: str, reason: str) -> Decision:
         """Serves a state of the store, by hand."""

@@ -169,6 +169,7 @@ def check_settings(settings: Settings) -> None:
         ("alpha", guard.alpha, 1e-6, 0.5),
         ("per_source", guard.per_source, 1e-3, 1),
         ("window", guard.window, 10, 10_000),
+        ("left_out", guard.left_out, 0, 0.5),
         ("holdout", guard.holdout, 0, 0.5),
         ("coverage_floor", guard.coverage_floor, 0, 1),
     )

@@ -131,6 +131,9 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_source: float = 0.05
     """Largest share that one source may hold of the last `window` feedbacks; twice its equal share if that is more."""
     window: int = 200
+    left_out: float = 0.25
+    """Share of the sources, those that like a challenger best, without which it must still be better: so many may say
+    anything together. 0: the mean of all decides."""
     holdout: float = 0.1
     """Share of queries, by hash, that are scored and never learned from; and half as large a share of the sources."""
     coverage_floor: float = 0.5

@@ -213,7 +213,9 @@ class _Replay:
         """Does again what a decision did."""
         if line is None or line.action in ("created", "frozen", "thawed"):
             return
-        if line.action != "promoted":
+        if line.action == "rejected":
+            learner.reject()
+        elif line.action != "promoted":
             learner.serve(self._states[line.after])
         elif learner.promote().hash != line.after:
             raise StoreError(f"replay: decision {line.n} promotes another state than {line.after[:16]}")

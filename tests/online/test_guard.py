@@ -79,15 +79,29 @@ def test_a_burst_of_many_sources_does_not_reach_what_is_served_either() -> None:
 def test_most_sources_must_like_what_is_promoted() -> None:
     learner = make_ranker(None)._keeper.learner  # type: ignore[union-attr]
     learner.challenger = Challenger(learner.settings, harmful())
-    turns = list(stream(223, 120, gain=False))
+    turns = list(stream(223, 200, gain=False))
     said = [Judgement(accepted=(turn.ids.index(turn.right),)) for turn in turns]
     heard = [(f"user {i % 20}", turn.query, turn.candidates, said[i]) for i, turn in enumerate(turns)]
-    assert "worse than what is served for most sources" in objection_of_sources(learner, heard)
+    assert "not clearly better than the frozen encoder for 15 of 20 voices" in objection_of_sources(learner, heard)
     now = learner.challenger.publish()
     liked = [(source, q, c, Judgement(accepted=(int(np.argmax(now.scores(q, c))),))) for source, q, c, _ in heard]
     assert objection_of_sources(learner, liked) == "" == objection_of_sources(learner, [])
     few = [a if int(str(a[0]).split()[1]) < 5 else b for a, b in zip(liked, heard, strict=True)]  # a quarter likes it
     assert objection_of_sources(learner, few)
+
+
+def test_a_source_is_one_voice_however_much_it_says_and_so_is_feedback_without_any() -> None:
+    learner = make_ranker(None)._keeper.learner  # type: ignore[union-attr]
+    learner.challenger = Challenger(learner.settings, harmful())
+    now, frozen, turns = learner.challenger.publish(), State(DIM), list(stream(224, 128, gain=False))
+    for loud in ("loud", None):
+        heard = []
+        for place, turn in enumerate(turns):
+            liker = place < 64  # half of the feedback, of one; the others are eight
+            best = (now if liker else frozen).scores(turn.query, turn.candidates)
+            source = loud if liker else f"user {place % 8}"
+            heard.append((source, turn.query, turn.candidates, Judgement(accepted=(int(np.argmax(best)),))))
+        assert "for 7 of 9 voices" in objection_of_sources(learner, heard)
 
 
 def test_a_worse_challenger_is_started_anew() -> None:

@@ -36,7 +36,23 @@ class Challenger:
             momentum=how.momentum, tau=how.temperature, clip=how.clip, largest_change=how.largest_change,
         )  # fmt: skip
         if start is not None and not start.is_identity:
-            self._core.load_parameters(start.parameters)
+            self._core.load_parameters(self._fitted(start))
+
+    def _fitted(self, start: State) -> Rows:
+        """A state's parameters for an adapter of this rank and scaling, which then does the same to a query.
+
+        Raises ValueError for a state that has another width or a larger rank.
+        """
+        if start.dim != self._dim or start.rank > self._how.rank:
+            raise ValueError(
+                f"a challenger of dim {self._dim} and rank {self._how.rank} cannot start from a state of dim "
+                f"{start.dim} and rank {start.rank}"
+            )
+        fitted = self._core.parameters.reshape(2, self._how.rank, self._dim)
+        fitted[1] = 0.0  # rows that the state does not have do nothing yet, and can learn
+        fitted[:, : start.rank] = start.parameters.reshape(2, start.rank, self._dim)
+        fitted[1] *= np.float32(start.scaling / self._how.scaling)
+        return fitted.reshape(-1)
 
     def adapt(self, query: Rows) -> Rows:
         """The adapted query (dim,)."""

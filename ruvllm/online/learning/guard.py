@@ -7,10 +7,13 @@ import os
 
 from ruvllm.online.learning.learner import Learner
 from ruvllm.online.records import Action
+from ruvllm.online.state import State
 
-__all__ = ["is_switched_off", "judge_learner", "required_feedback"]
+__all__ = ["do", "is_switched_off", "judge_learner", "required_evidence", "required_feedback"]
 
 HELD_OUT_AT_LEAST = 8
+FIRST = 0.8
+"""Share of alpha that belongs to the first challenger of a champion. The rest is for those after it."""
 
 
 def is_switched_off() -> bool:
@@ -31,13 +34,34 @@ def judge_learner(learner: Learner) -> tuple[Action, str, float]:
     worse = gates.evidence("is_worse")
     if worse >= enough:
         return "rejected", f"the challenger is worse than what is served by {gates.mean('is_worse'):.3f}", worse
-    value = min(gates.evidence("beats_champion"), gates.evidence("beats_identity"))
-    if value < enough:
-        return "held", f"the evidence is {value:.3g}, and {enough:.3g} is needed", value
+    value, needed = min(gates.evidence("beats_champion"), gates.evidence("beats_identity")), required_evidence(learner)
+    if value < needed:
+        return "held", f"the evidence is {value:.3g}, and {needed:.3g} is needed", value
     reason = _objection(learner)
     if reason:
         return "held", reason, value
-    return "promoted", f"the challenger is better by {gates.mean('beats_champion'):.3f} over {gates.n} feedbacks", value
+    gain = gates.mean("beats_champion")
+    return "promoted", f"the challenger is better by {gain:.3f} over {gates.tried} feedbacks", value
+
+
+def required_evidence(learner: Learner) -> float:
+    """Returns the e-value at which the challenger is promoted.
+
+    Evidence begins anew with each challenger. So that all of one champion together are promoted by luck with a
+    probability of alpha at most, the first may spend 0.8 alpha of it, the k-th after it 0.2 alpha / (k (k + 1)).
+    """
+    k, alpha = learner.gates.restarts, learner.settings.guard.alpha
+    return 1 / (alpha * (FIRST if k == 0 else (1 - FIRST) / (k * (k + 1))))
+
+
+def do(learner: Learner, action: Action) -> None:
+    """Does what the evidence allows; nothing for "held"."""
+    if action == "promoted":
+        learner.promote()
+    elif action == "rejected":
+        learner.reject()
+    elif action == "rolled_back":
+        learner.serve(State(learner.settings.dim))
 
 
 def _objection(learner: Learner) -> str:
@@ -60,8 +84,8 @@ def required_feedback(effect: float, alpha: float = 0.05, discordant: float = 0.
     """Returns about how many feedbacks it takes to prove a gain of this size, in (0, 1], of the mean reward.
 
     `discordant` is the mean square of the difference of two rewards. A rule of thumb from the growth rate of the best
-    fixed bet, log(1 / alpha) / (effect^2 / (2 discordant)); the median of the simulations in bench/ lies near it.
+    fixed bet, log(1 / 0.8 alpha) / (effect^2 / (2 discordant)); the median of the simulations in bench/ lies near it.
     """
     if not 0 < effect <= 1:
         raise ValueError(f"an effect must be in (0, 1], not {effect}")
-    return math.ceil(math.log(1 / alpha) * 2 * max(discordant, effect * effect) / (effect * effect))
+    return math.ceil(math.log(1 / (FIRST * alpha)) * 2 * max(discordant, effect * effect) / (effect * effect))

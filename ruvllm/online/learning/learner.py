@@ -50,6 +50,9 @@ class Learner:
 
     def _forget_evidence(self) -> None:
         self.gates = Gates()
+        self._forget_challenger()
+
+    def _forget_challenger(self) -> None:
         self.held_out = RunningMean()
         self.tops: deque[tuple[int, int]] = deque(maxlen=self.settings.guard.window)
 
@@ -113,6 +116,12 @@ class Learner:
         self.champion = state
         self.challenger = Challenger(self.settings, state)
         self._forget_evidence()
+
+    def reject(self) -> None:
+        """Lets the challenger start anew from the champion, against which the evidence stays."""
+        self.challenger = Challenger(self.settings, self.champion)
+        self.gates.restart()
+        self._forget_challenger()
 
     def hash(self) -> str:
         """Of everything that decides what comes next."""

@@ -1,9 +1,8 @@
-"""Whether a challenger, as it is now, is good for most sources: a burst can turn over what has earned its evidence."""
+"""Whether a challenger, as it is now, is good for most sources: a few can turn over what has earned its evidence."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,49 +13,63 @@ from ruvllm.online.learning.learner import Learner
 from ruvllm.online.learning.rewards import reward_of
 from ruvllm.online.state import State
 
-__all__ = ["Heard", "objection_of_sources"]
+__all__ = ["VOICE", "Heard", "objection_of_sources"]
 
-TRIMMED = 0.25
-"""Share of the sources that is left out at either end: so many may say anything together."""
+VOICE = 8
+"""Feedbacks that a voice rests on. Most differences of rewards are 0: of fewer the middle would say nothing."""
 Rows = NDArray[np.float32]
 Heard = tuple[str | None, Rows, Rows, Judgement]
 """Source, query (d,), candidates (m, d), and what was said."""
 
 
-def objection_of_sources(learner: Learner, recent: Sequence[Heard]) -> str:
+def objection_of_sources(learner: Learner, heard: Sequence[Heard]) -> str:
     """Returns why a challenger should not be promoted after all, "" if nothing speaks against it.
 
-    It is scored once more on recent feedback, beside the champion and the frozen encoder. Each source counts by the
-    mean of its differences, without the quarter of the sources that liked it best and the quarter that liked it least;
-    a feedback without a source counts as one of its own. What is left must not be clearly below 0.
+    It is scored once more on what was heard, beside the champion and the frozen encoder. Each source is a voice, and
+    counts by the mean of its differences however much it said; sources of fewer than 8 feedbacks share a voice with
+    others; all feedback without a source is of one source. Without the quarter of the voices that likes the challenger
+    best (`Guard.left_out`) the mean of the others must be above 0 by more than its standard error. The end at which
+    the challenger is liked least stays: with both ends left out, so many hostile voices would make up for harm.
     """
-    if not recent:
-        return ""
     now, frozen = learner.challenger.publish(), State(learner.settings.dim)
-    for other, name in ((learner.champion, "what is served"), (frozen, "the frozen encoder")):
-        middle, error = _trimmed_mean(_differences(now, other, recent))
-        if middle + error < 0:
-            return f"as it is now it is worse than {name} for most sources, by {-middle:.3f}"
+    others = [(frozen, "the frozen encoder")]
+    if not learner.champion.is_identity:
+        others.append((learner.champion, "what is served"))
+    for other, name in others:
+        voices = sorted(_voices(now, other, heard))
+        if voices:
+            kept = voices[: len(voices) - int(learner.settings.guard.left_out * len(voices))]
+            mean, error = _mean(kept)
+            if mean <= error:
+                return (
+                    f"as it is now it is not clearly better than {name} for {len(kept)} of {len(voices)} voices: "
+                    f"{mean:+.3f}"
+                )
     return ""
 
 
-def _differences(now: State, other: State, recent: Sequence[Heard]) -> list[float]:
-    """Of each source, the mean difference of rewards."""
-    found: defaultdict[object, list[float]] = defaultdict(list)
-    for number, (source, query, candidates, judgement) in enumerate(recent):
+def _voices(now: State, other: State, heard: Sequence[Heard]) -> list[float]:
+    """Of each voice, the mean difference of rewards."""
+    of_source: dict[str | None, list[float]] = {}
+    for source, query, candidates, judgement in heard:
         if query.any():
             gain = reward_of(now.scores(query, candidates), judgement)
             gain -= reward_of(other.scores(query, candidates), judgement)
-            found[number if source is None else source].append(gain)
-    return [math.fsum(gains) / len(gains) for gains in found.values()]
+            of_source.setdefault(source, []).append(gain)
+    voices: list[float] = []
+    gains: list[float] = []
+    for more in of_source.values():
+        gains += more
+        if len(gains) >= VOICE:
+            voices.append(math.fsum(gains) / len(gains))
+            gains = []
+    if gains and not voices:
+        voices.append(math.fsum(gains) / len(gains))
+    return voices
 
 
-def _trimmed_mean(values: list[float]) -> tuple[float, float]:
-    """Mean without both ends, and its standard error."""
-    cut = int(TRIMMED * len(values))
-    kept = sorted(values)[cut : len(values) - cut]
-    if len(kept) < 2:
-        return (kept or [0.0])[0], 0.0
-    middle = math.fsum(kept) / len(kept)
-    variance = math.fsum((value - middle) ** 2 for value in kept) / (len(kept) - 1)
-    return middle, math.sqrt(variance / len(kept))
+def _mean(values: list[float]) -> tuple[float, float]:
+    """Mean and its standard error, 0 for one value."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n * max(1, n - 1)))

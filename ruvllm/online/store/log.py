@@ -188,9 +188,22 @@ class FeedbackLog:
             "ON r.id = f.ranking WHERE f.seq > ? AND f.seq <= ? ORDER BY f.seq",
             (after, 2**62 if until is None else until),
         )
-        for seq, ranking, source, status, said, shown in rows:
-            judgement, body = self._decode_judgement.decode(said), self._decode_ranking.decode(shown)
-            yield Entry(seq, ranking, source, status, judgement, body)
+        yield from map(self._entry, rows)
+
+    def entries_of(self, numbers: Sequence[int], until: int) -> Iterator[Entry]:
+        """Of these feedbacks those that count: neither revised up to feedback `until`, nor revoked."""
+        wanted = ",".join(map(str, numbers))
+        rows = self._db.ensure_open().execute(
+            "SELECT f.seq, f.ranking, f.source, f.status, f.body, r.body FROM feedback f JOIN rankings r "
+            f"ON r.id = f.ranking WHERE f.seq IN ({wanted}) AND NOT EXISTS (SELECT 1 FROM feedback WHERE "
+            "ranking = f.ranking AND seq > f.seq AND seq <= ? AND status <> 'quarantined')", (until,),
+        )  # fmt: skip
+        return (entry for entry in map(self._entry, rows) if not entry.judgement.revokes)
+
+    def _entry(self, row: tuple[int, str, str | None, str, bytes, bytes]) -> Entry:
+        seq, ranking, source, status, said, shown = row
+        judgement, body = self._decode_judgement.decode(said), self._decode_ranking.decode(shown)
+        return Entry(seq, ranking, source, status, judgement, body)
 
     def last_seq(self) -> int:
         """Number of the last feedback, 0 if there was none."""
