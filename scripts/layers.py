@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": (),
 }
 """Package -> the packages, or single modules of packages, that it may import."""
-EVERYWHERE = ("_core", "version", "build_types", "lazy")
+EVERYWHERE = ("_core", "version", "build_types", "lazy", "notebook")
 """Modules that every package may import."""
 
 

@@ -14,13 +14,25 @@ from ruvllm.checkpoints.verifying import VerifiedCheckpoint, verify_document
 from ruvllm.files.arrays import StateArrays, read_arrays, resume_path, state_digest
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import DEFAULT_LIMITS, InvalidFileError, JsonLimits, load_json_object
-from ruvllm.learning.snapshots import History
+from ruvllm.learning.snapshots import Epoch
 from ruvllm.learning.training_run import TrainingRun
+from ruvllm.notebook import html_table
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["Learner", "load_checkpoint"]
+__all__ = ["Learner", "LearningHistory", "load_checkpoint"]
+
+
+class LearningHistory(list[Epoch]):
+    """One record per epoch, as a checkpoint has them: a list, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (epoch["epoch"], f"{epoch['test']['resolveRate']:.1%}", f"{epoch['test']['confidence']:.1%}")
+            for epoch in self
+        ]
+        return html_table("Test tasks after each epoch", ("Epoch", "Resolved", "Confidence"), rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +56,11 @@ class Learner:
         return self.run.workload
 
     @property
-    def history(self) -> History:
+    def history(self) -> LearningHistory:
         """One record per epoch, those of the checkpoint first."""
-        return self.run.history
+        return LearningHistory(self.run.history)
 
-    def learn(self, epochs: int = 1) -> History:
+    def learn(self, epochs: int = 1) -> LearningHistory:
         """More epochs like the plan's last, each with patterns, replay and schedulers; returns their records.
 
         Raises ValueError for fewer than 0.
@@ -60,7 +72,7 @@ class Learner:
             self.run.epoch()
             if self.lexical is not None:
                 self.lexical.epoch()
-        return self.run.history[before:]
+        return LearningHistory(self.run.history[before:])
 
 
 def load_checkpoint(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         FeedbackResult,
         Gain,
         Guard,
+        History,
         Learning,
         Ranking,
         StoreError,
@@ -34,8 +35,8 @@ _MODULES = {
 """Names that are not of `records`."""
 
 __all__ = [
-    "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Learning",
-    "QueryAdapter", "Ranking", "State", "StoreError", "verify",
+    "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "History",
+    "Learning", "QueryAdapter", "Ranking", "State", "StoreError", "verify",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm.online.records") for name in __all__})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ruvllm._core import RandomStream, cosine_similarity
 from ruvllm.evaluation.sequential import RunningMean
 from ruvllm.evaluation.statistics import mean, student_t_interval
+from ruvllm.notebook import html_table, with_interval
 from ruvllm.online.examples import Example, make_examples, read_log
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.guard import do, judge_learner
@@ -36,6 +37,7 @@ REFIT_GROWTH = 1.1
 """Ridge is fitted again whenever so many times as many queries are there."""
 SATURATED = 0.97
 """Mean reward of the frozen encoder above which learning cannot show a gain."""
+METHOD_COLUMNS = ("Reward", "Gain, 95% confidence sequence")
 Rows = NDArray[np.float32]
 Scores = Callable[[Example], Rows]
 
@@ -50,10 +52,13 @@ class MethodReport:
     interval: tuple[float, float]
     """95% confidence sequence of the gain: holds at every look."""
 
+    def _repr_html_(self) -> str:
+        return html_table("Mean reward over a stream", METHOD_COLUMNS, [_cells(self)])
+
 
 @dataclass(frozen=True, slots=True)
 class PrequentialReport:
-    """What a stream says."""
+    """What a stream says. In a notebook it shows itself as a table."""
 
     feedbacks: int
     methods: dict[str, MethodReport]
@@ -69,6 +74,16 @@ class PrequentialReport:
     @property
     def interval(self) -> tuple[float, float]:
         return self.methods["guarded"].interval
+
+    def _repr_html_(self) -> str:
+        rows = [(name, *_cells(method)) for name, method in self.methods.items()]
+        decisions = ", ".join(f"{action.replace('_', ' ')} after {n}" for n, action in self.decisions)
+        title = f"{self.feedbacks} feedbacks, each ranked before it was learned from"
+        return html_table(title, ("Method", *METHOD_COLUMNS), rows, decisions)
+
+
+def _cells(method: MethodReport) -> tuple[str, str]:
+    return f"{method.reward:.3f}", with_interval(method.gain, method.interval)
 
 
 def prequential(
@@ -195,6 +210,11 @@ class Headroom:
     def can_help(self) -> bool:
         return self.interval[0] < SATURATED
 
+    def _repr_html_(self) -> str:
+        low, high = self.interval
+        row = (self.feedbacks, f"{self.reward:.3f} [{low:.3f}, {high:.3f}]", f"{self.first:.1%}")
+        return html_table("Headroom", ("Feedbacks", "Frozen encoder's reward", "Right one first"), [row], self.verdict)
+
 
 def headroom(log: Sequence[Example]) -> Headroom:
     """Says how good the frozen encoder is already on a log. Raises ValueError for fewer than 2 feedbacks."""
@@ -222,6 +242,12 @@ class OffPolicyReport:
     largest_weight: float
     supported: float
     """Share of queries whose first candidate could have been shown first. Nothing is known of the others."""
+
+    def _repr_html_(self) -> str:
+        low, high = self.interval
+        row = (f"{self.value:.3f} [{low:.3f}, {high:.3f}]", f"{self.effective:.0f}", f"{self.supported:.0%}")
+        columns = ("First candidate accepted, 95% interval", "Effective feedbacks", "Queries that the log can judge")
+        return html_table("Off-policy estimate", columns, [row])
 
 
 def off_policy(log: Sequence[Example], state: State, *, estimator: str = "snips") -> OffPolicyReport:

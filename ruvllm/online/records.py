@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ruvllm.notebook import html_table, with_interval
+
 __all__ = [
-    "IDENTITY", "Action", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "Id", "Learning",
-    "Ranking", "Settings", "Status", "StoreError",
+    "IDENTITY", "Action", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "History", "Id",
+    "Learning", "Ranking", "Settings", "Status", "StoreError",
 ]  # fmt: skip
 
 Id = str | int
@@ -23,15 +25,41 @@ IDENTITY = "identity"
 
 
 class StoreError(ValueError):
-    """A store is damaged, of another version or of other settings. The message is one line that names the defect."""
+    """A store is damaged, of another version or of other settings. The message is one line that names the defect.
+
+    >>> from ruvllm.online import verify
+    >>> try:
+    ...     verify("no-such-folder")
+    ... except StoreError as error:
+    ...     print(error)
+    no-such-folder is no store: it has no log.sqlite
+    """
 
 
 class EncoderMismatchError(ValueError):
-    """The encoder is not the one that a store was made with: other vectors for the same texts."""
+    """The encoder is not the one that a store was made with: other vectors for the same texts.
+
+    >>> import tempfile
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     AdaptiveRanker(lambda texts: [[1, len(text), 0, 0] for text in texts], store=folder).close()
+    ...     try:
+    ...         AdaptiveRanker(lambda texts: [[len(text), 2, 0, 0] for text in texts], store=folder)
+    ...     except EncoderMismatchError:
+    ...         print("another encoder")
+    another encoder
+    """
 
 
 class Ranking(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """Candidates in the order in which they should be shown, the best first."""
+    """Candidates in the order in which they should be shown, the best first. In a notebook it shows itself as a table.
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> vectors = [[0, 1, 0, 0], [2, 0, 0, 0]]
+    >>> ranking = AdaptiveRanker(dim=4).rank([1, 0, 0, 0], vectors=vectors, ids=["up", "along"])
+    >>> ranking.ids, ranking.scores.tolist(), ranking.state
+    (('along', 'up'), [1.0, 0.0], 'identity')
+    """
 
     id: str
     """Feedback names it. It is random: who does not know it cannot give feedback."""
@@ -44,6 +72,14 @@ class Ranking(msgspec.Struct, frozen=True, eq=False, gc=False):
     state: str
     """Hash of the state that ranked, or "identity"."""
 
+    def _repr_html_(self) -> str:
+        columns = ["Place", "Candidate", "Cosine", "Propensity"]
+        cells = [range(1, len(self.ids) + 1), self.ids, [f"{score:.3f}" for score in self.scores.tolist()]]
+        if (self.propensities < 1).any():  # only where places were swapped at random
+            cells.append([f"{share:.3g}" for share in self.propensities.tolist()])
+        rows = zip(*cells, strict=True)
+        return html_table(f"Ranking by state {self.state[:12]}", columns, rows, f"id {self.id}" if self.id else "")
+
 
 class FeedbackResult(msgspec.Struct, frozen=True, gc=False):
     """What became of a feedback.
@@ -54,6 +90,11 @@ class FeedbackResult(msgspec.Struct, frozen=True, gc=False):
     - expired: its ranking is no longer kept; nothing changed
     - unknown: no such ranking, or no such candidate in it; nothing changed
     - quarantined: recorded, but not learned from: its source holds too large a share of the recent feedback
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> result = AdaptiveRanker(dim=4).feedback("no such ranking", accepted=0, event_id="click 1")
+    >>> result.status, result.event
+    ('unknown', 'click 1')
     """
 
     status: Status
@@ -65,7 +106,13 @@ class FeedbackResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What a review, a rollback or a freeze came to. Decisions that change what is served stand in the audit log."""
+    """What a review, a rollback or a freeze came to. Decisions that change what is served stand in the audit log.
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> decision = AdaptiveRanker(dim=4).review(dry_run=True)
+    >>> decision.action, decision.feedbacks
+    ('held', 0)
+    """
 
     action: Action
     reason: str
@@ -80,9 +127,33 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     at: float = 0.0
     """Seconds since 1970."""
 
+    def _repr_html_(self) -> str:
+        return History([self])._repr_html_()
+
+
+class History(list[Decision]):
+    """Decisions in their order: a list, which a notebook shows as a table.
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> [decision.action for decision in AdaptiveRanker(dim=4).history()]
+    ['created']
+    """
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (each.action.replace("_", " "), each.feedbacks, each.state_after[:12], f"{each.evidence:.3g}", each.reason)
+            for each in self
+        ]
+        columns = ("Decision", "After feedback", "Served from then on", "Evidence", "Reason")
+        return html_table("Decisions", columns, rows)
+
 
 class Gain(msgspec.Struct, frozen=True, gc=False):
-    """Mean reward of what was served less that of the frozen encoder, over all feedback that counts so far."""
+    """Mean reward of what was served less that of the frozen encoder, over all feedback that counts so far.
+
+    >>> print(Gain(mean=0.12, low=0.05, high=0.19, feedbacks=400, served=0.62, frozen=0.5))
+    gain over the frozen encoder +0.120 (95% confidence sequence +0.050 to +0.190, 400 feedbacks)
+    """
 
     mean: float
     low: float
@@ -102,9 +173,19 @@ class Gain(msgspec.Struct, frozen=True, gc=False):
             f"{self.high:+.3f}, {self.feedbacks} feedback{'' if self.feedbacks == 1 else 's'})"
         )
 
+    def _repr_html_(self) -> str:
+        numbers = (with_interval(self.mean, (self.low, self.high)), f"{self.served:.3f}", f"{self.frozen:.3f}")
+        row = (self.feedbacks, *(numbers if self.feedbacks else ("", "", "")))
+        columns = ("Feedbacks", "Gain, 95% confidence sequence", "Served", "Frozen encoder")
+        return html_table("Gain over the frozen encoder, mean reward", columns, [row])
+
 
 class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the challenger learns. The defaults were chosen on synthetic streams with seeds of 100 and above."""
+    """How the challenger learns. The defaults were chosen on synthetic streams with seeds of 100 and above.
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> ranker = AdaptiveRanker(dim=8, learning=Learning(rank=2, loss="pairwise"))
+    """
 
     rank: int = 4
     learning_rate: float = 0.01
@@ -122,7 +203,11 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When what was learned may be served, and whose feedback is heard."""
+    """When what was learned may be served, and whose feedback is heard.
+
+    >>> from ruvllm.online import AdaptiveRanker
+    >>> careful = AdaptiveRanker(dim=8, guard=Guard(alpha=0.01, automatic=False))  # only review() promotes
+    """
 
     alpha: float = 0.05
     """Largest probability that a state without any effect is ever promoted, or a harmless one ever rolled back."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ruvllm.online.keeper import Keeper
 from ruvllm.online.opening import OpenStore
-from ruvllm.online.records import Decision, Gain, StoreError
+from ruvllm.online.records import Decision, Gain, History, StoreError
 from ruvllm.online.state import State
 
 __all__ = ["Session"]
@@ -99,10 +99,10 @@ class Session:
         with self._lock:
             return self._own().freeze(frozen)
 
-    def history(self) -> list[Decision]:
+    def history(self) -> History:
         """All decisions of the audit log, the first first."""
         with self._lock:
-            return [line.decision() for line in self._store.decisions.lines()]
+            return History(line.decision() for line in self._store.decisions.lines())
 
     def gain(self) -> Gain:
         """Gain of what was served over the frozen encoder so far, with its 95% confidence sequence."""

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ruvllm.evaluation.sequential import running_intervals
+from ruvllm.notebook import html_table, with_interval
 from ruvllm.online.keeper import Keeper
 from ruvllm.online.learning.guard import required_feedback
 from ruvllm.online.opening import reading, settings_of
-from ruvllm.online.records import Decision, Gain, Settings, StoreError
+from ruvllm.online.records import Decision, Gain, History, Settings, StoreError
 from ruvllm.online.state import State
 from ruvllm.online.store.database import Database
 from ruvllm.online.store.decisions import DecisionLog
@@ -59,6 +60,18 @@ class StoreSummary:
     """What a review would do."""
     bytes: int
     """Of all files of the store."""
+
+    def _repr_html_(self) -> str:
+        gain = self.gain
+        proved = with_interval(gain.mean, (gain.low, gain.high)) if gain.feedbacks else "no feedback yet"
+        rows = [
+            ("Gain over the frozen encoder, 95% confidence sequence", proved),
+            ("Served now", self.served[:12] + (", frozen" if self.frozen else "")),
+            ("Feedback that counts", gain.feedbacks),
+            ("In quarantine", self.quarantined),
+            ("A review would say", f"{self.outlook.action.replace('_', ' ')}: {self.outlook.reason}"),
+        ]
+        return html_table(f"Store {self.name}", ("", ""), rows) + History(self.decisions)._repr_html_()
 
     @property
     def needed(self) -> int:

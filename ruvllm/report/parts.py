@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ruvllm.notebook import html_table
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -36,6 +38,10 @@ class Table:
     def numeric(self) -> tuple[bool, ...]:
         """Whether each column holds numbers, which stand at the right, or words."""
         return tuple(all(re.match(r"\**[-+]?\d|$", row[i]) for row in self.rows) for i in range(len(self.columns)))
+
+    def _repr_html_(self) -> str:
+        plain = [[cell.replace("**", "") for cell in row] for row in self.rows]
+        return html_table(self.title, self.columns, plain, self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,11 @@ class Report:
     @property
     def figures(self) -> Sequence[Figure]:
         return [block for section in self.sections for block in section.blocks if isinstance(block, Figure)]
+
+    def _repr_html_(self) -> str:
+        """The verdicts and the tables that a page shows open; its pictures are for `panel.draw`."""
+        verdicts = [html_table(f"{each.title}: {each.answer}", ("", ""), each.facts) for each in self.verdicts]
+        return "".join([*verdicts, *(table._repr_html_() for table in self.tables if not table.folded)])
 
 
 def slug(text: str) -> str:

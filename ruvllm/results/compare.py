@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ruvllm.evaluation.paired_tests import PairedDifference, PairedTests, describe_tests, paired_tests
 from ruvllm.files.json_reading import listed, shown
+from ruvllm.notebook import html_table, with_interval
 from ruvllm.results.pairing import AnsweredRuns, pair_runs
 from ruvllm.results.records import SCHEMA, Interval, Record
 from ruvllm.version import __version__
@@ -35,6 +36,16 @@ class Comparison:
     workload: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for row in self.rows:
+            rate = row.tests.resolve_rate
+            low, high = (100 * end for end in rate.interval)
+            difference = with_interval(100 * rate.difference, (low, high), digits=1)
+            rows.append((row.model, row.tests.pairs, f"{rate.a:.1%}", f"{rate.b:.1%}", difference))
+        columns = ("Model", "Pairs", "A", "B", "B - A in points, 95% interval")
+        return html_table(f"{shown(self.workload)}: resolved test tasks", columns, rows, "; ".join(self.notes))
 
 
 @dataclass(frozen=True, slots=True)

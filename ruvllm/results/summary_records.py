@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from ruvllm.notebook import html_table, with_interval
 from ruvllm.results.records import Count, Header, Interval, MeanWithInterval, Name, Record, Seeds, StartAndEnd
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.streams.records import PrequentialRun
@@ -152,3 +153,25 @@ class BenchmarkDocument(Header, kw_only=True, tag="benchmark"):
     """Like the recommendations of the simulated workload only: elsewhere no models are compared."""
     recommendations: Recommendations | None = None
     trimmed: bool = False
+
+    def _repr_html_(self) -> str:
+        columns = ["Model", "Protocol", "Seeds", "Resolved before", "after", "Gain in points"]
+        rows = [
+            [each.model, each.protocol, len(each.seeds), f"{each.initial_resolve_rate:.1%}", f"{each.resolve_rate:.1%}",
+             _points(each.gain, each.gain_ci95)]
+            for each in self.summaries
+        ]  # fmt: skip
+        if any(recalls := [_recall(each.retrieval) for each in self.summaries]):
+            columns.append("Gain in recall@1")
+            rows = [[*row, recall] for row, recall in zip(rows, recalls, strict=True)]
+        title = f"{self.summaries[0].workload}: unseen test tasks"
+        return html_table(title, columns, rows, "95% intervals by bootstrap")
+
+
+def _points(gain: float, interval: Interval) -> str:
+    return with_interval(100 * gain, (100 * interval[0], 100 * interval[1]), digits=1)
+
+
+def _recall(found: Gains | None) -> str:
+    gain = None if found is None else found.recall_at_1
+    return "" if gain is None else _points(gain.gain, gain.gain_ci95)

@@ -5,6 +5,7 @@ What lies outside docs/ becomes a page as well: CONTRIBUTING and the like under 
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable
@@ -19,8 +20,7 @@ PROJECT_PAGES = {
     "README.md": "project/readme.md",
 }
 """Pages of the repository that lie outside docs/ -> where they stand on the site."""
-LANGUAGES = {".py": "python", ".pyi": "python", ".hpp": "cpp", ".cpp": "cpp", ".sh": "bash", ".json": "json",
-             ".ipynb": "json"}  # fmt: skip
+LANGUAGES = {".py": "python", ".pyi": "python", ".hpp": "cpp", ".cpp": "cpp", ".sh": "bash", ".json": "json"}
 _LINK = re.compile(r"(?<=\]\()<?([^)>\s]+)>?(?=\))")
 _PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
@@ -93,4 +93,11 @@ def source_page(path: str) -> str:
     head = f"---\nsearch:\n  exclude: true\nhide:\n  - toc\n---\n\n# {path}\n\n"
     if where.is_dir():
         return head + "\n".join(f"- `{name.name}{'/' * name.is_dir()}`" for name in sorted(where.iterdir())) + "\n"
+    if where.suffix == ".ipynb":
+        cells = json.loads(where.read_text(encoding="utf-8"))["cells"]
+        return "\n\n".join(_cell(cell["cell_type"], "".join(cell["source"])) for cell in cells) + "\n"
     return f"{head}`````{LANGUAGES.get(where.suffix, 'text')}\n{where.read_text(encoding='utf-8')}\n`````\n"
+
+
+def _cell(kind: str, text: str) -> str:
+    return text if kind == "markdown" else f"```python\n{text}\n```"

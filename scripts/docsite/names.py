@@ -179,9 +179,10 @@ def resolved(dotted: str) -> Any:
 
 def shown_in_docstrings(value: Any) -> Iterator[str]:
     """The `>>>` examples of a class and its own methods, or of a function."""
-    texts = [inspect.getdoc(value) if isinstance(value, type) or callable(value) else None]
+    texts = [value.__doc__] if _is_named(value) else []  # of its own: an int's says nothing of an enumeration
     if isinstance(value, type):
-        texts += [getattr(member, "__doc__", None) for name, member in vars(value).items() if name != "__doc__"]
+        own = [member for name, member in vars(value).items() if not name.startswith("_")]
+        texts += [member.__doc__ for member in own if inspect.isroutine(member)]
     for text in texts:
         if isinstance(text, str) and ">>> " in text:
             yield "".join(example.source for example in doctest.DocTestParser().get_examples(text))

@@ -108,7 +108,7 @@ def test_no_link_is_dead(site: Path) -> None:
 
 def test_a_missing_page_ends_the_build(tmp_path: Path) -> None:
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert "Tutorial: tutorial.md" in settings and "omitted_files: warn" in settings
+    assert "tutorial.md" in settings and "omitted_files: warn" in settings
     assert "--strict" in (ROOT / "scripts/build_site.py").read_text(encoding="utf-8")
 
 
@@ -126,6 +126,19 @@ def test_every_public_name_has_its_place_in_the_reference(page: names.ReferenceP
     path = site / page.uri.replace(".md", ".html")
     assert {f"{page.module}.{name}" for name in page.shown} <= read(path).anchors
     assert "No documentation" not in path.read_text(encoding="utf-8")
+
+
+def test_every_public_name_has_an_example_that_is_run() -> None:
+    places = names.places_of_examples()
+    assert len(places) > 120
+    assert {name for name, files in places.items() if not files} == set(), "show each in a docstring, or on a page"
+
+
+def test_a_name_without_an_example_is_found() -> None:
+    assert names.used_names("import ruvllm as r\nr.dot([1], [2])") == {"ruvllm", "ruvllm.dot"}
+    assert "ruvllm.online.evaluate.headroom" in names.used_names("from ruvllm.online import evaluate as e\ne.headroom")
+    assert names.used_names("dot = 1\nprint(dot)") == set()  # a name of its own, not ours
+    assert list(names.shown_in_docstrings(ruvllm.LearnFrom)) == []
 
 
 def test_every_command_and_option_is_in_the_reference(site: Path) -> None:
