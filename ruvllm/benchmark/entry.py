@@ -102,6 +102,8 @@ def input_of(workload: Workload) -> InputIdentity | None:
         **{key: details[key] for key in named if key in details},  # type: ignore[arg-type]
         test_tasks=details.get("testTasks"),  # type: ignore[arg-type]
         hints=details.get("hints"),  # type: ignore[arg-type]
+        language=details.get("language"),  # type: ignore[arg-type]
+        grammar=details.get("grammar"),  # type: ignore[arg-type]
     )
 
 
@@ -180,11 +182,11 @@ def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:
         confidence=run.final.confidence.tolist(),
         types=workload.types[test].tolist(),
         groups=_groups(workload),
+        categories=_categories(workload),
     )
     if measured.ranked is None or workload.question is None or compared is None:
         return structs.replace(
             answers,
-            categories=workload.categories[test].tolist(),
             difficulty=[round(each, DIGITS) for each in workload.difficulty[test].tolist()],
         )
     frozen, learned = measured.ranked
@@ -201,6 +203,14 @@ def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:
         first_initially=_first(workload.question.test, test, frozen),
         first=_first(workload.question.test, test, selected),
     )
+
+
+def _categories(workload: Workload) -> list[int] | None:
+    """The language of each test task; None on real input if all tasks are Python's."""
+    if workload.origin is not None and not workload.categories.any():
+        return None
+    numbers: list[int] = workload.categories[workload.parts.test].tolist()
+    return numbers
 
 
 def _groups(workload: Workload) -> list[int] | None:

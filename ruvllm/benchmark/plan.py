@@ -48,6 +48,8 @@ class Options:
     """Name in WORKLOADS."""
     split: str = "file"
     """Of the code workload: "file" or "function"."""
+    language: str | None = None
+    """Of the code workload: its languages with commas; None for Python."""
     seeds: tuple[int, ...] = (0,)
     folds: int | None = None
     """Of a cross-validation; None: one run per seed, on the ordinary split."""
@@ -71,6 +73,7 @@ def recorded_options(options: Options, task_input: RealInput | None = None) -> R
         workload=options.workload,
         tasks=None if task_input is None else task_input.kind,
         split=options.split if WORKLOADS[options.workload].splits else None,
+        language=options.language,
         encoder=None if task_input is None else DEFAULT_ENCODER if encoder is None else encoder.name,
         seeds=list(options.seeds),
         folds=options.folds,

@@ -25,12 +25,12 @@ from ruvllm.workloads.candidates import CANDIDATES, FEWEST
 from ruvllm.workloads.code.functions import Corpus
 from ruvllm.workloads.code.reading import code_input
 from ruvllm.workloads.inputs import InputOptions, RealInput
-from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
+from ruvllm.workloads.registry import LANGUAGES, WORKLOADS, WorkloadEntry
 from ruvllm.workloads.splits import Fold
 from ruvllm.workloads.text import TextInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["CannotReplayError", "cell_of", "needed_input", "setting_difference"]
+__all__ = ["CannotReplayError", "cell_of", "languages_of", "needed_input", "setting_difference"]
 
 MOST_RANK = 256
 PROFILES = ("quick", "standard", "full")
@@ -55,6 +55,16 @@ def needed_input(document: Mapping[str, object], encoder: Encoder | None = None)
     kind = _kind_of(run, WORKLOADS[workload])
     cell_of(document, TextInput(workload, kind, (), InputOptions(encoder=encoder)))
     return workload, kind
+
+
+def languages_of(document: Mapping[str, object]) -> tuple[str, ...]:
+    """Returns the languages of a run's source tree; empty for Python. Raises CannotReplayError for what is none."""
+    named = JsonFields(document).fields("run").fields("workloadDetails").values.get("language", "")
+    languages = tuple(named.split(",")) if isinstance(named, str) and named else ()
+    if not isinstance(named, str) or not all(name in LANGUAGES for name in languages):
+        known = ", ".join(LANGUAGES)
+        raise CannotReplayError(f"run.workloadDetails.language must be of {known}, not {shown(str(named))}")
+    return languages
 
 
 def _kind_of(run: JsonFields, entry: WorkloadEntry) -> str:

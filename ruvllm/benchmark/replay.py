@@ -10,7 +10,7 @@ from typing import Any
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.checkpointing import checkpoint_content
-from ruvllm.benchmark.rebuild import CannotReplayError, needed_input, setting_difference
+from ruvllm.benchmark.rebuild import CannotReplayError, languages_of, needed_input, setting_difference
 from ruvllm.benchmark.run import measure_cell
 from ruvllm.checkpoints.differences import MISSING, Difference, first_difference
 from ruvllm.checkpoints.hashes import UNHASHED_KEYS
@@ -30,7 +30,10 @@ from ruvllm.workloads.workload import Workload
 __all__ = ["DIFFERENT", "OTHER_INPUT", "OTHER_VERSION", "SAME", "Replay", "ReplayInputs", "cost_line", "replay"]
 
 SAME, DIFFERENT, OTHER_INPUT, OTHER_VERSION = "same", "different", "other input", "other version"
-INPUT = {f"run.workloadDetails.{name}" for name in ("inputDigest", "transferDigest", "generator", "encoder", "kind")}
+INPUT = {
+    f"run.workloadDetails.{name}"
+    for name in ("inputDigest", "transferDigest", "generator", "encoder", "kind", "language", "grammar")
+}
 """Settings that say what the tasks were made from, and not how."""
 
 
@@ -145,7 +148,7 @@ class ReplayInputs:
         self._encoder: Encoder | None = None
         self._transfer = transfer
         self._fields, self._test, self._hints = fields, test, hints
-        self._read: dict[str, RealInput] = {}
+        self._read: dict[tuple[str, tuple[str, ...]], RealInput] = {}
 
     def of(self, document: Mapping[str, object], watch: Watch = ignore, note: Note = ignore) -> RealInput | None:
         """Returns the input of a checkpoint's run, or None if it needs none. Raises ValueError.
@@ -167,8 +170,9 @@ class ReplayInputs:
             form = entry.form if meant is None else f"jsonl:{meant}"
             raise CannotReplayError(f"is of the {workload} workload: its input is {entry.needs}: --corpus {form}")
         self._check_files(document)
-        if kind not in self._read:
-            self._read[kind] = read_input(
+        languages = languages_of(document)
+        if (kind, languages) not in self._read:
+            self._read[kind, languages] = read_input(
                 self._spec.text,
                 kind=kind,
                 encoder=self._encoder,
@@ -176,9 +180,10 @@ class ReplayInputs:
                 fields=self._fields,
                 test=self._test,
                 hints=self._hints,
+                languages=languages,
                 watch=watch,
             )
-        return self._read[kind]
+        return self._read[kind, languages]
 
 
     def _check_files(self, document: Mapping[str, object]) -> None:

@@ -45,6 +45,7 @@ from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.results.streams.summaries import make_prequential_document, outcome_of, runs_of
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 from ruvllm.workloads.inputs import RealInput, read_input
+from ruvllm.workloads.registry import DEFAULT_LANGUAGE
 
 __all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd", "measure_stream"]
 
@@ -198,6 +199,7 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
         models=models,
         workload=arguments.workload.name,
         split=arguments.split,
+        language=None if arguments.languages == (DEFAULT_LANGUAGE,) else ",".join(arguments.languages),
         seeds=seeds,
         folds=arguments.folds,
         stream="time" if arguments.localizes else arguments.stream,
@@ -237,6 +239,7 @@ def _read_input(
             test=None if arguments.test is None else str(arguments.test),
             hints=arguments.hints,
             repositories=arguments.repositories,
+            languages=arguments.languages,
             note=reporter.note, warn=reporter.warn, watch=reporter.work,
         )
         return found if options.stream == "time" else with_candidates(options, found, reporter.warn)

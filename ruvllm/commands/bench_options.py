@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from ruvllm.commands.common import parse_fields, parse_workload
+from ruvllm.commands.common import parse_fields, parse_languages, parse_workload
 from ruvllm.commands.limits import CANDIDATES, ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
 from ruvllm.commands.parameters import FILE, WholeNumber
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
-from ruvllm.workloads.registry import CODE_TASKS, WORKLOADS
+from ruvllm.workloads.registry import CODE_TASKS, DEFAULT_LANGUAGE, GRAMMAR_TASKS, LANGUAGES, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
 
 __all__ = ["BenchArguments", "OutputArguments", "output_options", "run_options", "split_names"]
@@ -69,6 +69,8 @@ class BenchArguments(OutputArguments):
     """Whether words may count beside the encoder's vectors, on real input."""
     repositories: str | None
     """Folder with the repositories of SWE-bench's issues."""
+    languages: tuple[str, ...]
+    """Of a source tree; Python alone by default."""
     rank: int | None
     seed: int
     seeds: int | None
@@ -94,6 +96,8 @@ class BenchArguments(OutputArguments):
         self._check_files()
         if self.kind not in ("all", *entry.tasks):
             raise click.UsageError("--tasks is for the code workload")
+        if self.languages != (DEFAULT_LANGUAGE,):
+            self._check_languages()
         if not entry.reader and (self.encoder_name != DEFAULT_ENCODER or self.transfer is not None):
             raise click.UsageError("--encoder and --transfer are for real input: --workload code or jsonl:FILE")
         if not entry.reader and self.candidates is not None:
@@ -124,6 +128,14 @@ class BenchArguments(OutputArguments):
             self._check_time()
         if self.localizes or self.repositories is not None:
             self._check_localization()
+
+    def _check_languages(self) -> None:
+        """Raises UsageError where there is no tree in another language, and for tasks that only Python has."""
+        if self.workload.name != "code" or self.workload.path is None:
+            raise click.UsageError("--language is for a source tree: --workload code:PATH")
+        if self.kind not in GRAMMAR_TASKS and DEFAULT_LANGUAGE not in self.languages:
+            names, offered = ", ".join(self.languages), f"{', '.join(GRAMMAR_TASKS[:-1])} and {GRAMMAR_TASKS[-1]}"
+            raise click.UsageError(f"--tasks {self.kind} is for python; for {names} there are {offered}")
 
     @property
     def localizes(self) -> bool:
@@ -200,12 +212,16 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      "names by commas."),
         click.option("--workload", callback=parse_workload(), default="simulated", show_default=True,
                      metavar="|".join(entry.form for entry in WORKLOADS.values()),
-                     help="Where the tasks come from. simulated: made from the seed. code: a Python source tree, by "
-                     "default the interpreter's standard library. jsonl: your own file, a task per line, or in "
+                     help="Where the tasks come from. simulated: made from the seed. code: a source tree, by default "
+                     "the interpreter's standard library. jsonl: your own file, a task per line, or in "
                      "SWE-bench's form."),
         click.option("--tasks", "kind", type=click.Choice(CODE_TASKS), default="all", show_default=True,
                      help="Code only. all: the four task types. docstring: which of all functions does a docstring "
                      "describe? Or one type alone."),
+        click.option("--language", "languages", callback=parse_languages, default=DEFAULT_LANGUAGE, show_default=True,
+                     metavar="NAME,...|all",
+                     help=f"Code only: languages of the tree, of {', '.join(LANGUAGES)}; all: those that it has "
+                     "files of. Others than python need ruvllm[languages]."),
         click.option("--split", type=click.Choice(WORKLOADS["code"].splits), default="file", show_default=True,
                      help="Code only. file: test on files that training never saw. function: the files are known, the "
                      "queries are new."),

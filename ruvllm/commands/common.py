@@ -17,12 +17,13 @@ import click
 
 from ruvllm.commands.limits import FIELDS
 from ruvllm.commands.streams import CLOSED, guarded_output, lost_output
-from ruvllm.workloads.registry import WORKLOADS
+from ruvllm.files.near_names import did_you_mean
+from ruvllm.workloads.registry import ALL_LANGUAGES, LANGUAGES, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec, parse_spec
 
 __all__ = [
-    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_fields", "parse_workload", "run",
-    "save_text",
+    "FAILED", "NOT_MEASURED", "WORSE", "Failure", "check_isas", "failures", "parse_fields", "parse_languages",
+    "parse_workload", "run", "save_text",
 ]  # fmt: skip
 
 FAILED, WORSE, NOT_MEASURED = 1, 3, 4
@@ -56,6 +57,16 @@ def parse_fields(_: click.Context, __: click.Parameter, text: str | None) -> dic
             raise click.BadParameter(f"must be KEY=NAME, where KEY is once one of {', '.join(FIELDS)}; not {pair!r}")
         found[key] = name
     return found
+
+
+def parse_languages(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
+    """The callback of --language: names with commas, each once, in the order of LANGUAGES; or "all" alone."""
+    names = [name.strip() for name in text.split(",")]
+    known = (*LANGUAGES, ALL_LANGUAGES)
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"must be {', '.join(LANGUAGES)} or all, not {name!r}{did_you_mean(name, known)}")
+    return (ALL_LANGUAGES,) if ALL_LANGUAGES in names else tuple(name for name in LANGUAGES if name in names)
 
 
 def run(command: click.Command, program: str, words: Sequence[str], *, when_interrupted: str = "interrupted") -> int:

@@ -84,6 +84,8 @@ class RunOptions(Record, kw_only=True):
     """Kind of tasks made from a source tree; None for other input."""
     split: str | None = None
     """How a source tree is split; None for other input."""
+    language: str | None = None
+    """Languages of a source tree with commas, or "all"; None for Python and for other input."""
     encoder: str | None = None
     """None for the simulated workload, which has no texts."""
     seeds: Seeds

@@ -18,7 +18,7 @@ from ruvllm.results.records import (
     Selection,
     StartAndEnd,
     camel_case,
-)
+)  # fmt: skip
 
 Outcome = Annotated[int, Meta(ge=0, le=1)]
 """1 if a task was resolved, else 0."""
@@ -158,8 +158,8 @@ class Answers(Record, kw_only=True):
     types: list[Count] | None = None
     """Indices into TASK_TYPES. Files of version 0.2.0 and before have them on real input only."""
     categories: list[Count] | None = None
-    """Indices into CATEGORIES; like `difficulty` on the simulated workload only, whose tasks have no texts."""
-    difficulty: list[float] | None = None
+    """Indices into CATEGORIES; on real input only if a task is of another language than Python."""
+    difficulty: list[float] | None = None  # on the simulated workload only
     chosen_initially: list[SolutionNumber] | None = None
     """Which solution of the input was chosen; the texts are in the document's task table. Like the ranks and what
     follows on real input only."""
@@ -251,12 +251,12 @@ class InputIdentity(Record, kw_only=True):
     """In all parts; `candidates` are each task's."""
     candidates: Count
     generator: Count = 1
-    split: str | None = None
-    """How the tasks were split; None if at random."""
-    test_tasks: Count | None = None
-    """Tasks of a test file of its own; None if a part was tested on."""
-    hints: bool | None = None
-    """True if the hints of SWE-bench's issues belong to their text."""
+    split: str | None = None  # how the tasks were split; None if at random
+    test_tasks: Count | None = None  # of a test file of its own; None if a part was tested on
+    hints: bool | None = None  # True if the hints of SWE-bench's issues belong to their text
+    language: str | None = None
+    grammar: str | None = None
+    """Languages of a source tree with commas, and what parsed them; None for Python and for other input."""
 
 
 class BenchmarkRun(RunIdentity, kw_only=True):

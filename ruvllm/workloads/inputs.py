@@ -51,6 +51,8 @@ class InputOptions:
     """Whether what was said below an issue of SWE-bench (`hints_text`) belongs to its text."""
     repositories: str | None = None
     """Folder with the repositories of SWE-bench's issues."""
+    languages: tuple[str, ...] = ()
+    """Of a source tree, from LANGUAGES; empty for Python."""
 
 
 class RealInput(Protocol):
@@ -99,6 +101,7 @@ def read_input(
     test: str | None = None,
     hints: bool = False,
     repositories: str | None = None,
+    languages: tuple[str, ...] = (),
     note: Note = ignore,
     warn: Note = ignore,
     watch: Watch = ignore,
@@ -108,15 +111,15 @@ def read_input(
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
     `candidates` is their number, None for as many as fit; `fields` what a file calls `prompt` and so on.
     `test` is the path of a file of the same form with the tasks to test on, and `hints` asks for those of SWE-bench's
-    issues. `repositories` is the folder with theirs. `warn` hears what was left out and what repeats. Raises
-    ValueError, one line each, for input that cannot be used.
+    issues. `repositories` is the folder with theirs. `languages` are those of a source tree, empty for Python. `warn`
+    hears what was left out and what repeats. Raises ValueError, one line each, for input that cannot be used.
     """
     spec = parse_spec(workload)
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
     others = () if transfer is None else read_transfer(transfer, note, watch, fields)
     options = InputOptions(
-        kind, encoder, others, note, watch, spec.text, candidates, fields, test, hints, repositories
+        kind, encoder, others, note, watch, spec.text, candidates, fields, test, hints, repositories, languages
     )
     found = spec.entry.read(spec.path, options)
     for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):

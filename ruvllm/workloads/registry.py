@@ -14,10 +14,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ruvllm.workloads.inputs import InputOptions, RealInput
 
-__all__ = ["CODE_TASKS", "WORKLOADS", "WorkloadEntry", "preset_of"]
+__all__ = [
+    "ALL_LANGUAGES", "CODE_TASKS", "DEFAULT_LANGUAGE", "GRAMMAR_TASKS", "LANGUAGES", "WORKLOADS", "WorkloadEntry",
+    "preset_of",
+]  # fmt: skip
 
 CODE_TASKS = ("all", "docstring", "code_completion", "bug_fix", "refactor", "test_gen")
 """Kinds of tasks made from a source tree: the four types together, docstring to code, or one type alone."""
+GRAMMAR_TASKS = ("all", "docstring", "code_completion", "bug_fix", "refactor")
+"""Those of them that there are in other languages than Python."""
+LANGUAGES = ("python", "javascript", "typescript", "rust", "go", "java", "cpp")
+"""Languages of tasks, in the order of their numbers in results files, to which new ones are appended."""
+DEFAULT_LANGUAGE, ALL_LANGUAGES = "python", "all"
+"""What is read if no language is named, and what stands for all that a tree has files of."""
 OTHER_KINDS = "tasks"
 """Preset of a kind that no entry names."""
 

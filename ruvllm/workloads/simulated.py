@@ -7,13 +7,15 @@ import numpy as np
 from ruvllm._core import Purpose, RandomStream, SimulatedWorld
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.workloads.splits import BLOCK, ORDINARY, Fold, stratified_split
-from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES, Details, Workload
+from ruvllm.workloads.workload import TASK_TYPES, Details, Workload
 
 __all__ = ["build_simulated_workload"]
 
 GENERATOR = 1
 """Raised whenever the same arguments begin to make other tasks, so that results of both are not paired."""
 CANDIDATES = 8
+CATEGORIES = 5
+"""Languages that tasks are said to be in, the first of LANGUAGES: more of them would draw other tasks."""
 FAMILIES = 5
 FAMILY_SHARE = 0.5
 BLOCK_TRAIN = 27
@@ -35,7 +37,7 @@ def build_simulated_workload(
     keys = np.array([stream.next_u64() for _ in range(n)], dtype=np.uint64)
     difficulty = stream.uniform(n).astype(np.float32)
     families = stream.integers(FAMILIES, n).astype(np.uint8)
-    categories = stream.integers(len(CATEGORIES), n).astype(np.uint8)
+    categories = stream.integers(CATEGORIES, n).astype(np.uint8)
     types = (np.arange(n) % len(TASK_TYPES)).astype(np.uint8)
     source = SimulatedWorld(
         dim=model.embedding_dim, model=model.number, habit=model.simulation.habit,

@@ -58,6 +58,8 @@ class TextInput:
     """What each task was made from, if copies are to be found by that; see find_repeats()."""
     left_out: tuple[LeftOut, ...] = ()
     """What the reader could not use."""
+    parsed: Mapping[str, str] = field(default_factory=dict)
+    """What else the tasks depend on, and a run block names: the `language` of a source tree and its `grammar`."""
     n_test: int = 0
     """So many tasks come first and are the test part, if the user has split them; 0 if not. None of the others may be
     a copy of them."""
@@ -110,7 +112,8 @@ class TextInput:
         difficulty = difficulties(self.tasks, seed)
         table = self._candidates(encoded, difficulty, parts, seed)
         types = np.array([task.type for task in self.tasks], dtype=np.uint8)
-        digest = _digest_of({"texts": self.digest, "encoder": encoder.name, "vectors": encoded.vectors_digest})
+        made_of = {"texts": self.digest, "encoder": encoder.name, "vectors": encoded.vectors_digest}
+        digest = _digest_of({**made_of, **self.parsed})
         workload = Workload(
             self.name,
             table.source(encoded, types),
@@ -251,15 +254,10 @@ class TextInput:
             details["generator"] = generator
         if self.splits:
             details["split"] = self._way_to_split(split)
-        details |= {"testTasks": self.n_test} if self.n_test else {}
+        details |= {**self.parsed, **({"testTasks": self.n_test} if self.n_test else {})}
         details |= {"hints": True} if self.options.hints else {}
-        details |= {
-            "dim": dim,
-            "encoder": encoder.name,
-            "candidates": n_candidates,
-            "tasks": len(self.tasks),
-            "inputDigest": digest,
-        }
+        details |= {"dim": dim, "encoder": encoder.name, "candidates": n_candidates}
+        details |= {"tasks": len(self.tasks), "inputDigest": digest}
         if self.options.transfer:
             details["transferDigest"] = texts_digest(self.options.transfer)
         return details

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Bm25, TaskSource
+from ruvllm.workloads.registry import LANGUAGES
 from ruvllm.workloads.repeats.finding import Repeats
 from ruvllm.workloads.repeats.leak_check import LeakCheck
 from ruvllm.workloads.rows import take_rows
@@ -21,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
-CATEGORIES = ("python", "javascript", "typescript", "rust", "go")
+CATEGORIES = LANGUAGES
 
 FloatRows = NDArray[np.float32]
 Details = dict[str, str | int | float]

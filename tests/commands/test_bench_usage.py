@@ -58,6 +58,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
         "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help", "--name",
         "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints", "--lexical", "--repos",
+        "--language",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (

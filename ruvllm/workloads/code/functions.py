@@ -18,8 +18,12 @@ from pathlib import Path
 
 from ruvllm.files.json_reading import read_regular_file
 from ruvllm.workloads.patches.tests import is_test
+from ruvllm.workloads.tasks import LeftOut
 
-__all__ = ["Corpus", "DocumentedFunction", "corpus_digest", "read_corpus", "standard_library"]
+__all__ = [
+    "Corpus", "DocumentedFunction", "check_folder", "corpus_digest", "left_out_of", "read_corpus",
+    "standard_library",
+]  # fmt: skip
 
 SKIPPED_FOLDERS = frozenset({"test", "tests", "site-packages", "idlelib", "lib2to3", "__pycache__", "turtledemo"})
 MIN_FUNCTIONS = 50
@@ -71,6 +75,8 @@ class Corpus:
     """corpus_digest() of the functions."""
     skipped: tuple[str, ...] = ()
     """The first of the files that were skipped, relative to the tree."""
+    left_out: tuple[LeftOut, ...] | None = None
+    """What was left out, if there are other reasons than those of Python files."""
 
 
 def standard_library() -> Path:
@@ -86,17 +92,19 @@ def corpus_digest(functions: Iterable[DocumentedFunction]) -> str:
     return digest.hexdigest()
 
 
-def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Corpus:
+def read_corpus(
+    root: str | os.PathLike[str] | None = None, *, progress: Progress | None = None, fewest: int = MIN_FUNCTIONS
+) -> Corpus:
     """Reads every documented function below `root` (default: the standard library).
 
     A function counts if its docstring has more than 40 characters and its body more than 80. Tests (by the names of
     files and folders, see ruvllm.workloads.patches.tests) and third-party packages are left out. Files that cannot be
     read or parsed are skipped and counted. `progress` gets (files done, files in all).
 
-    Raises ValueError if `root` is missing, is no folder, or has fewer than 50 such functions.
+    Raises ValueError if `root` is missing, is no folder, or has fewer than `fewest` such functions.
     """
     folder = standard_library() if root is None else Path(root)
-    _check_folder(folder)
+    check_folder(folder)
     paths, skipped = _python_files(folder)
     functions: list[DocumentedFunction] = []
     for done, path in enumerate(paths):
@@ -110,13 +118,22 @@ def read_corpus(root: str | os.PathLike[str] | None = None, *, progress: Progres
             functions += found
     if progress is not None:
         progress(len(paths), len(paths))
-    if len(functions) < MIN_FUNCTIONS:
+    if len(functions) < fewest:
         raise ValueError(
-            f"a code corpus needs at least {MIN_FUNCTIONS} documented functions; {str(folder)!r} has {len(functions)} "
+            f"a code corpus needs at least {fewest} documented functions; {str(folder)!r} has {len(functions)} "
             f"in {len(paths)} Python files ({_named(skipped)})"
         )
     digest = corpus_digest(functions)
     return Corpus(tuple(functions), folder, len(paths), len(skipped), digest, tuple(skipped[:NAMED]))
+
+
+def left_out_of(corpus: Corpus) -> tuple[LeftOut, ...]:
+    """Returns what a corpus leaves out, with the reasons."""
+    if corpus.left_out is not None:
+        return corpus.left_out
+    if not corpus.n_skipped:
+        return ()
+    return (LeftOut("files", corpus.n_skipped, corpus.n_files, "could not be read or parsed", corpus.skipped),)
 
 
 def _named(skipped: Sequence[str]) -> str:
@@ -124,7 +141,8 @@ def _named(skipped: Sequence[str]) -> str:
     return f"{len(skipped)} skipped" + (f": {first}" if first else "")
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raises ValueError, one line, for what is no folder that can be seen."""
     try:
         mode = folder.stat().st_mode
     except (OSError, ValueError) as error:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ruvllm._core import Purpose, RandomStream
-from ruvllm.workloads.code.edits import Edit, find_edits
+from ruvllm.workloads.code.edits import Edit
 from ruvllm.workloads.code.examples import FEWEST_CHARACTERS, CallIndex, hide_name, split_docstring
 from ruvllm.workloads.code.functions import DocumentedFunction
-from ruvllm.workloads.code.refactor import refactored
+from ruvllm.workloads.code.syntax import PYTHON, Syntax
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.workload import TASK_TYPES
 
@@ -37,7 +38,8 @@ the same kind."""
 TRIED_BUGS = 4
 
 Progress = Callable[[int, int], None]
-Maker = Callable[[int, DocumentedFunction], "TextTask | None"]
+Maker = Callable[[int, DocumentedFunction, Syntax], "TextTask | None"]
+SyntaxOf = Callable[[DocumentedFunction], Syntax]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,24 +57,30 @@ class WrongFixes(Sequence[str]):
 
 
 def make_code_tasks(
-    functions: Sequence[DocumentedFunction], kind: str = "all", *, progress: Progress | None = None
+    functions: Sequence[DocumentedFunction],
+    kind: str = "all",
+    *,
+    progress: Progress | None = None,
+    syntax_of: SyntaxOf = lambda function: PYTHON,
 ) -> tuple[TextTask, ...]:
-    """Makes at most one task of each function, in their order, of all four types or of the named one.
+    """Makes at most one task of each function, in their order, of all types of its language or of the named one.
 
-    `progress` gets (functions done, functions in all). Raises ValueError for another kind.
+    `progress` gets (functions done, functions in all), `syntax_of` says in which language a function is. Raises
+    ValueError for another kind.
     """
     if kind != "all" and kind not in TASK_TYPES:
         raise ValueError(f"tasks must be all or one of {', '.join(TASK_TYPES)}, not {kind!r}")
-    makers = _makers(functions)
+    makers = _makers(functions, syntax_of)
     wanted = TASK_TYPES if kind == "all" else (kind,)
     counts = dict.fromkeys(wanted, 0)
     made: list[TextTask] = []
     for i, function in enumerate(functions):
         if progress is not None:
             progress(i, len(functions))
-        for name in sorted(wanted, key=counts.__getitem__):
+        syntax = syntax_of(function)
+        for name in sorted((name for name in wanted if name in syntax.types), key=counts.__getitem__):
             try:
-                task = makers[name](i, function)
+                task = makers[name](i, function, syntax)
             except RecursionError:  # for example an expression of a thousand terms
                 task = None
             if task is not None:
@@ -84,12 +92,12 @@ def make_code_tasks(
     return tuple(made)
 
 
-def _makers(functions: Sequence[DocumentedFunction]) -> dict[str, Maker]:
-    uses = _Uses(functions)
+def _makers(functions: Sequence[DocumentedFunction], syntax_of: SyntaxOf) -> dict[str, Maker]:
+    uses = _Uses(functions, syntax_of)
     return {"code_completion": _completion, "bug_fix": _bug_fix, "refactor": _refactor, "test_gen": uses.task}
 
 
-def _completion(number: int, function: DocumentedFunction) -> TextTask | None:
+def _completion(number: int, function: DocumentedFunction, _: Syntax) -> TextTask | None:
     """Cuts the lines of the function in two, at random in the middle third."""
     lines = function.code.splitlines()
     if len(lines) < FEWEST_LINES:
@@ -102,59 +110,62 @@ def _completion(number: int, function: DocumentedFunction) -> TextTask | None:
     return _task(function, "code_completion", first, rest)
 
 
-def _bug_fix(number: int, function: DocumentedFunction) -> TextTask | None:
-    found = _around_a_bug(function.code, _stream(number, "bug_fix"))
+def _bug_fix(number: int, function: DocumentedFunction, syntax: Syntax) -> TextTask | None:
+    found = _around_a_bug(function.code, _stream(number, "bug_fix"), syntax)
     if found is None:
         return None
     prompt = f"{function.docstring}\n{found.source.decode('utf-8', 'surrogatepass')}"
     return _task(function, "bug_fix", prompt, function.code, wrong=found)
 
 
-def _refactor(number: int, function: DocumentedFunction) -> TextTask | None:
-    rewritten = refactored(function.code)
-    found = None if rewritten is None else _around_a_bug(function.code, _stream(number, "refactor"))
+def _refactor(number: int, function: DocumentedFunction, syntax: Syntax) -> TextTask | None:
+    rewritten = syntax.rewritten(function.code)
+    found = None if rewritten is None else _around_a_bug(function.code, _stream(number, "refactor"), syntax)
     if rewritten is None or found is None:
         return None
     return _task(function, "refactor", rewritten, function.code, wrong=found)
 
 
-def _around_a_bug(solution: str, stream: RandomStream) -> WrongFixes | None:
+def _around_a_bug(solution: str, stream: RandomStream, syntax: Syntax) -> WrongFixes | None:
     """Returns a buggy version of a function and other single edits of it; one edit would take the bug back.
 
     So the function is as far from each wrong fix as they are from one another, and all have one length: only its
     meaning distinguishes it.
     """
     original = solution.encode("utf-8", "surrogatepass")
-    for buggy in _buggy(original, stream):
-        fixes = [fix for fix in find_edits(buggy) if fix.apply(buggy) != original]
+    for buggy in _buggy(original, stream, syntax):
+        fixes = [fix for fix in syntax.find_edits(buggy) if fix.apply(buggy) != original]
         if len(fixes) >= WRONG_FIXES:
-            return WrongFixes(buggy, tuple(fixes[i] for i in stream.permutation(len(fixes))[:WRONG_FIXES].tolist()))
+            drawn = (fixes[i] for i in stream.permutation(len(fixes)).tolist())
+            good = tuple(islice((fix for fix in drawn if syntax.is_fix(fix.apply(buggy))), WRONG_FIXES))
+            if len(good) == WRONG_FIXES:
+                return WrongFixes(buggy, good)
     return None
 
 
-def _buggy(original: bytes, stream: RandomStream) -> Iterator[bytes]:
+def _buggy(original: bytes, stream: RandomStream, syntax: Syntax) -> Iterator[bytes]:
     """Yields versions of a function with one bug each."""
     try:
-        edits = find_edits(original)
+        edits = syntax.find_edits(original)
     except SyntaxError:
         return
     if len(edits) < WRONG_FIXES:  # a buggy version has hardly more edits
         return
     for i in stream.permutation(len(edits))[:TRIED_BUGS].tolist():
         buggy = edits[i].apply(original)
-        try:
-            compile(buggy, "", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError):
-            continue
-        yield buggy
+        if syntax.compiles(buggy):
+            yield buggy
 
 
 class _Uses:
     """Makes tasks of type test_gen: knows for each function whether a doctest or a call shows its use."""
 
-    def __init__(self, functions: Sequence[DocumentedFunction]) -> None:
+    def __init__(self, functions: Sequence[DocumentedFunction], syntax_of: SyntaxOf) -> None:
         self._calls = CallIndex(functions)
-        found = [self._find(i, function) for i, function in enumerate(functions)]
+        found = [
+            self._find(i, function) if "test_gen" in syntax_of(function).types else None
+            for i, function in enumerate(functions)
+        ]
         n = {way: sum(use is not None and use[0] == way for use in found) for way in ("doctest", "call")}
         self._found = [use if use is not None and n[use[0]] >= FEWEST_USES else None for use in found]
 
@@ -165,7 +176,7 @@ class _Uses:
         call = self._calls.call_of(number)
         return None if call is None else ("call", call)
 
-    def task(self, number: int, function: DocumentedFunction) -> TextTask | None:
+    def task(self, number: int, function: DocumentedFunction, syntax: Syntax) -> TextTask | None:
         signature, _, body = _signature_first(function.code)
         text = hide_name(split_docstring(function.docstring)[0], function.qualname)
         way, answer = self._found[number] or ("code", textwrap.dedent(body))
