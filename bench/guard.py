@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # Python leaves it out
 from guard_streams import CALIBRATION, CANDIDATES, DIM, RANK, Stream, World, gains_of, ndcg_under
 
 from ruvllm.evaluation.statistics import wilson_interval
-from ruvllm.online import AdaptiveRanker
+from ruvllm.online import AdaptiveRanker, Guard
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
 from ruvllm.online.learning.guard import do, judge_learner
@@ -46,6 +46,8 @@ BLOCK = 500
 ENOUGH, PATIENCE, EVER = 150, 1000, 10**9
 """Feedbacks within which a large effect, and a small one, is to be found."""
 HOSTILE, SOURCES, ALLOWED_LOSS = 0.2, 40, 0.01
+FEWEST = 32
+"""Sources, 4 for each hostile one: a quarter of those that were heard is left out."""
 Accept = Callable[[Stream, int], int]
 
 
@@ -90,7 +92,8 @@ class Result:
     """What was at stake, in reward; of a hostile stream the largest loss of nDCG of what was served."""
     discordant: float = 0.0
     promotions: int = 0
-    """Of a hostile stream."""
+    below: int = 0
+    """Of a hostile stream: feedbacks during which a state was served that is further below than allowed."""
 
 
 # questions: what happens in one stream
@@ -161,23 +164,26 @@ def harm(loss: float, n: int, seed: int) -> Result:
     return Result(next(gone, math.inf), float(gains.mean()), float((gains**2).mean()))
 
 
-def hostile(attack: str, gain: float, n: int, seed: int) -> Result:
+def hostile(attack: str, gain: float, fewest: int, n: int, seed: int) -> Result:
     """The most that any served state is below the frozen encoder, where a fifth of the sources is hostile.
 
     All sources say equally much. In a burst each says all that it says at once, those that are hostile one after
-    another; sleepers say what is right for a while, and lie one after another later.
+    another; sleepers say what is right for a while, and lie one after another later; "first" is a burst before anybody
+    else is heard. Nothing is promoted before `fewest` sources were heard.
     """
     world = World(seed)
     share = world.share_for(gain) if gain else 0.0
     clean = world.stream(1, CALIBRATION, share)
-    frozen, worst, first, promoted = ndcg_under(State(DIM), clean), 0.0, math.inf, 0
+    frozen, loss, worst, first, promoted, below = ndcg_under(State(DIM), clean), 0.0, 0.0, math.inf, 0, 0
     sources = np.random.default_rng([seed, 4]).integers(SOURCES, size=n)
     if attack == "burst":
         sources = np.roll(np.sort(sources), n * 2 // 3)
     elif attack == "sleeper":
         sources[n // 2 :] = np.sort(sources[n // 2 :])
+    elif attack == "first":
+        sources = sources[np.argsort(sources >= HOSTILE * SOURCES, kind="stable")]
     stream, before = world.stream(2, n, share), ""
-    with AdaptiveRanker(dim=DIM) as ranker:
+    with AdaptiveRanker(dim=DIM, guard=Guard(fewest_sources=fewest)) as ranker:
         for at, source in enumerate(sources.tolist()):
             asked = ranker.rank(stream.queries[at], vectors=stream.candidates[at])
             lies = source < HOSTILE * SOURCES and (attack != "sleeper" or at >= n // 2)
@@ -187,7 +193,8 @@ def hostile(attack: str, gain: float, n: int, seed: int) -> Result:
                 before, loss = ranker.state.hash, frozen - ndcg_under(ranker.state, clean)
                 worst, promoted = max(worst, loss), promoted + (not ranker.state.is_identity)
                 first = min(first, at + 1) if loss > ALLOWED_LOSS else first
-    return Result(first, worst, promotions=promoted)
+            below += loss > ALLOWED_LOSS
+    return Result(first, worst, promotions=promoted, below=below)
 
 
 def lie(attack: str, world: World, stream: Stream, at: int) -> int:
@@ -255,6 +262,11 @@ def never_below(results: list[Result]) -> tuple[str, bool]:
     return text, worst <= ALLOWED_LOSS
 
 
+def below_for(results: list[Result]) -> tuple[str, bool]:
+    most = max(result.below for result in results)
+    return f"{never_below(results)[0]}; for at most {most} feedbacks; no goal", True
+
+
 @dataclass(frozen=True)
 class Question:
     name: str
@@ -303,12 +315,25 @@ QUESTIONS = (
         Question(
             f"hostile-{attack}{'' if gain else '-idle'}",
             f"20% of sources accept {what}; {100 * gain:.0f} points can be gained",
-            partial(hostile, attack, gain),
+            partial(hostile, attack, gain, 1),
             PATIENCE,
             never_below,
         )
         for attack, what in ATTACKS.items()
         for gain in (0.10, 0.0)
+    ),
+    *(
+        Question(
+            f"hostile-first-{name}",
+            f"20% of sources accept what fits least, before anybody else is heard; {what}; nothing can be gained",
+            partial(hostile, "first", 0.0, fewest),
+            PATIENCE,
+            judge,
+        )
+        for name, what, fewest, judge in (
+            ("known", f"nothing is promoted before {FEWEST} sources were heard", FEWEST, never_below),
+            ("unknown", "nobody says how many sources there are", 1, below_for),
+        )
     ),
 )
 

@@ -218,8 +218,9 @@ class Keeper:
 
     def _objection(self, patient: bool) -> str:
         if patient and self.segment.cursor < self._look_again:
-            return "most sources were not better off with it a moment ago"
-        objection = objection_of_sources(self.learner, self._witnesses.heard(self.segment.cursor))
+            return "the sources did not agree to it a moment ago"
+        heard = self._witnesses.heard(self.segment.cursor)
+        objection = objection_of_sources(self.learner, heard, self._witnesses.sources)
         if objection:
             self._look_again = self.segment.cursor + LOOK_AGAIN
         return objection

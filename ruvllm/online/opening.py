@@ -170,6 +170,7 @@ def check_settings(settings: Settings) -> None:
         ("per_source", guard.per_source, 1e-3, 1),
         ("window", guard.window, 10, 10_000),
         ("left_out", guard.left_out, 0, 0.5),
+        ("fewest_sources", guard.fewest_sources, 1, 10 * guard.window),
         ("holdout", guard.holdout, 0, 0.5),
         ("coverage_floor", guard.coverage_floor, 0, 1),
     )

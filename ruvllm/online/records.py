@@ -219,6 +219,9 @@ class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     left_out: float = 0.25
     """Share of the sources, those that like a challenger best, without which it must still be better: so many may say
     anything together. 0: the mean of all decides."""
+    fewest_sources: int = 1
+    """Sources that must have been heard before anything is promoted. With 1, hostile ones that come first decide until
+    others are heard: 4 times the number of those that you fear keeps them out."""
     holdout: float = 0.1
     """Share of queries, by hash, that are scored and never learned from; and half as large a share of the sources."""
     coverage_floor: float = 0.5

@@ -57,8 +57,8 @@ def test_a_few_streams(guard: ModuleType) -> None:
 
 
 def test_hostile_streams_say_what_was_served_at_worst(guard: ModuleType) -> None:
-    result = guard.hostile("any", 0.0, 60, 1)
-    assert result == guard.hostile("any", 0.0, 60, 1)  # a stream is a function of its seed
+    result = guard.hostile("any", 0.0, 1, 60, 1)
+    assert result == guard.hostile("any", 0.0, 1, 60, 1)  # a stream is a function of its seed
     assert result.effect == 0 and result.promotions == 0
 
 

@@ -82,12 +82,12 @@ def test_most_sources_must_like_what_is_promoted() -> None:
     turns = list(stream(223, 200, gain=False))
     said = [Judgement(accepted=(turn.ids.index(turn.right),)) for turn in turns]
     heard = [(f"user {i % 20}", turn.query, turn.candidates, said[i]) for i, turn in enumerate(turns)]
-    assert "not clearly better than the frozen encoder for 15 of 20 voices" in objection_of_sources(learner, heard)
+    assert "not clearly better than the frozen encoder for 15 of 20 voices" in objection_of_sources(learner, heard, 20)
     now = learner.challenger.publish()
     liked = [(source, q, c, Judgement(accepted=(int(np.argmax(now.scores(q, c))),))) for source, q, c, _ in heard]
-    assert objection_of_sources(learner, liked) == "" == objection_of_sources(learner, [])
+    assert objection_of_sources(learner, liked, 20) == "" == objection_of_sources(learner, [], 1)
     few = [a if int(str(a[0]).split()[1]) < 5 else b for a, b in zip(liked, heard, strict=True)]  # a quarter likes it
-    assert objection_of_sources(learner, few)
+    assert objection_of_sources(learner, few, 20)
 
 
 def test_a_source_is_one_voice_however_much_it_says_and_so_is_feedback_without_any() -> None:
@@ -101,7 +101,7 @@ def test_a_source_is_one_voice_however_much_it_says_and_so_is_feedback_without_a
             best = (now if liker else frozen).scores(turn.query, turn.candidates)
             source = loud if liker else f"user {place % 8}"
             heard.append((source, turn.query, turn.candidates, Judgement(accepted=(int(np.argmax(best)),))))
-        assert "for 7 of 9 voices" in objection_of_sources(learner, heard)
+        assert "for 7 of 9 voices" in objection_of_sources(learner, heard, 20)
 
 
 def test_a_worse_challenger_is_started_anew() -> None:

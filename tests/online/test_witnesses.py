@@ -71,6 +71,19 @@ def test_a_ranker_that_is_opened_again_asks_the_same(tmp_path: Path) -> None:
     ]
 
 
+def test_nothing_is_promoted_before_so_many_sources_were_heard() -> None:
+    ranker = make_ranker(None, guard=Guard(fewest_sources=21))
+    turns = list(stream(103, 400))
+    for place, turn in enumerate(turns[:300]):
+        ranker.feedback(ask(ranker, turn).id, turn.right, source=f"user {place % 20}")
+    assert ranker.state.is_identity and ranker.review().reason == "20 sources were heard; 21 must be"
+    for turn in turns[300:]:
+        ranker.feedback(ask(ranker, turn).id, turn.right, source="the next")
+    assert not ranker.state.is_identity
+    with pytest.raises(ValueError, match="fewest_sources must be in"):
+        make_ranker(None, guard=Guard(fewest_sources=0))
+
+
 # challengers that start anew
 
 

@@ -22,15 +22,19 @@ Heard = tuple[str | None, Rows, Rows, Judgement]
 """Source, query (d,), candidates (m, d), and what was said."""
 
 
-def objection_of_sources(learner: Learner, heard: Sequence[Heard]) -> str:
+def objection_of_sources(learner: Learner, heard: Sequence[Heard], sources: int) -> str:
     """Returns why a challenger should not be promoted after all, "" if nothing speaks against it.
 
-    It is scored once more on what was heard, beside the champion and the frozen encoder. Each source is a voice, and
-    counts by the mean of its differences however much it said; sources of fewer than 8 feedbacks share a voice with
-    others; all feedback without a source is of one source. Without the quarter of the voices that likes the challenger
-    best (`Guard.left_out`) the mean of the others must be above 0 by more than its standard error. The end at which
-    the challenger is liked least stays: with both ends left out, so many hostile voices would make up for harm.
+    `sources` is how many were heard at all; there must be `Guard.fewest_sources`. The challenger is scored once more on
+    what was heard, beside the champion and the frozen encoder. Each source is a voice, and counts by the mean of its
+    differences however much it said; sources of fewer than 8 feedbacks share a voice with others; all feedback without
+    a source is of one source. Without the quarter of the voices that likes the challenger best (`Guard.left_out`) the
+    mean of the others must be above 0 by more than its standard error. The end at which the challenger is liked least
+    stays: with both ends left out, so many hostile voices would make up for harm.
     """
+    guard = learner.settings.guard
+    if sources < guard.fewest_sources:
+        return f"{sources} source{' was' if sources == 1 else 's were'} heard; {guard.fewest_sources} must be"
     now, frozen = learner.challenger.publish(), State(learner.settings.dim)
     others = [(frozen, "the frozen encoder")]
     if not learner.champion.is_identity:
@@ -38,7 +42,7 @@ def objection_of_sources(learner: Learner, heard: Sequence[Heard]) -> str:
     for other, name in others:
         voices = sorted(_voices(now, other, heard))
         if voices:
-            kept = voices[: len(voices) - int(learner.settings.guard.left_out * len(voices))]
+            kept = voices[: len(voices) - int(guard.left_out * len(voices))]
             mean, error = _mean(kept)
             if mean <= error:
                 return (

@@ -29,6 +29,8 @@ class Witnesses:
         """The seed of `settings` says who is a witness where there are too many, by hash of the name."""
         self._db, self._log, self._window = database, log, settings.guard.window
         self._salt = settings.learning.seed.to_bytes(8, "little")
+        self.sources = 0
+        """How many there are, scored or not."""
         self._seq = 0
         self._recent: deque[tuple[int, str | None]] = deque(maxlen=HORIZON * self._window)
 
@@ -38,6 +40,7 @@ class Witnesses:
         of_source: dict[str | None, list[int]] = {}
         for seq, source in self._recent:
             of_source.setdefault(source, []).append(seq)
+        self.sources = len(of_source)
         budget = SCORED * self._window
         each = max(VOICE, min(self._window, budget // max(1, len(of_source))))
         numbers: list[int] = []
