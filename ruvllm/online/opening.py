@@ -6,7 +6,6 @@ import base64
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from ruvllm.online.store.database import Database
 from ruvllm.online.store.decisions import DecisionLine, DecisionLog
 from ruvllm.online.store.folder import Folder
 from ruvllm.online.store.log import FeedbackLog
+from ruvllm.online.store.seal import check_seal
 
 __all__ = ["OpenStore", "check_settings", "open_store", "reading", "settings_of"]
 
@@ -27,8 +27,7 @@ KEEP_IN_MEMORY = 10_000
 LOSSES = ("infonce", "pairwise", "unlikelihood")
 
 
-@dataclass(slots=True)
-class OpenStore:
+class OpenStore(msgspec.Struct, eq=False):
     """The parts of an open store."""
 
     settings: Settings
@@ -101,17 +100,27 @@ def _create(
 
 
 @contextlib.contextmanager
-def reading(store: str | os.PathLike[str]) -> Iterator[tuple[Folder, Database]]:
-    """Opens the folder and the log of a store that is there, then closes them. Raises StoreError, also in the block."""
+def reading(
+    store: str | os.PathLike[str], *, strict: bool = False, brief: bool = True
+) -> Iterator[tuple[Folder, Database]]:
+    """Opens the folder and the log of a store that is there, then closes them. Raises StoreError, also in the block.
+
+    `strict`: a log that nobody has open must be the same, byte for byte, as when it was closed. `brief`: for seconds,
+    else who opens the log meanwhile would have to wait.
+    """
     folder = Folder(Path(store))
     if not folder.log.is_file():
         raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
-    database = Database(folder.log)
+    if strict:
+        check_seal(folder.log)
+    database = Database(folder.log, brief=brief)
     try:
         with database.errors():
             yield folder, database
-    finally:
-        database.close()
+    except BaseException:
+        database.close(whole=False)
+        raise
+    database.close()
 
 
 def settings_of(decisions: DecisionLog) -> Settings:

@@ -42,11 +42,11 @@ def verify(store: str | os.PathLike[str], *, replay: bool = False) -> Verified:
     """Checks a store and raises StoreError, one line, for the first defect.
 
     Every ranking, candidate, feedback and decision is covered by a digest, feedback and decisions by chains of them,
-    and states by their names. A hash shows that nothing changed since it was taken, not who took it. With `replay` the
-    log is learned from again: every base, state and outcome must come out the same, to the bit. Other processes may go
-    on meanwhile.
+    and states by their names; a log that nobody has open is compared as a whole with its seal. A hash shows that
+    nothing changed since it was taken, not who took it. With `replay` the log is learned from again: every base, state
+    and outcome must come out the same, to the bit. Other processes may go on meanwhile.
     """
-    with reading(store) as (folder, database):
+    with reading(store, strict=True, brief=not replay) as (folder, database):
         try:
             database.ensure_open().execute("BEGIN")  # one moment of the log
             try:

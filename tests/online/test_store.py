@@ -195,10 +195,51 @@ def test_every_byte_of_a_state_and_of_current_is_covered(taught: Path) -> None:
     verify(taught)
 
 
-def test_a_flipped_byte_of_the_log_is_found_unless_sqlite_does_not_read_it(tmp_path: Path) -> None:
+def test_every_byte_of_a_closed_store_is_covered(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with make_ranker(path) as ranker:
         teach(ranker, stream(122, 8))
+    whole = {file.name: file.read_bytes() for file in path.iterdir()}
+    assert set(whole) == {"learner.lock", "log.seal", "log.sqlite"} and not whole["learner.lock"]
+    for name, data in whole.items():
+        for place in range(0, len(data), 1 if len(data) < 600 else 101):
+            (path / name).write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+            with pytest.raises(StoreError):
+                verify(path)
+        (path / name).write_bytes(data)
+    verify(path)
+    (path / "log.sqlite").write_bytes(whole["log.sqlite"] + b"0")
+    with pytest.raises(StoreError, match="was changed since it was closed"):
+        verify(path)
+
+
+def test_a_log_is_sealed_by_the_last_to_close_it_and_by_nobody_while_it_is_open(tmp_path: Path) -> None:
+    path, turns = tmp_path / "s", list(stream(124, 12))
+    seal, first = path / "log.seal", make_ranker(path)
+    second = make_ranker(path, learns=False)
+    for ranker in (first, second):
+        assert not seal.exists()
+        teach(ranker, iter(turns[:3]))
+        ranker.close()
+    assert seal.exists()
+    process = writer(path, 150)  # another process, killed: it leaves no seal, and what it wrote is there
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(9)] and not seal.exists()
+    with make_ranker(path, learns=False) as ranker:
+        ask(ranker, turns[4])
+    assert not seal.exists()
+    process.kill()
+    process.communicate()
+    assert not seal.exists() and verify(path, replay=True).feedbacks > 9
+    assert seal.exists() and verify(path).feedbacks > 9
+
+
+def test_a_flipped_byte_of_the_log_is_found_unless_sqlite_does_not_read_it(tmp_path: Path) -> None:
+    """Without a seal, as after a kill."""
+    path = tmp_path / "s"
+    with make_ranker(path) as ranker:
+        teach(ranker, stream(122, 8))
+    (path / "log.seal").unlink()
     file = path / "log.sqlite"
     data, content = file.read_bytes(), dumped(file)
     found = 0
@@ -226,7 +267,7 @@ def dumped(file: Path) -> list[str]:
 
 
 def remove_wal(path: Path) -> None:
-    for name in ("log.sqlite-wal", "log.sqlite-shm"):
+    for name in ("log.sqlite-wal", "log.sqlite-shm", "log.seal"):
         (path / name).unlink(missing_ok=True)
 
 

@@ -37,7 +37,7 @@ def write_audit(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> 
     folder = Folder(Path(store))
     if not folder.log.is_file():
         raise StoreError(f"{os.fspath(store)} is no store: it has no {folder.log.name}")
-    database = Database(folder.log)
+    database = Database(folder.log, brief=True)
     try:
         rows = database.ensure_open().execute("SELECT line, chain FROM decisions ORDER BY seq").fetchall()
     finally:

@@ -10,12 +10,14 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from ruvllm.online.records import StoreError
+from ruvllm.online.store.seal import break_seal, is_sealed, seal
 
 __all__ = ["FORMAT", "GENESIS", "Database"]
 
@@ -54,19 +56,43 @@ def _statements() -> list[str]:
     return [statement.strip() for statement in SCHEMA.split(";\n") if statement.strip()]
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two that want it at once are told at once that it is locked, instead of waiting: each tries again."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        if time.monotonic() > end:
+            raise sqlite3.OperationalError("it cannot be changed to WAL")
+        time.sleep(0.002)
+
+
 class Database:
     """A connection, made anew in a forked process. Not to be used by two threads at once: whoever holds it locks."""
 
-    def __init__(self, path: Path | None, *, power_safe: bool = False) -> None:
-        """Opens the file, or a database in memory for None. Raises StoreError for what is no log of this format."""
+    def __init__(self, path: Path | None, *, power_safe: bool = False, brief: bool = False) -> None:
+        """Opens the file, or a database in memory for None. Raises StoreError for what is no log of this format.
+
+        `brief`: only to read, and for some seconds: a sealed log stays sealed, and who wants to write to it waits.
+        """
         self.path = path
+        self._keeps_seal = path is None or (brief and is_sealed(path))
         self._power_safe = power_safe
         self._pid = -1
         self._connection: sqlite3.Connection | None = None
-        with self.errors():
-            self.ensure_open()
-            self._create_if_new()
-            self._check_format()
+        try:
+            with self.errors():
+                self.ensure_open()
+                self._create_if_new()
+                self._check_format()
+        except BaseException:  # a connection that is left open would keep others waiting
+            if self._connection is not None:
+                self._connection.close()
+            raise
 
     def ensure_open(self) -> sqlite3.Connection:
         """Returns the connection. A connection must not be carried across a fork."""
@@ -81,10 +107,16 @@ class Database:
             ":memory:" if self.path is None else self.path,
             timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64,
         )  # fmt: skip
-        if self.path is not None:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={'FULL' if self._power_safe else 'NORMAL'}")
-        connection.execute("PRAGMA cell_size_check=ON")
+        try:
+            if self.path is not None and not self._keeps_seal:
+                break_seal(self.path)  # at the latest now, so that none is left should the process end here
+                _use_wal(connection)
+                break_seal(self.path)  # whoever closed the log last may have made one meanwhile
+            connection.execute(f"PRAGMA synchronous={'FULL' if self._power_safe else 'NORMAL'}")
+            connection.execute("PRAGMA cell_size_check=ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _create_if_new(self) -> None:
@@ -152,8 +184,10 @@ class Database:
         rows = self.ensure_open().execute("SELECT key, value FROM meta WHERE key <> 'digest' ORDER BY key").fetchall()
         return hashlib.sha256(msgspec.msgpack.encode(rows)).hexdigest()
 
-    def close(self) -> None:
-        """Closes the connection. The last one to do so moves everything into the one file."""
+    def close(self, *, whole: bool = True) -> None:
+        """Closes the connection. The last one to do so moves everything into the one file, and seals it if `whole`."""
         if self._connection is not None and self._pid == os.getpid():
+            if self.path is not None and whole and not self._keeps_seal:
+                seal(self.path, self._connection)
             self._connection.close()
         self._connection = None

@@ -10,7 +10,6 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -43,8 +42,7 @@ class DecisionLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Decision(self.action, self.reason, self.before, self.after, self.evidence, self.cursor, self.n, self.at)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(msgspec.Struct, frozen=True):
     """The learner after feedback `cursor`. Learning can be done again from here."""
 
     seq: int

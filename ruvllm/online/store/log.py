@@ -7,7 +7,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -42,8 +41,7 @@ class RankingBody(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_f
     """None: all are 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A feedback with its ranking, as it is learned from."""
 
     seq: int
@@ -54,8 +52,7 @@ class Entry:
     body: RankingBody
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """What became of a feedback in the log; `entry` is None unless it was written."""
 
     status: Status
