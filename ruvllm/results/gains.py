@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ruvllm.evaluation.bootstrap import bootstrap_intervals
 from ruvllm.evaluation.retrieval import OF_RECIPROCAL_RANK
@@ -14,7 +15,7 @@ from ruvllm.evaluation.statistics import mean
 from ruvllm.results.records import Interval, MeanWithInterval, camel_case
 from ruvllm.results.run_records import Answers, TransferAnswers
 from ruvllm.results.summary_records import Gain, Gains, MethodRow
-from ruvllm.workloads.workload import TASK_TYPES
+from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
 
 __all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_of_transfer"]
 
@@ -27,6 +28,8 @@ Values = list[list[float]]
 """One value per run and task."""
 Levels = dict[str, dict[str, Values]]
 """By measure and method."""
+Kind = tuple[Literal["types", "categories"], int]
+"""Which tasks: those of one type, or of one language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class AllGains:
     """95% intervals of the resolve rate before and after, and of confidence: "initial", "final", "confidence"."""
     by_type: dict[str, Gains]
     """On each task type that every run has; empty without retrieval."""
+    by_language: dict[str, Gains]
+    """On the tasks of each language that every run has; empty without retrieval, and for a single language."""
     comparison: list[MethodRow]
     """A row per task type ("all" first, where there are several) and method; empty without closed forms."""
 
@@ -60,16 +65,21 @@ def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False, ta
     with_types = [each.types or () for each in answers if each.reciprocal_rank or each.closed_forms]
     kinds = sorted({kind for types in with_types for kind in types})
     common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
-    groups = {
-        TASK_TYPES[kind]: everything if len(kinds) == 1 else _Group(answers, kind, same_tasks=same_tasks, names=names)
-        for kind in common
-    }
+
+    def group(kind: Kind) -> _Group:
+        return _Group(answers, kind, same_tasks=same_tasks, names=names)
+
+    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else group(("types", kind)) for kind in common}
+    spoken = sorted({kind for each in answers for kind in each.categories or ()}) if with_types else []
+    everywhere = [kind for kind in spoken if all(kind in (each.categories or ()) for each in answers)]
+    languages = {CATEGORIES[kind]: group(("categories", kind)) for kind in everywhere} if len(spoken) > 1 else {}
     rows: list[MethodRow] = []
     if all(each.closed_forms is not None for each in answers):
         rows += everything.rows("all") if len(kinds) > 1 else []
         rows += [row for kind in sorted(groups) for row in groups[kind].rows(kind)]
     by_type = {kind: group.gains() for kind, group in groups.items()}
-    return AllGains(everything.gains(), intervals, by_type, rows)
+    by_language = {language: group.gains() for language, group in languages.items()}
+    return AllGains(everything.gains(), intervals, by_type, by_language, rows)
 
 
 def gains_of_transfer(answers: Sequence[TransferAnswers]) -> tuple[Gains, list[MethodRow]]:
@@ -87,7 +97,7 @@ class _Group:
     def __init__(
         self,
         answers: Sequence[Answers | TransferAnswers],
-        kind: int | None,
+        kind: Kind | None,
         more: Mapping[str, Values] | None = None,
         *,
         same_tasks: bool,
@@ -143,9 +153,11 @@ class _Group:
         return MeanWithInterval(_mean(self.differences[key]), self.intervals[key])
 
 
-def _places(answers: Answers | TransferAnswers, kind: int | None) -> Sequence[int]:
-    """Where the tasks of a type stand; None stands for all types."""
-    return range(answers.n) if kind is None else [i for i, own in enumerate(answers.types or ()) if own == kind]
+def _places(answers: Answers | TransferAnswers, kind: Kind | None) -> Sequence[int]:
+    """Where the tasks of a kind stand; None stands for all of them."""
+    if kind is None:
+        return range(answers.n)
+    return [i for i, own in enumerate(getattr(answers, kind[0], None) or ()) if own == kind[1]]
 
 
 def _names_of_tasks(answers: Sequence[Answers]) -> list[list[int]]:
@@ -163,7 +175,7 @@ def _both(a: Interval, b: Interval) -> Interval:
     return min(a[0], b[0]), max(a[1], b[1])
 
 
-def _copies(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> list[list[int] | None]:
+def _copies(answers: Sequence[Answers | TransferAnswers], kind: Kind | None) -> list[list[int] | None]:
     """The group of each task of a type, per run; None for a run without copies."""
     groups = [each.groups if isinstance(each, Answers) else None for each in answers]
     return [
@@ -172,7 +184,7 @@ def _copies(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> l
     ]
 
 
-def _levels(answers: Sequence[Answers | TransferAnswers], kind: int | None) -> Levels:
+def _levels(answers: Sequence[Answers | TransferAnswers], kind: Kind | None) -> Levels:
     """What each task of a type counts for in each measure, under each method; None stands for all types."""
     places = [_places(each, kind) for each in answers]
 

@@ -45,6 +45,8 @@ class Subject:
     """Empty for the simulated workload."""
     source: str = ""
     """The input as the user wrote it, if there are no digests."""
+    language: str = ""
+    """Of a source tree, if it is not Python; several with commas."""
     tasks: str = ""
     """Kind of tasks made from a source tree, else empty."""
     split: str = ""
@@ -74,7 +76,8 @@ class Subject:
         kind = KINDS.get(self.tasks, "tasks")
         tasks = kind if self.n is None else f"{self.n} {kind}"
         more = f" of type {self.tasks.replace('_', ' ')}" if self.tasks not in ("", "all", *KINDS) else ""
-        return f"{self.name}: {tasks}{more}, {self.encoder}{f', split by {self.split}' if self.split else ''}"
+        name = f"{self.name} ({self.language.replace(',', ', ')})" if self.language else self.name
+        return f"{name}: {tasks}{more}, {self.encoder}{f', split by {self.split}' if self.split else ''}"
 
 
 def subject_of_runs(document: BenchmarkDocument, runs: Sequence[BenchmarkRun]) -> Subject:
@@ -105,6 +108,7 @@ def _of_input(workload: str, found: InputIdentity, model: str, tasks: str, split
         workload=workload,
         name=found.name,
         encoder=HASHED if is_hashed(found.encoder) else model,
+        language=found.language or "",
         tasks=tasks,
         split=split,
         n=found.tasks,

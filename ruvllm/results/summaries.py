@@ -73,6 +73,7 @@ def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
         seconds=average(lambda run: run.seconds),
         retrieval=Gains(recall_at_1=found.overall.recall_at_1, mrr=found.overall.mrr) if first.retrieval else None,
         by_type=found.by_type if first.retrieval else None,
+        by_language=(found.by_language if first.retrieval else None) or None,
         comparison=[*found.comparison, *transfer_rows] or None,
         microseconds_per_task=average(lambda run: run.microseconds_per_task) if found.comparison else None,
         transfer=transfer,

@@ -86,6 +86,8 @@ class Summary(Record, kw_only=True):
     seconds: float | None = None
     retrieval: Gains | None = None
     by_type: dict[str, Gains] | None = None
+    by_language: dict[str, Gains] | None = None
+    """None where all tasks are in one language."""
     comparison: list[MethodRow] | None = None
     microseconds_per_task: float | None = None
     transfer: Gains | None = None

@@ -30,7 +30,9 @@ def test_a_run_names_its_language_and_is_replayed_in_it(
     assert done.returncode == 0, done.stderr
     document = document_of(tmp_path)
     run = document["results"][0]
+    assert done.stdout.startswith("tree (go): 160 docstring tasks")
     assert document["options"]["language"] == "go"
+    assert "byLanguage" not in document["summaries"][0]
     assert run["input"]["language"] == "go"
     assert run["input"]["grammar"].startswith("tree-sitter-go ")
     assert run["input"]["tasks"] == 160
@@ -43,6 +45,25 @@ def test_a_run_names_its_language_and_is_replayed_in_it(
     assert "go" in capsys.readouterr().out.replace(",", " ").split()
     Path("tree/part0/more.go").write_text(samples.source("go", samples.function("go", 200, 40)))
     assert verify(["--replay", checkpoint, "--corpus", "tree"]) == 4
+
+
+def test_several_languages_are_reported_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for language in ("python", "rust"):
+        samples.write_tree(tmp_path / "tree", language, n=90, files=15, words=40)
+    done = bench("--workload", "code:tree", "--language", "all", *QUICK, "--seeds", "2", "--details", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tree (python, rust): 180 docstring tasks")
+    document = document_of(tmp_path)
+    assert document["options"]["language"] == "all"
+    (summary,) = document["summaries"]
+    assert list(summary["byLanguage"]) == ["python", "rust"]
+    tests = sum(len(run["answers"]["tasks"]) for run in document["results"])
+    assert sum(gains["tasks"] for gains in summary["byLanguage"].values()) == tests
+    weighed = [
+        gains["tasks"] * gains["recallAt1"]["learned"] for gains in summary["byLanguage"].values()
+    ]  # each run's mean counts once, and the runs have about as many of each
+    assert abs(sum(weighed) / tests - summary["retrieval"]["recallAt1"]["learned"]) < 0.05
+    assert "recall@1 by language of v3" in done.stdout
 
 
 @pytest.mark.parametrize(("words", "message"), [

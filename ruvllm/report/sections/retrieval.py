@@ -45,7 +45,7 @@ def retrieval_blocks(setting: Setting) -> list[Block]:
         found = {row.summary.model: _gains(row.summary) for row in setting.rows(protocol)}
         found = {model: gains for model, gains in found.items() if gains}
         if found:
-            blocks += _tables(setting, protocol, found)
+            blocks += [*_tables(setting, protocol, found), *_languages(setting, protocol)]
             blocks += _bars(setting, protocol, found)
         blocks += _comparison(setting, protocol)
     return blocks
@@ -100,6 +100,28 @@ def _table(
     )
     columns = ("Measure", *((setting.what,) if several else ()), "gain", "frozen", "learned")
     return Table(title, columns, rows, EXPLAINED, headline=headline, groups=(len(columns) - 1,))
+
+
+def _languages(setting: Setting, protocol: str) -> list[Table]:
+    """A row per language and encoder, where tasks are in several languages."""
+    found = [(row.summary.model, language, gains) for row in setting.rows(protocol)
+             for language, gains in (row.summary.by_language or {}).items()]  # fmt: skip
+    several = len({model for model, _, _ in found}) > 1
+    rows = tuple(
+        (
+            language,
+            *((model,) if several else ()),
+            str(gains.tasks),
+            points_with(gain.gain, gain.gain_ci95),
+            percent(gain.frozen),
+            percent(gain.learned),
+        )
+        for model, language, gains in found
+        if (gain := gains.recall_at_1) is not None
+    )
+    columns = ("Language", *((setting.what,) if several else ()), "tasks", "gain", "frozen", "learned")
+    title = f"recall@1 by language of {protocol}, {setting.seeds(protocol)}"
+    return [Table(title, columns, rows, EXPLAINED, groups=(len(columns) - 1,))] if rows else []
 
 
 def _bars(setting: Setting, protocol: str, found: dict[str, NamedGains]) -> list[Block]:

@@ -78,7 +78,7 @@ def of_outcome(tasks: Sequence[SingleTask], measure: str) -> dict[str, list[Sing
 
 def card_of(task: SingleTask, measure: str) -> Card:
     """The card of a task. Texts of the file are made fit for a terminal."""
-    category = f"{task.category}, difficulty {task.difficulty:.2f}" if task.difficulty is not None else ""
+    category = task.category + (f", difficulty {task.difficulty:.2f}" if task.difficulty is not None else "")
     facts = (task.place if task.id else "", words(task.type) if task.type else "", category)
     return Card(
         name=shown(task.name, LINE),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,9 +39,11 @@ MAX_FILE_BYTES = 1 << 20
 LONGEST_LINE = 5_000
 """Of a file that somebody wrote, in bytes."""
 MEAN_LINE = 200
-GENERATED = b"generated"
+GENERATED = re.compile(
+    rb"^[ \t]*(//|/?\*)[^\n]*(generated[^\n]*do not (edit|modify)|@generated\b)", re.IGNORECASE | re.MULTILINE
+)
 HEAD = 2_000
-"""Bytes at a file's beginning in which it says that it is generated."""
+"""Bytes at a file's beginning in which a comment says that it is generated."""
 UNREAD, NO_TEXT, MINIFIED, GENERATED_BY = (
     "could not be read, or are larger than 1 MiB", "are no text in UTF-8", "are minified", "say that they are generated"
 )  # fmt: skip
@@ -172,10 +175,7 @@ def _reason_to_skip(name: str, source: bytes) -> str:
     lines = source.splitlines()
     if ".min." in name or max(map(len, lines), default=0) > LONGEST_LINE or len(source) > MEAN_LINE * (len(lines) + 1):
         return MINIFIED
-    head = source[:HEAD].lower()
-    if GENERATED in head and (b"do not edit" in head or b"@generated" in head or b"do not modify" in head):
-        return GENERATED_BY
-    return ""
+    return GENERATED_BY if GENERATED.search(source[:HEAD]) else ""
 
 
 def _left_out(found: _Found, n_files: int) -> tuple[LeftOut, ...]:
