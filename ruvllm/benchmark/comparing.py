@@ -10,12 +10,22 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ruvllm.benchmark.cell import Cell
-from ruvllm.evaluation.closed_forms import Form, closed_form_ranks, fit_closed_forms
-from ruvllm.evaluation.hybrid import Grid
-from ruvllm.evaluation.hybrid_forms import CLOSED, Hybrids, HybridViews, hybrid_ranks
+from ruvllm.evaluation.closed_forms import CLOSED, Form, closed_form_ranks, fit_closed_forms, pairs_of
+from ruvllm.evaluation.ensemble import EnsembleForm
+from ruvllm.evaluation.ensemble_members import EnsembleView, fit_ensembles
+from ruvllm.evaluation.hybrid import Grid, HybridForm
+from ruvllm.evaluation.hybrid_forms import Hybrids, HybridViews, Weighed, hybrid_ranks
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
 from ruvllm.evaluation.retrieval import Ranked, Ranks, reciprocal_ranks
-from ruvllm.evaluation.selection import HYBRID, HYBRID_CLOSED, HYBRID_FROZEN, Choice, SelectedRetrieval
+from ruvllm.evaluation.selection import (
+    ENSEMBLE,
+    ENSEMBLE_CLOSED,
+    HYBRID,
+    HYBRID_CLOSED,
+    HYBRID_FROZEN,
+    Choice,
+    SelectedRetrieval,
+)
 from ruvllm.learning.snapshots import Snapshot
 from ruvllm.learning.training import learn_view
 from ruvllm.learning.training_run import TrainingRun
@@ -52,9 +62,11 @@ class Others:
     """Other answers to the n queries of a question than those of what was learned."""
 
     closed_forms: dict[str, Ranks]
-    """The hybrids that learn nothing among them."""
+    """The hybrids and the ensemble that learn nothing among them."""
     hybrid: Ranks | None
     """What was learned from both views; None without a lexical one."""
+    ensemble: Ranks
+    """All scores that there are, weighed together."""
     selected: Ranked
     """Each type answered by its method."""
     methods: dict[int, str]
@@ -73,6 +85,8 @@ class Compared:
     transfer: Others | None
     choices: Mapping[int, Choice]
     """What the validation part chose for each type; empty where the protocol does not ask it."""
+    shares: Mapping[int, dict[str, float]]
+    """By type, how much each score counts in the ensemble."""
 
 
 def learn_lexical(
@@ -114,7 +128,7 @@ def compare_methods(
         return None
     question, isa = workload.question if lexical is None else lexical.views.question, cell.plan.isa
     forms = fit_closed_forms(question, workload.types, workload.parts.train, isa, progress)
-    hybrids = {} if lexical is None else _hybrids(lexical, forms, progress)
+    hybrids = _weighed(workload, learned, lexical, forms, progress)
     selecting = SelectedRetrieval(learned, forms, {}, {}, hybrids)
     if cell.protocol.select:
         selecting = SelectedRetrieval.on_validation(learned, forms, question, hybrids)
@@ -122,33 +136,73 @@ def compare_methods(
     def others(retrieval: Retrieval, known: Mapping[str, Ranks], *, other_input: bool) -> Others:
         methods = selecting.methods(retrieval, other_input=other_input)
         selected = selecting.ranked(retrieval, methods, 0 if other_input else MOST_TASKS)
-        free, hybrid = closed_form_ranks(retrieval, forms, isa), None
-        if hybrids:
-            of_hybrids = {
-                name: known[name] if name in known else hybrid_ranks(retrieval, hybrids, name, isa)
-                for name in (HYBRID_FROZEN, HYBRID_CLOSED, HYBRID)
-            }
-            hybrid = of_hybrids.pop(HYBRID)
-            free |= of_hybrids
-        return Others(free, hybrid, selected, methods)
+        free = closed_form_ranks(retrieval, forms, isa)
+        names = (ENSEMBLE, ENSEMBLE_CLOSED, *(() if lexical is None else (HYBRID_FROZEN, HYBRID_CLOSED, HYBRID)))
+        of_both = {
+            name: known[name] if name in known else hybrid_ranks(retrieval, hybrids, name, isa) for name in names
+        }
+        hybrid, ensemble = of_both.pop(HYBRID, None), of_both.pop(ENSEMBLE)
+        return Others(free | of_both, hybrid, ensemble, selected, methods)
 
     transfer = question.transfer
     beside = None if transfer is None else others(transfer, {}, other_input=True)
     test = others(question.test, {} if lexical is None else lexical.ranks, other_input=False)
-    return Compared(test, beside, selecting.choices)
+    return Compared(test, beside, selecting.choices, _shares(hybrids))
 
 
-def _hybrids(
-    lexical: MeasuredLexical, forms: Mapping[int, Mapping[str, Form]], progress: Callable[[int, int], None]
-) -> Hybrids:
-    """All hybrids of a run by type."""
+def _weighed(
+    workload: Workload,
+    learned: LearnedRetrieval,
+    lexical: MeasuredLexical | None,
+    forms: Mapping[int, Mapping[str, Form]],
+    progress: Callable[[int, int], None],
+) -> dict[int, dict[str, HybridForm | EnsembleForm]]:
+    """All hybrids and ensembles of a run by type."""
+    question = workload.question if lexical is None else lexical.views.question
+    if question is None:
+        return {}
+    twin = None if lexical is None else lexical.hashed
     hashed: Mapping[int, Mapping[str, Form]] = {}
-    twin = lexical.hashed
     if twin is not None and twin.question is not None:
-        isa = lexical.views.learned.isa
-        hashed = fit_closed_forms(twin.question, twin.types, twin.parts.train, isa, progress, (CLOSED,))
-    closed = lexical.views.fit_closed(forms, hashed)
-    return {kind: {**of_kind, **closed.get(kind, {})} for kind, of_kind in lexical.hybrids.items()}
+        hashed = fit_closed_forms(twin.question, twin.types, twin.parts.train, learned.isa, progress, (CLOSED,))
+    found: dict[int, dict[str, HybridForm | EnsembleForm]] = {kind: {} for kind in forms}
+    if lexical is not None:
+        closed = lexical.views.fit_closed(forms, hashed)
+        found = {kind: {**lexical.hybrids.get(kind, {}), **closed.get(kind, {})} for kind in forms}
+    for kind in forms:
+        views = [_view("vectors", workload, learned, forms, kind, _as_it_is)]
+        if twin is not None and lexical is not None and lexical.views.hashed is not None:
+            views.append(_view("n-grams", twin, lexical.views.hashed, hashed, kind, _in_n_grams))
+        found[kind] |= fit_ensembles(views, question.validation.of_type(kind), kind)
+    return found
+
+
+def _shares(weighed: Weighed) -> dict[int, dict[str, float]]:
+    ensembles = {kind: of_kind.get(ENSEMBLE) for kind, of_kind in weighed.items()}
+    return {kind: form.named_shares() for kind, form in ensembles.items() if isinstance(form, EnsembleForm)}
+
+
+def _view(
+    name: str,
+    workload: Workload,
+    learned: LearnedRetrieval,
+    forms: Mapping[int, Mapping[str, Form]],
+    kind: int,
+    in_view: Callable[[Retrieval], Retrieval],
+) -> EnsembleView:
+    train = workload.parts.train
+    if workload.question is None:
+        raise ValueError(f"{name}: there is no question of retrieval")
+    pairs = pairs_of(workload.question.vectors, train[workload.types[train] == kind])
+    return EnsembleView(name, learned, forms[kind][CLOSED], pairs, in_view)
+
+
+def _as_it_is(question: Retrieval) -> Retrieval:
+    return question
+
+
+def _in_n_grams(question: Retrieval) -> Retrieval:
+    return question if question.hashed is None else question.hashed
 
 
 def selection_of(candidates: Mapping[int, Choice], compared: Compared | None) -> dict[str, Any] | None:
@@ -161,6 +215,7 @@ def selection_of(candidates: Mapping[int, Choice], compared: Compared | None) ->
             "retrieval": _as_json(retrieval.get(kind)),
             "candidates": _as_json(candidates.get(kind)),
             "transfer": transfer.get(kind) if retrieval else None,
+            "ensemble": None if compared is None or not retrieval else compared.shares.get(kind),
         }
         for kind in kinds
     } or None

@@ -198,6 +198,7 @@ def _answers(measured: MeasuredCell, compared: Compared | None) -> Answers:
         reciprocal_rank_alone=reciprocal_ranks(learned.ranks).tolist() if compared.choices else None,
         closed_forms=compared.test.reciprocal() or None,
         hybrid=_reciprocal(compared.test.hybrid),
+        ensemble=_reciprocal(compared.test.ensemble),
         chosen_initially=_chosen(workload, run.initial),
         chosen=_chosen(workload, run.final),
         first_initially=_first(workload.question.test, test, frozen),
@@ -251,6 +252,7 @@ def _transfer_answers(measured: MeasuredCell, compared: Compared | None) -> Tran
         closed_forms=None if others is None else others.reciprocal(),
         reciprocal_rank_alone=reciprocal_ranks(learned).tolist() if compared.choices else None,
         hybrid=None if others is None else _reciprocal(others.hybrid),
+        ensemble=None if others is None else _reciprocal(others.ensemble),
     )
 
 

@@ -23,11 +23,15 @@ from ruvllm.evaluation.retrieval import CSLS_SHARES, InPlace, Ranks, crowding, m
 from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.rows import map_rows
 from ruvllm.workloads.splits import Numbers
-from ruvllm.workloads.workload import Question, Retrieval
+from ruvllm.workloads.workload import Question, Retrieval, Vectors
 
-__all__ = ["CLOSED_FORMS", "Form", "closed_form_ranks", "fit_closed_forms"]
+__all__ = [
+    "CLOSED", "CLOSED_FORMS", "Form", "closed_form_ranks", "fit_across", "fit_back", "fit_closed_forms", "pairs_of",
+]  # fmt: skip
 
 CLOSED_FORMS = ("meanRemoval", "allButTheTop", "ridge", "csls", "ridgeCsls")
+CLOSED = "ridgeCsls"
+"""The one of them that hybrids and ensembles have of each view."""
 DIRECTIONS = (1, 2, 3, 7)
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
 MOST_PAIRS = 8_000
@@ -47,6 +51,8 @@ class Form:
     """Mapped train queries, among which solutions are crowded."""
     shares: tuple[float, ...] = (0.0,)
     """Of the crowding, to choose from."""
+    penalty: float | None = None
+    """Of the ridge regression; None where there is none."""
 
     def in_place(self, question: Retrieval, isa: str) -> InPlace:
         """With the first of the shares."""
@@ -76,18 +82,37 @@ def fit_closed_forms(
     vectors, kinds = question.vectors, np.unique(question.test.types).tolist()
     fitted: dict[int, dict[str, Form]] = {}
     for i, kind in enumerate(kinds):
-        fitted_on = train[types[train] == kind]
+        pairs = pairs_of(vectors, train[types[train] == kind])
         validation = question.validation.of_type(kind)
-        if len(fitted_on) < 2 or len(validation.queries) < 2:  # nothing to fit on
+        if len(pairs[0]) < 2 or len(validation.queries) < 2:  # nothing to fit on
             fitted[kind] = dict.fromkeys(names, Form(_unchanged, _unchanged))
             continue
-        fits = _fits(vectors.queries[fitted_on[:MOST_PAIRS]], vectors.solutions[fitted_on[:MOST_PAIRS]])
+        fits = _fits(*pairs)
         fitted[kind] = {}
         for j, name in enumerate(names):
             progress(i * len(names) + j, len(kinds) * len(names))
             fitted[kind][name] = _best(fits[name](), validation, isa)
     progress(len(kinds) * len(names), len(kinds) * len(names))
     return fitted
+
+
+def pairs_of(vectors: Vectors, tasks: Numbers) -> tuple[Rows, Rows]:
+    """The queries and the right solutions (n, d) of tasks of one type on which forms are fitted."""
+    return vectors.queries[tasks[:MOST_PAIRS]], vectors.solutions[tasks[:MOST_PAIRS]]
+
+
+def fit_back(queries: Rows, solutions: Rows, penalty: float) -> Form:
+    """Ridge regression from solutions towards queries, of train pairs (n, d): solutions are mapped, not queries."""
+    q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
+    q, s = queries - q_mean, solutions - s_mean
+    return Form(_minus(q_mean), _ridge(s_mean, s, q - s, penalty), q)
+
+
+def fit_across(queries: Rows, solutions: Rows, penalty: float) -> Form:
+    """Ridge regression from queries (n, d) of one view to solutions (n, e) of another; for queries and solutions so."""
+    q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
+    apply = _regression(queries - q_mean, solutions - s_mean, penalty)
+    return Form(lambda x: apply(x - q_mean), _minus(s_mean), apply(queries - q_mean))
 
 
 def closed_form_ranks(question: Retrieval, fitted: dict[int, dict[str, Form]], isa: str) -> dict[str, Ranks]:
@@ -123,15 +148,17 @@ def _fits(queries: Rows, solutions: Rows) -> dict[str, Callable[[], list[Form]]]
         return [Form(_without(q_mean, top[:k]), _without(s_mean, top[:k])) for k in DIRECTIONS]
 
     @cache
-    def ridges() -> list[tuple[Map, Map]]:
-        return [(_ridge(q_mean, q, s - q, penalty), _minus(s_mean)) for penalty in PENALTIES]
+    def ridges() -> list[tuple[float, Map]]:
+        return [(penalty, _ridge(q_mean, q, s - q, penalty)) for penalty in PENALTIES]
 
     return {
         "meanRemoval": lambda: [Form(_minus(q_mean), _minus(s_mean))],
         "allButTheTop": all_but_the_top,
-        "ridge": lambda: [Form(*maps) for maps in ridges()],
+        "ridge": lambda: [Form(apply, _minus(s_mean), penalty=penalty) for penalty, apply in ridges()],
         "csls": lambda: [Form(_unchanged, _unchanged, queries, CSLS_SHARES)],
-        "ridgeCsls": lambda: [Form(*maps, maps[0](queries), CSLS_SHARES) for maps in ridges()],
+        CLOSED: lambda: [
+            Form(apply, _minus(s_mean), apply(queries), CSLS_SHARES, penalty) for penalty, apply in ridges()
+        ],
     }
 
 
@@ -161,13 +188,19 @@ def _principal_directions(rows: Rows, k: int) -> Rows:
 
 
 def _ridge(mean: Rows, queries: Rows, targets: Rows, penalty: float) -> Map:
-    """In the dual where there are fewer pairs than dimensions: x + x Q' (Q Q' + lambda I)^-1 T."""
+    """Towards the identity: centred x + x W."""
+    apply = _regression(queries, targets, penalty)
+    return lambda x: _single((x - mean) + apply(x - mean))
+
+
+def _regression(queries: Rows, targets: Rows, penalty: float) -> Map:
+    """In the dual where there are fewer pairs than dimensions: x Q' (Q Q' + lambda I)^-1 T."""
     n, d = queries.shape
     if n <= d:
         dual = np.linalg.solve(queries @ queries.T + penalty * np.eye(n, dtype=np.float32), targets)
-        return lambda x: _single((x - mean) + ((x - mean) @ queries.T) @ dual)
+        return lambda x: _single((x @ queries.T) @ dual)
     primal = np.linalg.solve(queries.T @ queries + penalty * np.eye(d, dtype=np.float32), queries.T @ targets)
-    return lambda x: _single((x - mean) + (x - mean) @ primal)
+    return lambda x: _single(x @ primal)
 
 
 def _single(x: NDArray[np.floating]) -> Rows:

@@ -19,14 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm import _core
-from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks, right_too
+from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks
+from ruvllm.evaluation.scored import AT_ONCE, Part, blocks_in_parts, ranked_by
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.workload import Retrieval
 
 __all__ = ["Grid", "Hybrid", "HybridForm", "View", "Weights", "fit_hybrid"]
-
-AT_ONCE = 256
-"""Queries whose scores are in memory."""
 
 Rows = NDArray[np.float32]
 View = Callable[[Retrieval], InPlace]
@@ -69,16 +67,8 @@ class Hybrid:
 
     def ranked(self, question: Retrieval, isa: str, most: int) -> Ranked:
         """The ranks, and what stood first for the first `most` queries."""
-        ranks = np.empty(len(question.queries), dtype=np.int32)
-        first = np.full(len(question.queries), -1, dtype=np.int32)
-        for part in _parts(question, self.views, isa):
-            scores = part.scores(self.weights)
-            ranks[part.members] = part.ranks(scores)
-            scores[np.arange(len(scores)), part.right] = -np.inf
-            best = part.candidates[np.argmax(scores, axis=1)]
-            first[part.members] = np.where(ranks[part.members] == 1, question.right[part.members], best)
-        first[most:] = -1
-        return Ranked(ranks, first)
+        parts = _parts(question, self.views, isa)
+        return ranked_by(question, ((part.place, part.scores(self.weights)) for part in parts), most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +90,7 @@ def fit_hybrid(views: Sequence[View], validation: Retrieval, grid: Grid, isa: st
     reciprocal = np.empty((len(choices), len(validation.queries)))
     for part in _parts(validation, _of(views, validation), isa):
         for found, weights in zip(reciprocal, choices, strict=True):
-            found[part.members] = 1.0 / part.ranks(part.scores(weights))
+            found[part.place.members] = 1.0 / part.place.ranks(part.scores(weights))
     best = int(np.argmax([math.fsum(found) for found in reciprocal.tolist()]))
     return HybridForm(views, choices[best], reciprocal[best])
 
@@ -115,17 +105,13 @@ def _of(views: Sequence[View], question: Retrieval) -> list[InPlace]:
 class _Part:
     """Some queries of a group, before weights."""
 
-    members: NDArray[np.int64]
-    candidates: NDArray[np.int64]
-    right: NDArray[np.int32]
+    place: Part
     cosines: Sequence[Rows]
     """(k, j) of each view."""
     crowding: Sequence[Rows]
     """(j,) of each view; of none where nothing is known of it."""
     words: Rows
     """(k, j)"""
-    right_too: NDArray[np.int64]
-    """(l, 2): places of queries and of solutions that are right for them as well."""
 
     def scores(self, weights: Weights) -> Rows:
         found: Rows = np.zeros_like(self.cosines[0])
@@ -134,39 +120,22 @@ class _Part:
                 found += np.float32(weight) * (cosines - np.float32(weights.share) * crowded)
         if weights.bm25 != 0.0:
             found += np.float32(weights.bm25) * self.words
-        found[self.right_too[:, 0], self.right_too[:, 1]] = -np.inf
-        return found
-
-    def ranks(self, scores: Rows) -> NDArray[np.int64]:
-        """(k,): a wrong solution with the score of the right one counts against it."""
-        own = scores[np.arange(len(scores)), self.right]
-        found: NDArray[np.int64] = np.count_nonzero(scores >= own[:, None], axis=1)
-        return found
+        return self.place.settled(found)
 
 
 def _parts(question: Retrieval, views: Sequence[InPlace], isa: str) -> Iterator[_Part]:
-    for block in question.blocks():
-        pairs = np.array(list(right_too(question, block)), dtype=np.int64).reshape(-1, 2)
+    for block, parts in blocks_in_parts(question, AT_ONCE):
         solutions = [take_rows(view.solutions, block.candidates) for view in views]
         crowding = [
             np.zeros(len(block.candidates), np.float32) if view.discount is None else view.discount[block.candidates]
             for view in views
         ]
-        kind = int(question.types[block.members[0]])
-        for begin in range(0, len(block.members), AT_ONCE):
-            members = block.members[begin : begin + AT_ONCE]
+        kind, words = int(question.types[block.members[0]]), question.words
+        for part in parts:
+            members = part.members
             cosines = [_cosines(view.queries[members], rows, isa) for view, rows in zip(views, solutions, strict=True)]
-            words = question.words
-            own = (pairs[:, 0] >= begin) & (pairs[:, 0] < begin + AT_ONCE)
-            yield _Part(
-                members,
-                block.candidates,
-                block.right[begin : begin + AT_ONCE],
-                cosines,
-                crowding,
-                np.zeros_like(cosines[0]) if words is None else words.scores(members, block.candidates, kind),
-                pairs[own] - np.array([begin, 0]),
-            )
+            said = np.zeros_like(cosines[0]) if words is None else words.scores(members, part.candidates, kind)
+            yield _Part(part, cosines, crowding, said)
 
 
 def _cosines(queries: Rows, solutions: Rows, isa: str) -> Rows:

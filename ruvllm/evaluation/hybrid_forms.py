@@ -8,19 +8,19 @@ from functools import partial
 
 import numpy as np
 
-from ruvllm.evaluation.closed_forms import Form
+from ruvllm.evaluation.closed_forms import CLOSED, Form
+from ruvllm.evaluation.ensemble import EnsembleForm
 from ruvllm.evaluation.hybrid import Grid, HybridForm, View, fit_hybrid
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import InPlace, Ranks
 from ruvllm.evaluation.selection import HYBRID, HYBRID_CLOSED, HYBRID_FROZEN
 from ruvllm.workloads.workload import Question, Retrieval
 
-__all__ = ["CLOSED", "HybridViews", "Hybrids", "hybrid_ranks"]
+__all__ = ["HybridViews", "Hybrids", "Weighed", "hybrid_ranks"]
 
 Hybrids = dict[int, dict[str, HybridForm]]
+Weighed = Mapping[int, Mapping[str, HybridForm | EnsembleForm]]
 """By task type and name."""
-CLOSED = "ridgeCsls"
-"""The closed form of each view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class HybridViews:
         return fit_hybrid(views, self.question.validation.of_type(kind), grid, self.learned.isa)
 
 
-def hybrid_ranks(question: Retrieval, hybrids: Hybrids, name: str, isa: str) -> Ranks:
+def hybrid_ranks(question: Retrieval, hybrids: Weighed, name: str, isa: str) -> Ranks:
     """Ranks (n,) of the right solutions under the named hybrid of each query's type; frozen where there is none."""
     ranks = np.empty(len(question.queries), dtype=np.int32)
     for kind in np.unique(question.types).tolist():

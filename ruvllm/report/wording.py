@@ -28,6 +28,8 @@ NAMES = {
     "hybrid": "learning, hybrid",
     "hybridFrozen": "hybrid, nothing learned",
     "hybridRidgeCsls": "hybrid, ridge and CSLS",
+    "ensemble": "ensemble of all",
+    "ensembleClosed": "ensemble, nothing learned",
     "randomGradient": "random gradient",
     "shuffled": "shuffled answers",
     "handSet": "hand-set weights",

@@ -22,7 +22,7 @@ __all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_o
 BOOTSTRAP_SEED = 0
 METRICS = ("recall_at_1", "recall_at_5", "mrr")
 """What methods are compared by."""
-FROZEN, LEARNED, ALONE, HYBRID = "frozen", "learned", "learningAlone", "hybrid"
+FROZEN, LEARNED, ALONE, HYBRID, ENSEMBLE = "frozen", "learned", "learningAlone", "hybrid", "ensemble"
 
 Values = list[list[float]]
 """One value per run and task."""
@@ -200,6 +200,8 @@ def _levels(answers: Sequence[Answers | TransferAnswers], kind: Kind | None) -> 
         closed[ALONE] = [each.reciprocal_rank_alone for each in answers]
     if all(each.hybrid is not None for each in answers):
         closed[HYBRID] = [each.hybrid for each in answers]
+    if all(each.ensemble is not None for each in answers):
+        closed[ENSEMBLE] = [each.ensemble for each in answers]
     of_tasks = [each for each in answers if isinstance(each, Answers)]
     if of_tasks:
         levels["resolve_rate"] = {

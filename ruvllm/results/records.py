@@ -153,4 +153,6 @@ class Selection(Record, kw_only=True):
     candidates: Choice | None = None
     """Among the candidates of each task, for the resolve rate."""
     transfer: str | None = None
-    """What answers transfer input: `frozen` where it is far from what was learned from."""
+    """What answers transfer input: `frozen` or `hybridFrozen` where it is far from what was learned from."""
+    ensemble: dict[str, float] | None = None
+    """How much each score counts in the ensemble; the shares add up to 1."""

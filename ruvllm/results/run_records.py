@@ -63,12 +63,9 @@ class CalibratedScores(Record):
 
 
 class ReliabilityBin(Record, kw_only=True):
-    """Answers with a confidence in (low, high]: their number, mean confidence and share right, None for no answers.
+    """Answers with a confidence in (low, high]: their number, mean confidence and share right, None for no answers."""
 
-    Trimmed files do not have the bounds.
-    """
-
-    low: float | None = None
+    low: float | None = None  # trimmed files do not have the bounds
     high: float | None = None
     count: Count
     confidence: float | None
@@ -174,6 +171,7 @@ class Answers(Record, kw_only=True):
     reciprocal_rank_alone: list[ReciprocalRank] | None = None
     """By what was learned, whether it was selected or not. Like the transfer's in files of version 0.3.0 on."""
     hybrid: list[ReciprocalRank] | None = None  # the same for what was learned from the lexical view as well
+    ensemble: list[ReciprocalRank] | None = None  # the same for all scores that there are, weighed together
 
     @property
     def n(self) -> int:
@@ -195,6 +193,7 @@ class TransferAnswers(Record):
     closed_forms: dict[str, list[ReciprocalRank]] | None = None
     reciprocal_rank_alone: list[ReciprocalRank] | None = None
     hybrid: list[ReciprocalRank] | None = None
+    ensemble: list[ReciprocalRank] | None = None
 
     @property
     def n(self) -> int:

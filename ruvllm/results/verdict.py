@@ -29,7 +29,7 @@ among those that were learned from, so that nothing can be said.
 SAME = "no difference shown"
 TRANSFER = "transfer"
 """Rows of a comparison on other input."""
-NOT_FREE = ("frozen", "learned", "learningAlone", "hybrid")
+NOT_FREE = ("frozen", "learned", "learningAlone", "hybrid", "ensemble")
 """All other rows of a comparison are closed forms, which learning is held against: one fit, no loop."""
 WORDS = "hybridFrozen"
 ROOM = 0.02

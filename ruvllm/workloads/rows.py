@@ -36,10 +36,12 @@ def take_rows(rows: NDArray[np.float32], indices: NDArray[np.integer]) -> NDArra
 def map_rows(
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]], rows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Returns function(rows), some rows at a time. The function maps (k, dim) to (k, dim), each row by itself."""
+    """Returns function(rows), some rows at a time. The function maps (k, dim) to (k, e), each row by itself."""
+    first = function(rows[:AT_ONCE])
     if len(rows) <= AT_ONCE:
-        return function(rows)
-    mapped = empty_rows(*rows.shape)
-    for begin in range(0, len(rows), AT_ONCE):
+        return first
+    mapped = empty_rows(len(rows), first.shape[1])
+    mapped[:AT_ONCE] = first
+    for begin in range(AT_ONCE, len(rows), AT_ONCE):
         mapped[begin : begin + AT_ONCE] = function(rows[begin : begin + AT_ONCE])
     return mapped

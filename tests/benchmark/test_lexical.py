@@ -135,10 +135,19 @@ def test_words_help_an_encoder_that_says_little_and_the_figures_tell_the_views_a
     assert run.transfer_answers is not None and run.transfer_answers.hybrid is not None
     assert run.selection is not None
     chosen = {each.retrieval.method for each in run.selection.values() if each.retrieval is not None}
-    assert chosen <= {"hybrid", "hybridFrozen", "hybridRidgeCsls"}, "the validation part saw it"
+    words = {"ensemble", "ensembleClosed", "hybrid", "hybridFrozen", "hybridRidgeCsls"}
+    assert chosen <= words, "the validation part saw it"
+    of_view = {f"{view} {kind}" for view in ("vectors", "n-grams") for kind in ("learned", "ridge", "back", "room")}
+    for each in run.selection.values():
+        assert each.ensemble is not None
+        assert set(each.ensemble) == of_view | {"vectors to n-grams", "n-grams to vectors", "words"}
+        assert sum(each.ensemble.values()) == pytest.approx(1.0) or not any(each.ensemble.values())
+        assert min(each.ensemble.values()) >= 0.0
+    assert run.answers.ensemble is not None and run.transfer_answers.ensemble is not None
+    assert np.mean(run.answers.ensemble) > np.mean(run.answers.reciprocal_rank_initially or []) + 0.1
     (summary,) = summarise([entry])
     methods = {row["method"] for row in summary["comparison"] if row["type"] == "all"}
-    assert methods >= {"hybrid", "hybridFrozen", "hybridRidgeCsls", "learned", "learningAlone"}
+    assert methods >= {*words, "learned", "learningAlone"}
 
 
 def test_a_replay_gives_the_same_and_learning_goes_on_as_if_never_saved(entry: Entry) -> None:
@@ -170,6 +179,8 @@ def test_without_words_there_is_nothing_of_them(tmp_path: Path) -> None:
     found = run_cell(cell(encoder=Lengths(), lexical=False), tmp_path)
     assert "hybrid" not in found and "hybrid" not in found["answers"]
     assert not {"hybridFrozen", "hybridRidgeCsls"} & found["answers"]["closedForms"].keys()
+    for each in found["selection"].values():
+        assert set(each["ensemble"]) == {f"vectors {kind}" for kind in ("learned", "ridge", "back", "room")}
     document = stored(found)
     assert document["run"]["lexical"] is False
     assert not any(name.startswith("lexical") for name in read_arrays(resume_path(Path(found["checkpoint"]))))

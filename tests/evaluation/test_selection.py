@@ -15,6 +15,8 @@ from ruvllm.evaluation.closed_forms import CLOSED_FORMS, fit_closed_forms
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import ranks_in_groups
 from ruvllm.evaluation.selection import (
+    ENSEMBLE,
+    ENSEMBLE_CLOSED,
     FROZEN,
     HYBRID,
     HYBRID_CLOSED,
@@ -65,17 +67,25 @@ def test_a_closed_form_answers_where_it_is_convincingly_better_than_what_was_lea
     assert choose({FROZEN: np.full(100, 0.6), LEARNED: learned, "ridge": ahead}).method == FROZEN
 
 
-def test_words_answer_as_they_are_until_something_is_convincingly_better() -> None:
-    frozen, learned = np.full(100, 0.3), np.full(100, 0.5)
-    close, ahead, better = around(0.51, 0.2), around(0.55, 0.2), around(0.7, 0.2)
-    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: close}).method == LEARNED
-    assert choose({FROZEN: frozen, LEARNED: learned, HYBRID: ahead}).method == HYBRID
-    both = {FROZEN: frozen, LEARNED: learned, HYBRID_FROZEN: ahead}
-    assert choose(both).method == HYBRID_FROZEN
-    assert choose({**both, HYBRID: ahead + 0.01 * around(0.5, 20)}).method == HYBRID_FROZEN, "hardly better"
-    assert choose({**both, HYBRID: better}).method == HYBRID
-    assert choose({**both, HYBRID: better, "ridge": better + 0.001}).method == "ridge"
-    assert choose({**both, HYBRID: better, "ridge": better}).method == HYBRID
+def test_the_ensemble_answers_unless_a_part_of_it_does_far_better() -> None:
+    frozen, learned, ensemble = np.full(100, 0.3), np.full(100, 0.6), np.full(100, 0.5)
+    close, ahead, better = around(0.53, 0.2), around(0.55, 0.2), around(0.57, 0.2)  # a standard error of 0.02
+    all_of = {FROZEN: frozen, LEARNED: learned, ENSEMBLE: ensemble}
+    assert choose(all_of).method == ENSEMBLE, "it has what was learned in itself"
+    assert choose({**all_of, HYBRID: close}).method == ENSEMBLE, "one standard error and a half"
+    assert choose({**all_of, HYBRID: ahead}).method == HYBRID
+    assert choose({**all_of, HYBRID: ahead, "ridge": better}).method == "ridge"
+    assert choose({**all_of, HYBRID: ahead, HYBRID_FROZEN: ahead}).method == HYBRID, "of equally good ones the first"
+
+
+def test_words_answer_as_they_are_where_the_ensemble_convinces_nobody() -> None:
+    frozen, unsure, sure = np.full(100, 0.5), around(0.51, 0.2), around(0.51, 0.05)
+    choice = choose({FROZEN: frozen, LEARNED: unsure, ENSEMBLE: unsure, HYBRID_FROZEN: sure})
+    assert (choice.method, choice.best) == (HYBRID_FROZEN, HYBRID_FROZEN)
+    assert choice.gain == pytest.approx(0.01)
+    assert choose({FROZEN: frozen, ENSEMBLE: unsure, HYBRID_FROZEN: unsure}).method == FROZEN
+    assert choose({FROZEN: frozen, HYBRID_FROZEN: sure}).method == HYBRID_FROZEN
+    assert choose({FROZEN: frozen}).method == FROZEN
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -127,7 +137,7 @@ def test_each_type_is_answered_by_its_method() -> None:
     methods = selecting.methods(question.test)
     assert methods[0] in ("ridge", "ridgeCsls")  # learns a rotation; at a rate of 0 the engine does not
     assert methods == {kind: choice.method for kind, choice in selecting.choices.items()}
-    hybrids = {HYBRID, HYBRID_CLOSED, HYBRID_FROZEN}
+    hybrids = {ENSEMBLE, ENSEMBLE_CLOSED, HYBRID, HYBRID_CLOSED, HYBRID_FROZEN}
     assert set(selecting.choices[0].figures) == {FROZEN, LEARNED, *REPLACEMENTS} - hybrids
     ranks = selecting.ranks(question.test, methods)
     frozen = ranks_in_groups(question.test, question.test.queries, question.test.solutions)
@@ -164,6 +174,9 @@ def test_far_input_is_answered_by_the_frozen_vectors() -> None:
     assert strict.methods(far) == {0: chosen[0]}  # the run's own tasks are never far
     near = SelectedRetrieval(learned, selecting.forms, selecting.choices, {0: limit - 0.01})
     assert near.methods(far, other_input=True) == {0: chosen[0]}
+    words = SelectedRetrieval(learned, selecting.forms, selecting.choices, {0: limit + 0.01}, far={0: HYBRID_FROZEN})
+    assert words.methods(far, other_input=True) == {0: HYBRID_FROZEN}
+    assert words.methods(far) == {0: chosen[0]}
 
 
 def test_a_type_that_was_not_learned_is_answered_by_the_frozen_vectors() -> None:
