@@ -107,7 +107,7 @@ def learn_lexical(
     run = hashed = None
     if view.hashed is not None:
         run = learn_view(cell.plan, view.hashed, cancelled, snapshot)
-        hashed = replace(learned, engine=run.engine)
+        hashed = replace(learned, engine=run.engine)  # what is known of questions is known by engine
     grid = Grid(cell.protocol.crowding_shares, (0.0,) if run is None else settings.weights, settings.bm25_weights)
     views = HybridViews(view.question, learned, hashed, grid)
     hybrids = views.fit()

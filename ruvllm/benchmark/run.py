@@ -91,7 +91,7 @@ def measure_cell(
     for name, control in CONTROLS.items() if cell.controls else ():
         controlled = learned(control)
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
-    retrieval = cell.retrieval(run.engine, workload)
+    retrieval = cell.retrieval(run.engine, workload).with_learning_over()
     question = workload.question
     snapshot = None if unfinished is None else _snapshot(cell, workload, VIEW, unfinished)
     lexical = learn_lexical(cell, workload, retrieval, cancelled, snapshot)

@@ -19,7 +19,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.evaluation.retrieval import CSLS_SHARES, InPlace, Ranks, crowding, mean_reciprocal_rank
+from ruvllm.evaluation.retrieval import CSLS_SHARES, InPlace, Ranks, mean_reciprocal_rank
+from ruvllm.evaluation.scored import AT_ONCE, crowded_among, of_vectors, parts_of
 from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.rows import map_rows
 from ruvllm.workloads.splits import Numbers
@@ -60,7 +61,7 @@ class Form:
 
     def with_each_share(self, question: Retrieval, isa: str) -> Iterator[InPlace]:
         queries, solutions = map_rows(self.of_query, question.queries), map_rows(self.of_solution, question.solutions)
-        crowded = np.zeros(len(solutions), np.float32) if self.past is None else crowding(solutions, self.past, isa=isa)
+        crowded = np.zeros(len(solutions), np.float32) if self.past is None else crowded_among(solutions, self.past)
         for share in self.shares:
             discount: Rows = np.float32(share) * crowded
             yield InPlace(queries, solutions, discount)
@@ -134,8 +135,21 @@ def _best(forms: list[Form], validation: Retrieval, isa: str) -> Form:
     tried = [replace(form, shares=(share,)) for form in forms for share in form.shares]
     if len(tried) == 1:
         return tried[0]
-    found = (each.ranks(validation, isa) for form in forms for each in form.with_each_share(validation, isa))
+    found = [ranks for form in forms for ranks in _ranks_by_share(form, validation, isa)]
     return tried[int(np.argmax([mean_reciprocal_rank(ranks) for ranks in found]))]
+
+
+def _ranks_by_share(form: Form, validation: Retrieval, isa: str) -> Ranks:
+    """(shares, n): the cosines are the same for all shares."""
+    place = replace(form, shares=(1.0,)).in_place(validation, isa)
+    scores, crowded = of_vectors(replace(place, discount=None)), place.discount
+    ranks = np.empty((len(form.shares), len(validation.queries)), dtype=np.int32)
+    for part in parts_of(validation, AT_ONCE):
+        cosines = scores(part)
+        for found, share in zip(ranks, form.shares, strict=True):
+            less = 0.0 if crowded is None else np.float32(share) * crowded[part.candidates]
+            found[part.members] = part.ranks(part.settled(cosines - less))
+    return ranks
 
 
 def _fits(queries: Rows, solutions: Rows) -> dict[str, Callable[[], list[Form]]]:

@@ -19,16 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm import _core
-from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks
-from ruvllm.evaluation.scored import AT_ONCE, Part, parts_of, ranked_by
+from ruvllm.evaluation.retrieval import Ranked, Ranks
+from ruvllm.evaluation.scored import AT_ONCE, Part, Scores, parts_of, ranked_by
 from ruvllm.workloads.workload import Retrieval
 
-__all__ = ["Ensemble", "EnsembleForm", "Fitting", "Member", "of_vectors"]
+__all__ = ["Ensemble", "EnsembleForm", "Fitting", "Member"]
 
 Rows = NDArray[np.float32]
 Weights = NDArray[np.float64]
-Scores = Callable[[Part], Rows]
-"""Scores (k, j) of the candidates of a part of one question."""
 
 PENALTY = 30.0
 """Of the weights' distance to the prior."""
@@ -131,17 +129,6 @@ def _fitted(lists: Sequence[NDArray[np.float64]], prior: Weights) -> Weights:
     return _core.listwise_weights(features, sizes, right, np.maximum(sure, SURE) * prior, penalty=PENALTY)
 
 
-def of_vectors(place: InPlace) -> Scores:
-    """Cosines of vectors less the discount of each solution."""
-    queries, solutions = _unit(place.queries), _unit(place.solutions)
-
-    def scores(part: Part) -> Rows:
-        cosines: Rows = queries[part.members] @ solutions[part.candidates].T
-        return cosines if place.discount is None else cosines - place.discount[part.candidates]
-
-    return scores
-
-
 class _Lists:
     """The scores of all members for the queries of a question."""
 
@@ -185,11 +172,6 @@ class _Lists:
             weighed = np.einsum("kjm,km->kj", scores, weights[part.members]).astype(np.float32)
             found[part.members] = part.ranks(part.settled(weighed))
         return found
-
-
-def _unit(rows: Rows) -> Rows:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.where(lengths > 0.0, lengths, 1.0)).astype(np.float32)
 
 
 def _nothing(part: Part) -> Rows:

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.closed_forms import Form, fit_across, fit_back
-from ruvllm.evaluation.ensemble import EnsembleForm, Fitting, Member, Scores, of_vectors
+from ruvllm.evaluation.ensemble import EnsembleForm, Fitting, Member
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import crowding
-from ruvllm.evaluation.scored import Part
+from ruvllm.evaluation.scored import Part, Scores, of_vectors
 from ruvllm.evaluation.selection import ENSEMBLE, ENSEMBLE_CLOSED, LEARNED
 from ruvllm.workloads.workload import Retrieval
 
@@ -70,7 +71,7 @@ class EnsembleView:
         yield self._member(ROOM, 0.0, lambda question: _room(learned, question))
 
     def _member(self, kind: str, prior: float, of: Callable[[Retrieval], Scores]) -> Member:
-        return Member(f"{self.name} {kind}", prior, lambda question: of(self.in_view(question)))
+        return Member(f"{self.name} {kind}", prior, _latest(lambda question: of(self.in_view(question))))
 
 
 def members_of(views: Sequence[EnsembleView], kind: int, *, words: bool) -> list[Member]:
@@ -96,7 +97,12 @@ def _across(a: EnsembleView, b: EnsembleView) -> Member:
         twin = replace(a.in_view(question), solutions=b.in_view(question).solutions)
         return of_vectors(form.in_place(twin, a.learned.isa))
 
-    return Member(f"{a.name} to {b.name}", ACROSS, of)
+    return Member(f"{a.name} to {b.name}", ACROSS, _latest(of))
+
+
+def _latest(of: Callable[[Retrieval], Scores]) -> Callable[[Retrieval], Scores]:
+    """The same, which remembers one question: several ensembles answer one after the other."""
+    return lru_cache(maxsize=1)(of)
 
 
 def _words(question: Retrieval, kind: int) -> Scores:
@@ -108,7 +114,7 @@ def _words(question: Retrieval, kind: int) -> Scores:
 
 def _room(learned: LearnedRetrieval, question: Retrieval) -> Scores:
     """Minus the mean cosine of each candidate with the others nearest to it; 0 where there are hardly any others."""
-    solutions = learned.solutions_in_place(question)[0]
+    solutions = learned.in_place(question).solutions
     crowded = np.zeros(len(solutions), dtype=np.float32)
     for block in question.blocks():
         if len(block.candidates) > NEIGHBOURS:

@@ -17,6 +17,16 @@ __all__ = ["LearnedRetrieval", "figures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """What stands in place of the vectors of a question: adapted queries, solutions without the mean of their type."""
+
+    queries: NDArray[np.float32]
+    solutions: NDArray[np.float32]
+    crowded: NDArray[np.float32]
+    """(m,): the whole crowding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LearnedRetrieval:
     """An engine that ranks."""
 
@@ -26,6 +36,8 @@ class LearnedRetrieval:
     """Past queries among which a solution's crowding is found."""
     shares: Mapping[int, float]
     """Of the crowding, taken from the cosines of a type's solutions."""
+    known: dict[tuple[LearningEngine, Retrieval], _Place] | None = None
+    """What questions came to, whatever the shares, where the engine learns no more; None where it may."""
 
     @classmethod
     def with_best_shares(
@@ -65,22 +77,40 @@ class LearnedRetrieval:
 
     def in_place(self, question: Retrieval) -> InPlace:
         """Adapted queries, solutions without the mean of their type, and what is taken from their cosines."""
-        return InPlace(self._adapted(question), *self.solutions_in_place(question))
+        place = self._place(question)
+        return InPlace(place.queries, place.solutions, self._discount(question, place.crowded))
 
     def solutions_in_place(self, question: Retrieval) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The solutions (m, d) and the discounts (m,) of in_place()."""
         solutions = self._solutions(question)
-        discount = self._crowding(question, solutions)
-        for block in question.blocks():
-            discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
-        return solutions, discount
+        return solutions, self._discount(question, self._crowding(question, solutions))
 
     def with_whole_crowding(self) -> LearnedRetrieval:
         """The same where what is taken from the cosines is all of the crowding, for whoever weighs it."""
         return replace(self, shares=dict.fromkeys(self.shares, 1.0))
 
+    def with_learning_over(self) -> LearnedRetrieval:
+        """The same for an engine that learns no more: each question is gone through once."""
+        return replace(self, known={})
+
+    def _place(self, question: Retrieval) -> _Place:
+        known = {} if self.known is None else self.known
+        if (self.engine, question) not in known:
+            solutions = self._solutions(question)
+            known[self.engine, question] = _Place(
+                self._adapted(question), solutions, self._crowding(question, solutions)
+            )
+        return known[self.engine, question]
+
     def _adapted(self, question: Retrieval) -> NDArray[np.float32]:
         return self.engine.adapt(question.queries, question.types)
+
+    def _discount(self, question: Retrieval, crowded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(m,) from the whole crowding (m,)."""
+        discount = crowded.copy()
+        for block in question.blocks():
+            discount[block.candidates] *= np.float32(self.shares.get(_type_of(question, block), 0.0))
+        return discount
 
     def _solutions(self, question: Retrieval) -> NDArray[np.float32]:
         """The solutions (m, d) without the mean of their group's type."""

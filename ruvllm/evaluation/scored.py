@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.evaluation.retrieval import Ranked, right_too
+from ruvllm.evaluation.retrieval import InPlace, Ranked, right_too
 from ruvllm.workloads.workload import Retrieval, RetrievalBlock
 
-__all__ = ["AT_ONCE", "Part", "blocks_in_parts", "parts_of", "ranked_by"]
+__all__ = ["AT_ONCE", "Part", "Scores", "blocks_in_parts", "crowded_among", "of_vectors", "parts_of", "ranked_by"]
 
 AT_ONCE = 256
 """Queries whose scores are in memory."""
 
 Rows = NDArray[np.float32]
+
+NEIGHBOURS = 10
+AT_MOST = 1 << 24
+"""Cosines in memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,3 +82,34 @@ def ranked_by(question: Retrieval, scored: Iterable[tuple[Part, Rows]], most: in
         first[part.members] = np.where(ranks[part.members] == 1, question.right[part.members], best)
     first[most:] = -1
     return Ranked(ranks, first)
+
+
+Scores = Callable[[Part], Rows]
+"""Scores (k, j) of the candidates of a part of one question."""
+
+
+def of_vectors(place: InPlace) -> Scores:
+    """Cosines of vectors less the discount of each solution. They pass through BLAS, as does the next."""
+    queries, solutions = _unit(place.queries), _unit(place.solutions)
+
+    def scores(part: Part) -> Rows:
+        cosines: Rows = queries[part.members] @ solutions[part.candidates].T
+        return cosines if place.discount is None else cosines - place.discount[part.candidates]
+
+    return scores
+
+
+def crowded_among(solutions: Rows, queries: Rows) -> Rows:
+    """The crowding (m,) of solutions (m, d) among queries (n, d), see retrieval.crowding(): several times as fast."""
+    taken, past = min(NEIGHBOURS, len(queries)), _unit(queries)
+    crowded = np.zeros(len(solutions), dtype=np.float32)
+    at_once = max(AT_MOST // max(len(past), 1), 1)
+    for begin in range(0, len(solutions) if taken else 0, at_once):
+        cosines = _unit(solutions[begin : begin + at_once]) @ past.T
+        crowded[begin : begin + at_once] = np.partition(cosines, -taken, axis=1)[:, -taken:].mean(axis=1)
+    return crowded
+
+
+def _unit(rows: Rows) -> Rows:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(lengths > 0.0, lengths, 1.0)).astype(np.float32)

@@ -91,9 +91,11 @@ class Retrieval:
         return cls(queries, solutions, types, np.arange(len(queries), dtype=np.int32), groups, groups)
 
     def of_type(self, kind: int) -> Retrieval:
-        """Returns the queries of one type, with the candidates of their groups."""
+        """Returns the queries of one type, with the candidates of their groups; itself where there are no others."""
         members = np.flatnonzero(self.types == kind)
         rows = self.rows_of_type(kind)
+        if len(members) == len(self.types) and len(rows) == len(self.solutions):
+            return self
         return Retrieval(
             queries=take_rows(self.queries, members),
             solutions=take_rows(self.solutions, rows),

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ruvllm.evaluation import ensemble
-from ruvllm.evaluation.ensemble import Ensemble, Fitting, Member, of_vectors
-from ruvllm.evaluation.retrieval import InPlace, ranks_in_groups
-from ruvllm.evaluation.scored import Part
+from ruvllm.evaluation.ensemble import Ensemble, Fitting, Member
+from ruvllm.evaluation.retrieval import InPlace, crowding, ranks_in_groups
+from ruvllm.evaluation.scored import Part, crowded_among, of_vectors
 from ruvllm.workloads.workload import Retrieval
 
 Rows = NDArray[np.float32]
@@ -156,3 +156,12 @@ def test_equal_scores_of_all_candidates_do_no_harm() -> None:
     found = Fitting([member("a", table(asked, 1, 1.0)), member("flat", flat)], asked).fit()
     assert np.isfinite(found.weights).all()
     assert (found.in_place(asked).ranks(asked, "auto") > 0).all()
+
+
+@pytest.mark.parametrize("n", [0, 4, 30])
+def test_crowding_by_blas_is_that_of_the_core(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    solutions, queries = (random.standard_normal((k, 33)).astype(np.float32) for k in (70, n))
+    assert crowded_among(solutions, queries) == pytest.approx(crowding(solutions, queries), abs=1e-6)
+    monkeypatch.setattr("ruvllm.evaluation.scored.AT_MOST", 100)
+    assert crowded_among(solutions, queries) == pytest.approx(crowding(solutions, queries), abs=1e-6)

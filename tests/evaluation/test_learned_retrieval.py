@@ -134,3 +134,22 @@ def test_engine_refuses_what_has_no_crowding() -> None:
         engine.crowding(tables["solutions"], 4)
     with pytest.raises(ValueError, match=f"solutions must have {D} columns, not 3"):
         engine.crowding(np.zeros((2, 3), np.float32), 0)
+
+
+def test_what_a_question_came_to_is_known_only_where_learning_is_over() -> None:
+    given, engine, _ = world(kinds=2)
+    assert given.question is not None
+    test, going_on = given.question.test, retrieval(engine, given).with_whole_crowding()
+    over = going_on.with_learning_over()
+    before = [each.in_place(test) for each in (going_on, over, over)]
+    for each in before[1:]:
+        assert each.queries.tobytes() == before[0].queries.tobytes()
+        assert each.solutions.tobytes() == before[0].solutions.tobytes()
+        assert each.discount is not None and before[0].discount is not None
+        assert each.discount.tobytes() == before[0].discount.tobytes()
+    assert before[1].queries is before[2].queries
+    assert replace(over, shares={0: 1.0, 1: 1.0}).in_place(test).queries is before[1].queries
+    engine.train(given.parts.train, learning_rate=0.01, temperature=1.0)
+    engine.rehearse()
+    assert going_on.in_place(test).queries.tobytes() != before[0].queries.tobytes()
+    assert going_on.solutions_in_place(test)[1].tobytes() != before[0].discount.tobytes()
