@@ -5,6 +5,8 @@
 // 1993, e_exp.c and e_log.c). A template on Arch for the reason given in block.hpp; void: no instruction set's own.
 #pragma once
 
+#include "ruvllm/simd/strict_arithmetic.hpp"
+
 namespace ruvllm::simd {
 
 template <class Arch>

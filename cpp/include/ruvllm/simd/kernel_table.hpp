@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "ruvllm/simd/isa.hpp"
+#include "ruvllm/simd/strict_arithmetic.hpp"
 
 namespace ruvllm::simd {
 
