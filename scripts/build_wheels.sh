@@ -21,6 +21,7 @@ fi
 mkdir -p "${1:-$root/dist}"
 out="$(cd "${1:-$root/dist}" && pwd)"
 work="$root/build/wheels"
+cd "$root"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}"
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS PYTHONPATH
@@ -90,6 +91,6 @@ if [ "$check" = yes ]; then
   "$work/tools/bin/pip" install --quiet "$sdist"
   for i in "${!wheels[@]}"; do
     echo "== $(basename "${wheels[$i]}")"
-    "$work/tools/bin/python" "$root/scripts/check_wheel.py" "${wheels[$i]}" --python "${pythons[$i]}"
+    "$work/tools/bin/python" scripts/check_wheel.py "${wheels[$i]}" --python "${pythons[$i]}"
   done
 fi
