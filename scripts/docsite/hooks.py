@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -17,6 +18,7 @@ from docsite.formulas import with_formulas
 ROOT = names.ROOT
 
 
+@event_priority(100)  # before mkdocstrings reads its settings
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Anchors as on GitHub, and docstrings of the package that is installed: it has the C++ core."""
     config.mdx_configs.setdefault("toc", {})["slugify"] = links.slug
