@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
@@ -20,11 +21,25 @@ ROOT = names.ROOT
 
 @event_priority(100)  # before mkdocstrings reads its settings
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Anchors as on GitHub, and docstrings of the package that is installed: it has the C++ core."""
+    """Anchors as on GitHub, docstrings of the package that is installed, for it has the C++ core, and every page."""
+    assert config.nav is not None
+    _section(config.nav, "How to").extend(_unplaced(config.nav))
     config.mdx_configs.setdefault("toc", {})["slugify"] = links.slug
     handlers = config.plugins["mkdocstrings"].config["handlers"]
     handlers["python"]["paths"] = [str(Path(ruvllm.__file__).parents[1])]
     return config
+
+
+def _section(nav: list[Any], title: str) -> list[Any]:
+    found: list[Any] = next(each[title] for each in nav if title in each)
+    return found
+
+
+def _unplaced(nav: list[Any]) -> list[str]:
+    """Pages of docs/ that mkdocs.yml does not name: they come last, by their own titles."""
+    placed = str(nav)
+    pages = sorted([*links.DOCS.glob("*.md"), *links.DOCS.glob("how-to/*.md")])
+    return [uri for page in pages if repr(uri := str(page.relative_to(links.DOCS))) not in placed]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
