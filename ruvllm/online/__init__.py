@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     )
     from ruvllm.online.state import State
     from ruvllm.online.verifying import verify
+    from ruvllm.online.wrappers.search_index import SearchIndex
 
 _MODULES = {
     "AdaptiveRanker": "ruvllm.online.ranker",
     "QueryAdapter": "ruvllm.online.adapter",
+    "SearchIndex": "ruvllm.online.wrappers.search_index",
     "State": "ruvllm.online.state",
     "verify": "ruvllm.online.verifying",
 }
@@ -36,7 +38,7 @@ _MODULES = {
 
 __all__ = [
     "AdaptiveRanker", "Decision", "EncoderMismatchError", "FeedbackResult", "Gain", "Guard", "History",
-    "Learning", "QueryAdapter", "Ranking", "State", "StoreError", "verify",
+    "Learning", "QueryAdapter", "Ranking", "SearchIndex", "State", "StoreError", "verify",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm.online.records") for name in __all__})

@@ -112,7 +112,7 @@ def _check_parts(workload: Workload) -> None:
         _require(part.dtype == np.uint32 and part.ndim == 1, f"part {name} must be uint32 (k,)", part.dtype)
         _require(len(part) > 0, f"part {name} must have tasks")
         _require(bool(np.all(np.diff(part.astype(np.int64)) > 0)), f"part {name} must be ascending")
-    together = np.sort(np.concatenate([workload.parts.part(name) for name in PARTS]))
+    together = np.sort(np.concatenate([*(workload.parts.part(name) for name in PARTS), workload.parts.unasked]))
     twice = together[:-1][np.diff(together) == 0]
     _require(len(twice) == 0, "no task may be in two parts", twice[:1].tolist())
     missing = np.setdiff1d(np.arange(len(workload.types)), together)
@@ -247,7 +247,8 @@ def _check_folds(workload: Workload, folds: list[Workload]) -> None:
         return
     others = np.setdiff1d(np.arange(len(workload.types)), holdout)
     for name in ("test", "valid"):
-        together = np.sort(np.concatenate([fold.parts.part(name) for fold in folds]))
+        unasked = [fold.parts.unasked for fold in folds if name == "test"]
+        together = np.sort(np.concatenate([*(fold.parts.part(name) for fold in folds), *unasked]))
         _require(np.array_equal(together, others), f"each task outside the holdout must be in part {name} of one fold")
 
 

@@ -23,20 +23,26 @@ from ruvllm.workloads.workload import Question, Retrieval, Vectors, Words, valid
 __all__ = ["make_question", "make_retrieval", "shares_wrong_answers", "with_lexical"]
 
 NONE: Mapping[int, Sequence[int]] = MappingProxyType({})
+NOBODY: Numbers = np.empty(0, dtype=np.uint32)
 Key = tuple[int, int | bytes]
 """A group, and the number of a right solution's normal form or the digest of a wrong one's text."""
 
 
 def make_retrieval(
-    encoded: EncodedTasks, part: Numbers, closed: bool = False, other_answers: Mapping[int, Sequence[int]] = NONE
+    encoded: EncodedTasks,
+    part: Numbers,
+    closed: bool = False,
+    other_answers: Mapping[int, Sequence[int]] = NONE,
+    unasked: Numbers = NOBODY,
 ) -> Retrieval:
     """Returns the queries of a part (k,), each among the solutions of its group; no solution stands there twice.
 
-    A group has the part's tasks of one type and their own wrong answers. If pools are closed, it has all tasks of one
-    type and pool. `other_answers` has the tasks whose solutions are right for a task's prompt too.
+    A group has the tasks of one type, of the part and of `unasked`, and their own wrong answers. If pools are closed,
+    it has all tasks of one type and pool. `other_answers` has the tasks whose solutions are right for a task's prompt
+    too.
     """
     tasks, queries = encoded.tasks, part.tolist()
-    members = range(len(tasks)) if closed else queries
+    members = range(len(tasks)) if closed else [*queries, *unasked.tolist()]
     names: dict[tuple[int, str], int] = {}
     group = {i: names.setdefault((tasks[i].type, tasks[i].pool if closed else ""), len(names)) for i in members}
     right = {i: (group[i], int(encoded.bodies[i])) for i in members}
@@ -82,7 +88,7 @@ def make_question(
     """
     own, of_others = other_answers
     return Question(
-        test=make_retrieval(encoded, parts.test, closed, own),
+        test=make_retrieval(encoded, parts.test, closed, own, parts.unasked),
         validation=make_retrieval(encoded, validation_sample(parts.valid), closed, own),
         vectors=Vectors(encoded.queries, encoded.solutions[: len(encoded.tasks)]),
         transfer=None if others is None else make_retrieval(

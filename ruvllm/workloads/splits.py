@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from ruvllm._core import Purpose, RandomStream
 from ruvllm.workloads.repeats.finding import joined
 
 __all__ = [
-    "BLOCK", "LARGEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
+    "BLOCK", "LARGEST", "LARGEST_TEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
     "split_by_date", "split_by_file", "split_by_function", "split_by_user", "stratified_split",
 ]  # fmt: skip
 
@@ -26,6 +26,9 @@ PARTS = ("train", "valid", "test", "holdout")
 
 SMALLEST, LARGEST = 3, 20
 """Smallest and largest number of folds. With three, one group is left for training."""
+
+LARGEST_TEST = 4_096
+"""Test tasks that are answered, at most: each is ranked among the solutions of all of them, by every method."""
 
 BLOCK = 50
 """Neighbours in the order of (type, difficulty) that stratified_split() divides together."""
@@ -76,6 +79,8 @@ class Parts:
     valid: Numbers
     test: Numbers
     holdout: Numbers
+    unasked: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
+    """Of the test part: tasks that are not asked, and whose solutions stand among the candidates."""
 
     def part(self, name: str) -> Numbers:
         """Returns the part of that name. Raises ValueError for a name that is not in PARTS."""
@@ -83,6 +88,13 @@ class Parts:
             raise ValueError(f"a part must be one of {', '.join(PARTS)}, not {name!r}")
         numbers: Numbers = getattr(self, name)
         return numbers
+
+    def with_smaller_test(self, most: int = LARGEST_TEST) -> Parts:
+        """Returns the parts with a test part of at most so many tasks, evenly spaced; the others are not asked."""
+        if len(self.test) <= most:
+            return self
+        places = np.arange(most) * len(self.test) // most
+        return replace(self, test=self.test[places], unasked=np.delete(self.test, places))
 
 
 def stratified_split(

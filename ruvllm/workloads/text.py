@@ -148,8 +148,8 @@ class TextInput:
         sources, groups = [task.source for task in self.tasks], self.repeats.groups
         try:
             if self.n_test:
-                return split_by_user(len(self.tasks), self.n_test, seed, groups)
-            return SPLITTERS[self._way_to_split(split)](sources, seed, fold, groups)
+                return split_by_user(len(self.tasks), self.n_test, seed, groups).with_smaller_test()
+            return SPLITTERS[self._way_to_split(split)](sources, seed, fold, groups).with_smaller_test()
         except ValueError as error:
             raise ValueError(f"{self.title}: {self._count()}: {error}") from None
 
@@ -197,8 +197,8 @@ class TextInput:
     def _filled(self, parts: Parts) -> dict[str, Numbers]:
         """Returns the tasks that draw their candidates from one another, by what messages call them."""
         if self.closed_pools:  # train tasks again: what is right in other parts only must not be trained on as wrong
-            return {"all": _all_of(self.tasks), "train": parts.train}
-        return {name: parts.part(name) for name in PARTS}
+            return {"all": np.arange(len(self.tasks), dtype=np.uint32), "train": parts.train}
+        return {name: parts.part(name) for name in PARTS} | {"test": np.union1d(parts.test, parts.unasked)}
 
     def rooms(self, parts: Parts) -> list[Room]:
         """Returns how many candidates each part has room for."""
@@ -276,11 +276,15 @@ def fit_candidates(
 ) -> RealInput:
     """Returns the input with as many candidates as every part of every run has room for: runs must be comparable.
 
-    `warn` hears if they are fewer than usual. Raises ValueError if one part has too few different solutions.
+    `warn` hears if they are fewer than usual, or not all test tasks asked. Raises ValueError for too few solutions.
     """
     if not isinstance(task_input, TextInput):
         return task_input
-    rooms = [room for seed in seeds for fold in folds for room in task_input.rooms(task_input.split(split, seed, fold))]
+    parts = [task_input.split(split, seed, fold) for seed in seeds for fold in folds]
+    rooms = [room for each in parts for room in task_input.rooms(each)]
+    if unasked := len(parts[0].unasked):
+        n = len(parts[0].test)
+        warn(f"{n} of {n + unasked} test tasks are asked, evenly spaced, each among the solutions of all of them")
     n, tightest = task_input._fitting(rooms), min(rooms, key=lambda room: room.most)
     if task_input.options.candidates is None and n < CANDIDATES:
         warn(
@@ -288,10 +292,6 @@ def fit_candidates(
             f"{tightest.part} part has {tightest.different} different solutions; a guess is right in {1 / n:.0%}"
         )
     return task_input.with_candidates(n)
-
-
-def _all_of(tasks: Sequence[TextTask]) -> Numbers:
-    return np.arange(len(tasks), dtype=np.uint32)
 
 
 def _digest_of(values: dict[str, str]) -> str:

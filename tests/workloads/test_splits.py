@@ -139,3 +139,14 @@ def test_as_many_files_as_parts_are_just_enough(of: int) -> None:
     message = f"a holdout and {of} groups needs at least {of + 1} files with documented functions, not {of}"
     with pytest.raises(ValueError, match=message):
         split_by_file([path for path in paths if path != "0.py"], 2, Fold(1, of))
+
+
+def test_of_a_large_test_part_some_are_asked_evenly_spaced() -> None:
+    whole = split_by_function(601, seed=0)
+    assert whole.with_smaller_test(108) is whole
+    some = whole.with_smaller_test(40)
+    assert len(some.test) == 40 and len(some.unasked) == 68
+    assert sorted([*some.test, *some.unasked]) == whole.test.tolist()
+    places = np.searchsorted(whole.test, some.test)
+    assert set(np.diff(places).tolist()) == {2, 3}
+    assert np.array_equal(some.train, whole.train)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ruvllm.workloads import splits
+from ruvllm.workloads.checks import check_workload
 from ruvllm.workloads.inputs import InputOptions
 from ruvllm.workloads.rows import empty_rows, map_rows, take_rows
 from ruvllm.workloads.tasks import TextTask
-from ruvllm.workloads.text import TextInput
+from ruvllm.workloads.text import TextInput, fit_candidates
 from ruvllm.workloads.workload import Retrieval, Workload
 
 
@@ -142,3 +144,20 @@ def test_rows_are_taken_and_mapped_some_at_a_time(monkeypatch: pytest.MonkeyPatc
 
         assert np.array_equal(map_rows(doubled, rows), 2 * rows)
         assert max(sizes) <= at_once and sum(sizes) == 50
+
+
+def test_what_is_not_asked_stands_among_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build()
+    monkeypatch.setattr(splits.Parts.with_smaller_test, "__defaults__", (12,))
+    some, told = build(), list[str]()
+    assert len(some.parts.test) == 12 and len(whole.parts.test) > 12
+    assert np.array_equal(some.parts.train, whole.parts.train)
+    assert whole.question is not None and some.question is not None
+    asked, everyone = some.question.test, whole.question.test
+    assert len(asked.queries) == 12
+    assert {row.tobytes() for row in asked.solutions} == {row.tobytes() for row in everyone.solutions}
+    np.testing.assert_array_equal(asked.solutions[asked.right], some.question.vectors.solutions[some.parts.test])
+    task_input = TextInput("code", "all", TASKS)
+    check_workload(task_input, dim=96)
+    fit_candidates(task_input, "", [0], warn=told.append)
+    assert told[0].startswith(f"12 of {len(whole.parts.test)} test tasks are asked")
