@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from threading import Lock
 from typing import TypeVar
 
@@ -15,13 +16,14 @@ from msgspec import structs
 
 from ruvllm.benchmark.comparing import learn_lexical
 from ruvllm.benchmark.entry import input_of
-from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, make_cell, protocol_of
-from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
+from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, cell_of_job, make_job, protocol_of
+from ruvllm.benchmark.sweep import Place, Reporter, Run, make_recorded, run_all
+from ruvllm.benchmark.sweeps.jobs import InputSpec, Job
 from ruvllm.evaluation.retrieval import mean_reciprocal_rank, recall_at_1
 from ruvllm.evaluation.selection import HYBRID
 from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.learning.components import ADDITIONS, COMPONENTS, Addition, Component, Variant, variants_of
-from ruvllm.learning.constants import changed
+from ruvllm.learning.constants import Protocol, changed
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
 from ruvllm.results.document import make_header
@@ -38,8 +40,13 @@ from ruvllm.results.records import Difference, RunOptions, camel_case
 from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["GOAL", "MEASURES", "compare_with_full", "make_ablation_document", "run_ablation", "tasks_to_goal"]
+__all__ = [
+    "GOAL", "KIND", "MEASURES", "ablation_jobs", "ablation_line", "compare_with_full", "make_ablation_document",
+    "make_ablation_run", "prepare_ablation", "run_ablation", "tasks_to_goal",
+]  # fmt: skip
 
+KIND = "ablation"
+"""Of jobs."""
 GOAL = 0.9
 """Test resolve rate whose first crossing is timed."""
 
@@ -61,30 +68,64 @@ Value = Callable[[AblationRun], float]
 """One measure of a run."""
 
 
+def ablation_jobs(options: Options, task_input: RealInput | None, spec: InputSpec | None = None) -> list[Job]:
+    """One job per model, seed and protocol: the full one first, then without (or with) each component in turn.
+
+    Options must name one protocol; the input says which components there are.
+    """
+    (name,) = options.protocols
+    variants = [None, *_variants(name, options.lexical, task_input)]
+    options = replace(options, controls=False)
+    return [
+        make_job(options, KIND, name, model, seed, changes=_changes(each), words=_named(each), spec=spec)
+        for model in options.models
+        for seed in options.seeds
+        for each in variants
+    ]
+
+
+def prepare_ablation(job: Job, task_input: RealInput | None, isa: str = "auto") -> Run:
+    """The job's run, with its input in memory. Raises ValueError for a component that the protocol does not have."""
+    known = {str(_changes(each)): each for each in [None, *_variants(job.protocol, job.lexical, task_input)]}
+    if str(job.changes) not in known:
+        raise ValueError(f"{job.protocol} has no ablation {job.changes}")
+    variant = known[str(job.changes)]
+    protocol = _full(job.protocol, job.lexical, task_input) if variant is None else variant.protocol
+    return Run(cell_of_job(job, task_input, isa, protocol), job.label, variant)
+
+
+def make_ablation_run(run: Run, place: Place) -> AblationRun:
+    """The record of one run; no checkpoint is kept."""
+    return make_recorded(run, place, AblationRun, _record)
+
+
 def run_ablation(
     options: Options, task_input: RealInput | None, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
 ) -> list[AblationRun]:
-    """One record per model, seed and protocol: the full one first (`without` is None), then each component's.
+    """The records of ablation_jobs(), in their order. No controls and no checkpoints. `unfinished` as for run_cells().
 
-    Options must name one protocol. No controls and no checkpoints. `unfinished` as for run_cells().
+    The workload of a model and seed is built once.
     """
-    (name,) = options.protocols
-    protocol = changed(protocol_of(name, task_input), {"select": False} | ({} if options.lexical else WITHOUT_LEXICAL))
-    additions = task_input is not None and name == "v3"
-    variants = [None, *variants_of(protocol, additions=additions)]
-    runs = []
-    for model in options.models:
-        for seed in options.seeds:
-            cells = [
-                make_cell(options, protocol if each is None else each.protocol, model, seed, task_input)
-                for each in variants
-            ]
-            build = _Shared(cells[0].build, len(cells))
-            runs += [
-                Job(replace(cell, build=build), f"{cell.label}, {_named(each)}", each)
-                for cell, each in zip(cells, variants, strict=True)
-            ]
-    return run_recorded(runs, AblationRun, _record, _line, jobs, reporter, unfinished)
+    runs: list[Run] = []
+    planned = ablation_jobs(options, task_input)
+    for _, group in groupby(planned, key=lambda job: (job.model.name, job.seed)):
+        alike = [prepare_ablation(job, task_input, options.isa) for job in group]
+        build = _Shared(alike[0].cell.build, len(alike))
+        runs += [replace(run, cell=replace(run.cell, build=build)) for run in alike]
+    return run_all(runs, make_ablation_run, ablation_line, jobs, reporter, unfinished)
+
+
+def _full(name: str, lexical: bool, task_input: RealInput | None) -> Protocol:
+    """The protocol that components are removed from: nothing is selected on the validation part."""
+    return changed(protocol_of(name, task_input), {"select": False} | ({} if lexical else WITHOUT_LEXICAL))
+
+
+def _variants(name: str, lexical: bool, task_input: RealInput | None) -> list[Variant]:
+    return variants_of(_full(name, lexical, task_input), additions=task_input is not None and name == "v3")
+
+
+def _changes(variant: Variant | None) -> dict[str, str]:
+    return {} if variant is None else {"with" if variant.added else "without": variant.name}
 
 
 class _Shared:
@@ -108,14 +149,15 @@ def _named(variant: Variant | None) -> str:
     return "full" if variant is None else f"{'with' if variant.added else 'without'} {variant.name}"
 
 
-def _line(record: AblationRun) -> str:
+def ablation_line(record: AblationRun) -> str:
+    """What a run came to."""
     recall = "" if record.recall_at_1 is None else f"recall@1 {record.recall_at_1:.1%}, "
     return f"{recall}{record.resolve_rate:.1%} of the test tasks"
 
 
-def _record(job: Job, workload: Workload, run: TrainedRun) -> AblationRun:
-    cell, final = job.cell, run.final.summary()
-    variant: Variant | None = job.variant
+def _record(of: Run, workload: Workload, run: TrainedRun) -> AblationRun:
+    cell, final = of.cell, run.final.summary()
+    variant: Variant | None = of.variant
     tasks, reached = tasks_to_goal(
         [run.initial.resolve_rate, *(epoch["test"]["resolveRate"] for epoch in run.history)],
         cell.plan.size.tasks_per_epoch,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from ruvllm._core import LearningEngine
+from ruvllm.benchmark.sweeps.jobs import label_of
 from ruvllm.encoders.models import ModelProfile
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.learning.constants import Protocol, Size, constants
@@ -44,9 +45,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        fold = "" if self.fold is None else f" fold {self.fold.number}/{self.fold.of}"
-        name = self.model.name
-        return f"{name}{',' if ' ' in name else ''} {self.protocol.name} seed {self.plan.seed}{fold}"
+        return label_of(self.model.name, self.protocol.name, self.plan.seed, self.fold)
 
 
 def identity(cell: Cell, workload: Workload) -> RunIdentity:

@@ -27,7 +27,7 @@ from ruvllm.learning.training import TrainedRun
 from ruvllm.version import __version__
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
-__all__ = ["KEEP", "LEXICAL", "checkpoint_content", "kept_cells", "run_arguments", "save_checkpoint"]
+__all__ = ["KEEP", "LEXICAL", "checkpoint_content", "kept_cells", "kept_runs", "run_arguments", "save_checkpoint"]
 
 LEXICAL = "lexical."
 """Before the names of what was learned from the lexical view, in a resume file."""
@@ -37,8 +37,13 @@ KEEP = ("all", "last", "none")
 
 def kept_cells(cells: Sequence[Cell], keep: str) -> set[int]:
     """Returns the numbers of the cells whose checkpoints are kept. `last` is the last seed, and its last fold."""
-    last = {(cell.model.name, cell.protocol.name): number for number, cell in enumerate(cells)}
-    return {"all": set(range(len(cells))), "last": set(last.values()), "none": set()}[keep]
+    return kept_runs([(cell.model.name, cell.protocol.name) for cell in cells], keep)
+
+
+def kept_runs(runs: Sequence[tuple[str, str]], keep: str) -> set[int]:
+    """The same for runs as (model, protocol)."""
+    last = {run: number for number, run in enumerate(runs)}
+    return {"all": set(range(len(runs))), "last": set(last.values()), "none": set()}[keep]
 
 
 def run_arguments(cell: Cell, workload: Workload) -> dict[str, object]:

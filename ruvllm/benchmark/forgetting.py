@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ruvllm.benchmark.plan import Options, make_cell
-from ruvllm.benchmark.sweep import Job, Reporter, run_recorded
+from ruvllm.benchmark.plan import Options, cell_of_job, make_job
+from ruvllm.benchmark.sweep import Place, Reporter, Run, make_recorded, run_all
+from ruvllm.benchmark.sweeps.jobs import Job
 from ruvllm.evaluation.statistics import mean, student_t_interval
-from ruvllm.learning.constants import Protocol, changed
+from ruvllm.learning.constants import changed
 from ruvllm.learning.protocols import PROTOCOLS
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.learning.training import TrainedRun
@@ -29,17 +30,26 @@ from ruvllm.results.experiment_records import (
     StreamSummary,
 )
 from ruvllm.results.records import MeanWithInterval, RunOptions
+from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.workload import TASK_TYPES, Workload
 
 __all__ = [
+    "KIND",
     "backward_transfer",
+    "blocked_jobs",
+    "blocked_line",
     "forgetting",
+    "make_blocked_run",
     "make_forgetting_document",
+    "prepare_blocked",
     "run_blocked",
     "summarise_blocked",
 ]
 
+KIND = "blocked"
+"""Of jobs."""
 ADAPTERS = {"heads": True, "single": False}
+EWC = {"on": True, "off": False}
 METHOD: Method = {
     "finalAccuracy": "mean over types of the test resolve rate at the end of the stream",
     "backwardTransfer": "mean over all types but the last: rate at the end minus rate after the type's own stage "
@@ -65,36 +75,49 @@ def forgetting(rates: Matrix) -> float:
     return mean([max(row[j] for row in earlier) - last[j] for j in range(len(rates) - 1)])
 
 
-def run_blocked(
-    options: Options, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
-) -> list[StreamRun]:
-    """One record per protocol, model and seed, with heads and with a single adapter, EWC on and off.
-
-    No controls and no checkpoints. `unfinished` as for run_cells().
-    """
-    options = replace(options, stream="blocked")
-    runs = [
-        Job(cell, f"{cell.label}, {adapter}, EWC {'on' if ewc else 'off'}", (adapter, ewc))
+def blocked_jobs(options: Options) -> list[Job]:
+    """One job per protocol, model and seed, with heads and with a single adapter, EWC on and off."""
+    options = replace(options, stream="blocked", controls=False)
+    return [
+        make_job(options, KIND, name, model, seed, changes={"adapter": adapter, "ewc": ewc},
+                 words=f"{adapter}, EWC {ewc}")
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
         for adapter in ADAPTERS
-        for ewc in (True, False)
-        for cell in [make_cell(options, _variant(PROTOCOLS[name], adapter, ewc), model, seed)]
-    ]
-    return run_recorded(runs, StreamRun, _record, _line, jobs, reporter, unfinished)
+        for ewc in EWC
+    ]  # fmt: skip
 
 
-def _line(record: StreamRun) -> str:
+def prepare_blocked(job: Job, task_input: RealInput | None = None, isa: str = "auto") -> Run:
+    """The job's run. Raises ValueError for changes that are none of blocked_jobs()."""
+    adapter, ewc = job.changes.get("adapter", ""), job.changes.get("ewc", "")
+    if adapter not in ADAPTERS or ewc not in EWC:
+        raise ValueError(f"a blocked stream has no changes {job.changes}")
+    changes = {"multi_head": ADAPTERS[adapter]} | ({} if EWC[ewc] else {"ewc.lambda_": 0.0})
+    return Run(cell_of_job(job, None, isa, changed(PROTOCOLS[job.protocol], changes)), job.label, (adapter, EWC[ewc]))
+
+
+def make_blocked_run(run: Run, place: Place) -> StreamRun:
+    """The record of one run; no checkpoint is kept."""
+    return make_recorded(run, place, StreamRun, _record)
+
+
+def run_blocked(
+    options: Options, jobs: int, reporter: Reporter, unfinished: Unfinished | None = None
+) -> list[StreamRun]:
+    """The records of blocked_jobs(), in their order, without checkpoints. `unfinished` as for run_cells()."""
+    runs = [prepare_blocked(job, None, options.isa) for job in blocked_jobs(options)]
+    return run_all(runs, make_blocked_run, blocked_line, jobs, reporter, unfinished)
+
+
+def blocked_line(record: StreamRun) -> str:
+    """What a run came to."""
     return f"final {record.final_accuracy:.1%}, forgetting {record.forgetting:+.1%}"
 
 
-def _variant(protocol: Protocol, adapter: str, ewc: bool) -> Protocol:
-    return changed(protocol, {"multi_head": ADAPTERS[adapter]} | ({} if ewc else {"ewc.lambda_": 0.0}))
-
-
-def _record(job: Job, _: Workload, run: TrainedRun) -> StreamRun:
-    cell, (adapter, ewc) = job.cell, job.variant
+def _record(of: Run, _: Workload, run: TrainedRun) -> StreamRun:
+    cell, (adapter, ewc) = of.cell, of.variant
     stage = len(run.history) // len(TASK_TYPES)
     ends = run.history[stage - 1 :: stage]
     rates = [[epoch["taskTypeAccuracy"][kind] for kind in TASK_TYPES] for epoch in ends]

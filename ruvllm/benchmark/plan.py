@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ruvllm.benchmark.cell import Cell
+from ruvllm.benchmark.sweeps.jobs import BENCHMARK, InputSpec, Job, label_of
 from ruvllm.encoders.models import DEFAULT_DIM, MODELS, ModelProfile, find_models, hashed_profile
 from ruvllm.encoders.registry import DEFAULT_ENCODER
 from ruvllm.learning.constants import Protocol, Size, changed
@@ -24,9 +25,12 @@ from ruvllm.workloads.workload import Workload
 __all__ = [
     "WITHOUT_LEXICAL",
     "Options",
+    "cell_of_job",
     "dataset_size",
     "make_cell",
     "make_cells",
+    "make_job",
+    "make_jobs",
     "models_of",
     "protocol_of",
     "recorded_options",
@@ -98,15 +102,75 @@ def models_of(
     return named or (MODELS[:QUICK_MODELS] if profile == "quick" else MODELS)
 
 
-def make_cells(options: Options, task_input: RealInput | None = None) -> list[Cell]:
-    """One cell per protocol, model, seed and fold, in this order. `task_input`: None for the simulated workload."""
+def make_jobs(options: Options, kind: str = BENCHMARK, spec: InputSpec | None = None) -> list[Job]:
+    """One job per protocol, model, seed and fold, in this order. `spec`: None where jobs do not leave the process."""
     return [
-        make_cell(options, protocol_of(name, task_input), model, seed, task_input, fold)
+        make_job(options, kind, name, model, seed, fold, spec=spec)
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
         for fold in _folds(options)
     ]
+
+
+def make_job(
+    options: Options,
+    kind: str,
+    protocol: str,
+    model: ModelProfile,
+    seed: int,
+    fold: Fold | None = None,
+    *,
+    changes: Mapping[str, str] | None = None,
+    words: str = "",
+    spec: InputSpec | None = None,
+) -> Job:
+    """One run of the options. `changes` are those of the protocol, by names; `words` tell its label from others."""
+    return Job(
+        kind=kind,
+        label=label_of(model.name, protocol, seed, fold) + (f", {words}" if words else ""),
+        protocol=protocol,
+        changes=dict(changes or {}),
+        model=model,
+        seed=seed,
+        fold=None if fold is None else fold.number,
+        folds=None if fold is None else fold.of,
+        profile=options.profile,
+        workload=options.workload,
+        split=options.split,
+        stream=options.stream,
+        controls=options.controls,
+        lexical=options.lexical,
+        rank=options.rank,
+        input=spec,
+    )
+
+
+def make_cells(options: Options, task_input: RealInput | None = None) -> list[Cell]:
+    """The cell of each of make_jobs(). `task_input`: None for the simulated workload."""
+    return [cell_of_job(job, task_input, options.isa) for job in make_jobs(options)]
+
+
+def cell_of_job(
+    job: Job, task_input: RealInput | None = None, isa: str = "auto", protocol: Protocol | None = None
+) -> Cell:
+    """The cell of a job, with its input in memory; `protocol` is the job's own where it changes it."""
+    options = Options(
+        protocols=(job.protocol,),
+        profile=job.profile,
+        models=(job.model,),
+        workload=job.workload,
+        split=job.split,
+        seeds=(job.seed,),
+        folds=job.folds,
+        stream=job.stream,
+        controls=job.controls,
+        lexical=job.lexical,
+        rank=job.rank,
+        isa=isa,
+    )
+    protocol = protocol or protocol_of(job.protocol, task_input)
+    return make_cell(options, protocol, job.model, job.seed, task_input, job.part)
 
 
 def protocol_of(name: str, task_input: RealInput | None) -> Protocol:

@@ -1,11 +1,14 @@
-"""A sweep: many runs side by side, each kept as soon as it is done; an error or an interrupt stops all of it soon."""
+"""Runs side by side in one process, each kept as soon as it is done; an error or an interrupt stops all of it soon.
+
+ruvllm.benchmark.sweeps has them made by workers, with the same functions for each run.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,7 +26,10 @@ from ruvllm.results.records import Record
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.workload import Workload
 
-__all__ = ["Job", "Reporter", "outcome", "run_cells", "run_jobs", "run_recorded", "run_side_by_side"]
+__all__ = [
+    "Place", "Reporter", "Run", "make_benchmark_run", "make_recorded", "outcome", "run_all", "run_cells",
+    "run_side_by_side",
+]  # fmt: skip
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,14 +53,52 @@ class Reporter(Interface):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One run of a sweep."""
+class Run:
+    """A job whose input is in memory."""
 
     cell: Cell
     label: str
     """Tells the sweep's runs apart."""
     variant: Any = None
     """What makes the cell another one than the others of its model, seed and fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run is made: who hears of it, who may stop it, and where it keeps what."""
+
+    reporter: Reporter
+    cancelled: Cancelled
+    unfinished: Unfinished | None = None
+    """Keeps progress; where that is wanted, it is gone on from."""
+    checkpoints: Path | None = None
+    """None: the checkpoint is not kept."""
+
+
+def make_benchmark_run(run: Run, place: Place) -> BenchmarkRun:
+    """The entry of a cell with its controls; raises as run_cell()."""
+    progress = partial(place.reporter.epoch, run.label)
+    comparing = partial(place.reporter.work, f"closed forms, {run.label}")
+    return run_cell(run.cell, place.checkpoints, progress, place.cancelled, place.unfinished, comparing)
+
+
+def make_recorded(
+    run: Run, place: Place, kind: type[R], make_record: Callable[[Run, Workload, TrainedRun], R]
+) -> R:
+    """A run of which a record of that kind is kept and no checkpoint, without controls."""
+    workload, unfinished = run.cell.build(), place.unfinished
+    progress = partial(place.reporter.epoch, run.label)
+    learn = partial(train, run.cell.plan, workload, progress=progress, cancelled=place.cancelled)
+    if unfinished is None:
+        return make_record(run, workload, learn())
+    key = key_of(described(run.cell, workload) | {"recorded": run.label})
+    snapshot = unfinished.snapshot(key)
+    record = kept_record(unfinished, key, kind)
+    if record is None:
+        record = make_record(run, workload, learn(snapshot=snapshot))
+    unfinished.keep_result(key, to_builtins(record))
+    snapshot.remove()
+    return record
 
 
 def run_cells(
@@ -70,65 +114,30 @@ def run_cells(
     `keep` is one of KEEP: of which runs the checkpoint is written. `unfinished` keeps progress and, where that is
     wanted, is gone on from.
     """
-
     kept = {cells[number].label for number in kept_cells(cells, keep)}
 
-    def run(job: Job, cancelled: Cancelled) -> BenchmarkRun:
-        comparing = partial(reporter.work, f"closed forms, {job.label}")
-        place = folder if job.label in kept else None
-        return run_cell(job.cell, place, partial(reporter.epoch, job.label), cancelled, unfinished, comparing)
+    def make(run: Run, place: Place) -> BenchmarkRun:
+        return make_benchmark_run(run, replace(place, checkpoints=folder if run.label in kept else None))
 
-    return run_jobs([Job(cell, cell.label) for cell in cells], run, outcome, jobs, reporter)
+    return run_all([Run(cell, cell.label) for cell in cells], make, outcome, jobs, reporter, unfinished)
 
 
-def run_recorded(
-    runs: Sequence[Job],
-    kind: type[R],
-    make_record: Callable[[Job, Workload, TrainedRun], R],
-    line: Callable[[R], str],
-    jobs: int,
-    reporter: Reporter,
-    unfinished: Unfinished | None = None,
-) -> list[R]:
-    """Runs of which a record is kept and no checkpoint, without controls; returns the records in their order.
-
-    `kind` is the type of the records, `line` says what one came to. `unfinished` as for run_cells().
-    """
-
-    def run(job: Job, cancelled: Cancelled) -> R:
-        workload = job.cell.build()
-        learn = partial(
-            train, job.cell.plan, workload, progress=partial(reporter.epoch, job.label), cancelled=cancelled
-        )
-        if unfinished is None:
-            return make_record(job, workload, learn())
-        key = key_of(described(job.cell, workload) | {"recorded": job.label})
-        snapshot = unfinished.snapshot(key)
-        record = kept_record(unfinished, key, kind)
-        if record is None:
-            record = make_record(job, workload, learn(snapshot=snapshot))
-        unfinished.keep_result(key, to_builtins(record))
-        snapshot.remove()
-        return record
-
-    return run_jobs(runs, run, line, jobs, reporter)
-
-
-def run_jobs(
-    runs: Sequence[Job],
-    run: Callable[[Job, Cancelled], Result],
+def run_all(
+    runs: Sequence[Run],
+    make: Callable[[Run, Place], Result],
     line: Callable[[Result], str],
     jobs: int,
     reporter: Reporter,
+    unfinished: Unfinished | None = None,
 ) -> list[Result]:
-    """The results of run(job, cancelled) for each job, `jobs` at once, in their order; `line` says what one came to."""
+    """What make(run, place) makes of each run, `jobs` at once, in their order; `line` says what one came to."""
 
-    def one(job: Job, cancelled: Cancelled) -> Result:
-        result = run(job, cancelled)
-        reporter.finish(job.label, f"{job.label}: {line(result)}")
+    def one(run: Run, cancelled: Cancelled) -> Result:
+        result = make(run, Place(reporter, cancelled, unfinished))
+        reporter.finish(run.label, f"{run.label}: {line(result)}")
         return result
 
-    reporter.start([job.label for job in runs], [job.cell.model.name for job in runs])
+    reporter.start([run.label for run in runs], [run.cell.model.name for run in runs])
     return run_side_by_side(runs, one, jobs)
 
 

@@ -16,6 +16,7 @@ from ruvllm.commands.bench_options import BenchArguments, OutputArguments, outpu
 from ruvllm.commands.common import check_isas, run
 from ruvllm.commands.limits import ISAS, KEEP, MAX_FOLDS, MIN_FOLDS, STREAMS
 from ruvllm.commands.parameters import WholeNumber
+from ruvllm.commands.sweeps.command import add_sweep_commands
 from ruvllm.version import __version__
 
 PROGRAM = "ruvllm-bench"
@@ -96,11 +97,7 @@ def _refuse_options_before(context: click.Context) -> None:
         raise click.UsageError(f"options of {context.invoked_subcommand} come after its name")
 
 
-command.add_command(
-    click.Command(
-        "run", help=help_texts.RUN, params=[each for each in command.params if each.expose_value], callback=_run_models
-    )
-)
+add_sweep_commands(command, _run_models)
 
 
 @command.command("ablate", help=help_texts.ABLATE)
@@ -148,7 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command with these words (default: those of the process). Returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     when_interrupted = "interrupted; files that were written stay"
-    if not {"simd", "protocols"}.intersection(words):
+    if {"--plan", "merge", "plan"}.intersection(words):
+        when_interrupted += ", the same command goes on"
+    elif not {"simd", "protocols"}.intersection(words):
         when_interrupted += ", --resume goes on"
     return run(command, PROGRAM, words, when_interrupted=when_interrupted)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from msgspec import structs
-from rich.console import Console
-from rich.filesize import decimal
 
 from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
 from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
@@ -24,34 +19,32 @@ from ruvllm.benchmark.sweep import run_cells
 from ruvllm.benchmark.task_table import make_task_table
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
-from ruvllm.commands.common import WORSE, Failure, check_isas, failures, save_text
+from ruvllm.commands.common import Failure, check_isas, failures
 from ruvllm.commands.limits import PROTOCOLS
 from ruvllm.commands.loading import load_encoder
+from ruvllm.commands.outcome.giving_out import CHECKPOINTS, PROGRAM, exit_code, give_out, worse_in
 from ruvllm.commands.progress import QuietReporter, make_reporter
-from ruvllm.commands.streams import optional_output
 from ruvllm.encoders.base import Encoder
 from ruvllm.encoders.registry import UnknownEncoderError, models_for
-from ruvllm.files.arrays import resume_path
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, remove_empty_folder
 from ruvllm.learning.snapshots import Unfinished
-from ruvllm.report.contents import make_report
-from ruvllm.report.screen import print_report
-from ruvllm.results import verdict
-from ruvllm.results.document import document_text, make_document
-from ruvllm.results.reading import Document, in_memory
+from ruvllm.results.document import make_document
+from ruvllm.results.reading import Document
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.streams.records import PrequentialRun
-from ruvllm.results.streams.summaries import make_prequential_document, outcome_of, runs_of
-from ruvllm.results.summary_records import BenchmarkDocument, Summary
+from ruvllm.results.streams.summaries import make_prequential_document
+from ruvllm.results.summary_records import BenchmarkDocument
 from ruvllm.workloads.inputs import RealInput, read_input
 from ruvllm.workloads.registry import DEFAULT_LANGUAGE
 
-__all__ = ["ablate", "benchmark", "measure_forgetting", "measure_simd", "measure_stream"]
+__all__ = [
+    "ablate", "benchmark", "command_line", "encoder_of", "measure_forgetting", "measure_simd", "measure_stream",
+    "options_of", "prepare_folders", "read_real_input",
+]  # fmt: skip
 
-PROGRAM = "ruvllm-bench"
-CHECKPOINTS, UNFINISHED = "checkpoints", "unfinished"
-"""Folders beside the results files; the second holds what --resume continues from."""
+UNFINISHED = "unfinished"
+"""Folder beside the results files; it holds what --resume continues from."""
 LEAST_SEEDS = 2
 """Smallest number of seeds with an interval."""
 
@@ -83,13 +76,7 @@ def benchmark(arguments: BenchArguments) -> int:
         ),
         partial(_document_of, run),
     )
-    return _exit_code([f"{s.model} {s.protocol}" for s in document.summaries if _ended_below_its_start(s)])
-
-
-def _exit_code(worse: Sequence[str]) -> int:
-    if worse:
-        click.echo(f"{PROGRAM}: worse than the frozen start, beyond chance: {', '.join(worse)}", err=True)
-    return WORSE if worse else 0
+    return exit_code(worse_in(document))
 
 
 def _document_of(
@@ -98,12 +85,6 @@ def _document_of(
     tasks = run.task_input
     table = None if tasks is None else make_task_table(results, tasks.tasks, texts=not run.arguments.no_texts)
     return make_document(results, options, command, isa, table)
-
-
-def _ended_below_its_start(summary: Summary) -> bool:
-    """Whether the whole interval of a gain lies below 0: of the resolve rate, or of recall@1 where that was asked."""
-    recall = None if summary.retrieval is None else summary.retrieval.recall_at_1
-    return summary.gain_ci95[1] < 0 or (recall is not None and recall.gain_ci95[1] < 0)
 
 
 def measure_forgetting(arguments: BenchArguments) -> int:
@@ -120,9 +101,7 @@ def measure_forgetting(arguments: BenchArguments) -> int:
 def measure_stream(arguments: BenchArguments) -> int:
     """Answers and learns the tasks in time. Returns WORSE if the gain of an encoder lies below 0 beyond chance."""
     run = _prepare(arguments, default_seeds=1 if arguments.localizes else 3)
-    document = _carry_out(run, partial(_run_streams, run), make_prequential_document)
-    found = zip(document.summaries, runs_of(document.runs).values(), strict=True)
-    return _exit_code([f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == verdict.WORSE])
+    return exit_code(worse_in(_carry_out(run, partial(_run_streams, run), make_prequential_document)))
 
 
 def _run_streams(run: _Run) -> list[PrequentialRun]:
@@ -143,16 +122,16 @@ def ablate(arguments: BenchArguments) -> int:
 
 def measure_simd(names: Sequence[str], repetitions: int, arguments: OutputArguments) -> int:
     """Measures the kernels on the named instruction sets, or all of them."""
-    _prepare_folders([arguments.out])
+    prepare_folders([arguments.out])
     isas = chosen_isas(names)
     reporter = make_reporter(arguments.quiet)
     with failures(RuntimeError), reporter:
         measurements = measure_all(isas, repetitions, reporter)
-    _give_out(arguments, make_simd_document(measurements, isas, repetitions, _command_line()))
+    give_out(arguments, make_simd_document(measurements, isas, repetitions, command_line()))
     return 0
 
 
-def _command_line() -> list[str]:
+def command_line() -> list[str]:
     """The command as it was typed, for the results file."""
     return [PROGRAM, *click.get_current_context().find_root().obj]
 
@@ -162,19 +141,19 @@ def _prepare(
 ) -> _Run:
     """Finds out before the first epoch everything that could stop the run later."""
     reporter = make_reporter(arguments.quiet)
-    encoder = _encoder_of(arguments, reporter)
-    options = _options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))
-    _prepare_folders([arguments.out, *(arguments.out / folder for folder in (*folders, UNFINISHED))])
+    encoder = encoder_of(arguments, reporter)
+    options = options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))
+    prepare_folders([arguments.out, *(arguments.out / folder for folder in (*folders, UNFINISHED))])
     if arguments.model_names and arguments.workload.entry.reader:
         widths = " ".join(f"--dim {model.embedding_dim}" for model in options.models)
         reporter.note(f"no model runs on real input: --models chooses the width of the encoder alone, as {widths} does")
     unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
     if not arguments.resume and any(unfinished.folder.iterdir()):
         reporter.note(f"unfinished work in {unfinished.folder}; --resume with the same arguments goes on from it")
-    return _Run(arguments, options, _read_input(arguments, options, encoder, reporter), reporter, unfinished)
+    return _Run(arguments, options, read_real_input(arguments, options, encoder, reporter), reporter, unfinished)
 
 
-def _encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder | None:
+def encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder | None:
     """Makes the named encoder. Returns None for the default one, which is fitted on each run's tasks."""
     try:
         return load_encoder(arguments.encoder_name, reporter, arguments.quiet, arguments.encoder_title)
@@ -184,7 +163,7 @@ def _encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder |
         raise Failure(str(error)) from error
 
 
-def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple[int, ...]) -> Options:
+def options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple[int, ...]) -> Options:
     check_isas([arguments.isa], ["auto"])
     names = split_names(arguments.model_names)
     try:
@@ -210,7 +189,7 @@ def _options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple
     )
 
 
-def _prepare_folders(folders: Sequence[Path]) -> None:
+def prepare_folders(folders: Sequence[Path]) -> None:
     """Makes a folder and those inside it. At the end of the command those without a file are removed again."""
     out, *inside = folders
     made = [folder for folder in (*reversed(out.parents), out) if not folder.exists()]
@@ -222,7 +201,7 @@ def _prepare_folders(folders: Sequence[Path]) -> None:
             remove_abandoned(folder)
 
 
-def _read_input(
+def read_real_input(
     arguments: BenchArguments, options: Options, encoder: Encoder | None, reporter: QuietReporter
 ) -> RealInput | None:
     """Reads the real input. Returns None for the simulated workload."""
@@ -253,46 +232,7 @@ def _carry_out(
     """Does the work, saves and shows the document that is made of its results, and forgets the unfinished work."""
     with failures(CheckpointConflictError, ValueError, OSError), run.reporter:
         results = work()
-    document = make(results, recorded_options(run.options, run.task_input), _command_line(), run.options.isa)
-    _give_out(run.arguments, document, run.arguments.details or document.kind not in ("benchmark", "prequential"))
+    document = make(results, recorded_options(run.options, run.task_input), command_line(), run.options.isa)
+    give_out(run.arguments, document, run.arguments.details or document.kind not in ("benchmark", "prequential"))
     run.unfinished.forget_results()
     return document
-
-
-def _give_out(arguments: OutputArguments, document: Document, details: bool = True) -> None:
-    """Saves the document, then prints it: as JSON, as its report with all tables or the main ones, or not at all."""
-    document = structs.replace(document, name=arguments.name or "")
-    text = document_text(document)
-    path = save_text(text, document.kind, document.created, arguments.out)
-    if arguments.as_json:
-        click.echo(text, nl=False)
-    elif not arguments.quiet:
-        with optional_output(PROGRAM, f"the results are in {path}"):
-            console = Console()
-            print_report(console, make_report(in_memory(document)), details)
-            for line in (*_what_to_look_at(path, document), _what_was_saved(path, document)):
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _what_to_look_at(path: Path, document: Document) -> list[str]:
-    """Returns the command that shows single tasks, if they are more than numbers."""
-    has_tasks = isinstance(document, BenchmarkDocument) and document.tasks is not None
-    return [f"Tasks won and lost: ruvllm-report tasks {shlex.quote(str(path))}"] if has_tasks else []
-
-
-def _what_was_saved(path: Path, document: Document) -> str:
-    """Returns the last line: files and their sizes."""
-    line = f"Results: {path} ({_size([path])})"
-    if not isinstance(document, BenchmarkDocument):
-        return line
-    files = {Path(run.checkpoint) for run in document.results if run.checkpoint is not None}
-    if not files:
-        return f"{line}; no checkpoints; --keep last keeps some"
-    number = f"{len(files)}" if len(files) == len(document.results) else f"{len(files)} of {len(document.results)}"
-    number += " checkpoint" if number == "1" else " checkpoints"
-    place, size = f"{path.parent / CHECKPOINTS}{os.sep}", _size([*files, *map(resume_path, files)])
-    return f"{line}; {number}: {place} ({size}); --keep none keeps none"
-
-
-def _size(files: Sequence[Path]) -> str:
-    return decimal(sum(file.stat().st_size for file in files if file.exists()), precision=0)

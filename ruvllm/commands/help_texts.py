@@ -1,6 +1,6 @@
 """The help of the commands, as texts of their own: `python -OO` keeps no docstrings."""
 
-__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "RUN", "SHOW", "SIMD", "TASKS", "VERIFY"]
+__all__ = ["ABLATE", "BENCH", "COMPARE", "PROTOCOLS", "REPORT", "SHOW", "SIMD", "TASKS", "VERIFY"]
 
 BENCH = """\
 Does a small model get better from use, and is that true?
@@ -28,19 +28,11 @@ Examples:
   ruvllm-bench --workload swebench:issues.json --repos DIR   SWE-bench: all source files are candidates
   ruvllm-bench --train a.jsonl --test b.jsonl     learn from the tasks of one file, test on those of another
   ruvllm-bench --models Phi-3-mini-4k --json      for other programs
+  ruvllm-bench plan --protocol all > plan.jsonl   the cells of a run as data, for many machines: run --plan, merge
   ruvllm-bench --seeds 10 --resume                after Ctrl-C: finished epochs are not run again
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 a model ended below its frozen start (the 95% interval of
 its gain in resolve rate, or on real input in recall@1, lies below 0).
-"""
-
-RUN = """\
-The same as ruvllm-bench without a subcommand: runs models beside three controls.
-
-\b
-Examples:
-  ruvllm-bench run --profile quick
-  ruvllm-bench run --workload jsonl:my-tasks.jsonl
 """
 
 ABLATE = """\

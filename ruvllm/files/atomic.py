@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 try:
@@ -28,10 +29,39 @@ def write_atomically(path: Path, data: bytes) -> None:
     the name survives a power cut too. On any error, also an interrupt, the temporary file is removed. Permissions
     follow the umask. Raises OSError, whose `filename` is `path` and whose `strerror` says what would be needed.
     """
+    _write_and_place(path, data, lambda temporary: temporary.replace(path))
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """As write_atomically(), in a folder that is made if it is missing, but leaves a file that is there as it is.
+
+    Of several at once, on one machine or more, one writes. Returns whether this call did.
+    """
+    written = True
+
+    def place(temporary: Path) -> None:
+        nonlocal written
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            written = False
+        except OSError:  # not every file system has links
+            written = not path.exists()
+            if written:
+                temporary.replace(path)
+                return
+        temporary.unlink()
+
+    _make_folder_of(path)
+    _write_and_place(path, data, place)
+    return written
+
+
+def _write_and_place(path: Path, data: bytes, place: Callable[[Path], object]) -> None:
     temporary = path.parent / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
         _write_and_sync(temporary, data)
-        temporary.replace(path)
+        place(temporary)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypedDict
+from pathlib import Path
+from typing import Any, TypedDict
 
 import msgspec
 
 from ruvllm._core import active_isa, build_info
 from ruvllm.evaluation.bootstrap import describe
-from ruvllm.files.json_writing import to_json
+from ruvllm.files.json_writing import canonical_json, to_json
 from ruvllm.results.gains import BOOTSTRAP_SEED
 from ruvllm.results.reading import Document
 from ruvllm.results.records import SCHEMA, Host, RunOptions
@@ -22,7 +24,7 @@ from ruvllm.results.summary_records import BenchmarkDocument, BootstrapMethod
 from ruvllm.results.task_records import TaskTable
 from ruvllm.version import __version__
 
-__all__ = ["HeaderFields", "document_text", "make_document", "make_header"]
+__all__ = ["HeaderFields", "document_text", "make_document", "make_header", "results_digest"]
 
 
 class HeaderFields(TypedDict):
@@ -81,3 +83,23 @@ def make_document(
 def document_text(document: Document) -> str:
     """The text of a results file."""
     return to_json(msgspec.to_builtins(document))
+
+
+def results_digest(document: Document) -> str:
+    """SHA-256 (hex) of what a results file says of its runs: equal wherever and with however many workers it was made.
+
+    Leaves out the header's time, command, name and machine, seconds, and the folder of checkpoints.
+    """
+    content = msgspec.to_builtins(document)
+    for name in ("created", "command", "name", "host"):
+        content.pop(name, None)
+    return hashlib.sha256(canonical_json(_timeless(content))).hexdigest()
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if name not in ("seconds", "microsecondsPerTask")}
+        if isinstance(kept.get("checkpoint"), str):
+            kept["checkpoint"] = Path(kept["checkpoint"]).name
+        return {name: _timeless(each) for name, each in kept.items()}
+    return [_timeless(each) for each in value] if isinstance(value, list | tuple) else value

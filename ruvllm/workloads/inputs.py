@@ -102,6 +102,7 @@ def read_input(
     hints: bool = False,
     repositories: str | None = None,
     languages: tuple[str, ...] = (),
+    folder: str = "",
     note: Note = ignore,
     warn: Note = ignore,
     watch: Watch = ignore,
@@ -111,29 +112,36 @@ def read_input(
     `encoder` None is the default one, fitted on each run's train part. `transfer` is a `jsonl:FILE` for retrieval only.
     `candidates` is their number, None for as many as fit; `fields` what a file calls `prompt` and so on.
     `test` is the path of a file of the same form with the tasks to test on, and `hints` asks for those of SWE-bench's
-    issues. `repositories` is the folder with theirs. `languages` are those of a source tree, empty for Python. `warn`
-    hears what was left out and what repeats. Raises ValueError, one line each, for input that cannot be used.
+    issues. `repositories` is the folder with theirs, `folder` the one in which relative paths are meant, if it is not
+    the current one. `languages` are those of a source tree, empty for Python. `warn` hears what was left out and what
+    repeats. Raises ValueError, one line each, for input that cannot be used.
     """
     spec = parse_spec(workload)
     if not spec.entry.reader:
         raise ValueError(f"the {spec.name} workload has no input to read")
-    others = () if transfer is None else read_transfer(transfer, note, watch, fields)
+    others = () if transfer is None else read_transfer(transfer, note, watch, fields, folder)
+    test, repositories = _within(folder, test), _within(folder, repositories)
     options = InputOptions(
         kind, encoder, others, note, watch, spec.text, candidates, fields, test, hints, repositories, languages
     )
-    found = spec.entry.read(spec.path, options)
+    found = spec.entry.read(_within(folder, spec.path), options)
     for line in (*(each.sentence for each in found.left_out), *(found.repeats.sentences if found.repeats else ())):
         warn(f"{spec.title}: {line}")
     return found
 
 
 def read_transfer(
-    spec: str, note: Note = ignore, watch: Watch = ignore, fields: Mapping[str, str] = NO_FIELDS
+    spec: str, note: Note = ignore, watch: Watch = ignore, fields: Mapping[str, str] = NO_FIELDS, folder: str = ""
 ) -> tuple[TextTask, ...]:
     """Reads the tasks of a `jsonl:FILE`, for retrieval only. Raises ValueError."""
     from ruvllm.workloads.jsonl import read_tasks  # a reader, which imports this module
 
-    tasks, issues = read_tasks(os.path.expanduser(str(parse_spec(spec, ["jsonl"]).path)), note, watch, fields)
+    tasks, issues = read_tasks(_within(folder, parse_spec(spec, ["jsonl"]).path) or "", note, watch, fields)
     if issues:
         raise ValueError("transfer is measured on tasks with a prompt and a solution, not on SWE-bench's issues")
     return tasks
+
+
+def _within(folder: str, path: str | None) -> str | None:
+    """Returns the path as it is meant in the folder, or None for none."""
+    return None if path is None else os.path.join(folder, os.path.expanduser(path))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from msgspec import to_builtins
 
 from ruvllm.benchmark.cell import described
-from ruvllm.benchmark.plan import Options, make_cell, protocol_of
+from ruvllm.benchmark.plan import Options, cell_of_job, make_jobs
 from ruvllm.benchmark.run import kept_record
 from ruvllm.benchmark.streaming.localization import run_localization
-from ruvllm.benchmark.sweep import Job, Reporter, run_jobs
+from ruvllm.benchmark.sweep import Place, Reporter, Run, run_all
+from ruvllm.benchmark.sweeps.jobs import InputSpec, Job
 from ruvllm.learning.prequential import TIME, Streamed, run_stream
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.results.run_records import InputIdentity
@@ -22,7 +22,10 @@ from ruvllm.workloads.localization.reading import LocalizationInput
 from ruvllm.workloads.streams.moments import TaskStream
 from ruvllm.workloads.text import TextInput
 
-__all__ = ["run_streams"]
+__all__ = ["KIND", "make_stream_run", "prepare_stream", "run_streams", "stream_jobs", "stream_line"]
+
+KIND = "prequential"
+"""Of jobs."""
 
 
 def run_streams(
@@ -39,48 +42,54 @@ def run_streams(
     """
     if isinstance(task_input, LocalizationInput):
         return run_localization(task_input, options.seeds, reporter, controls=options.controls)
+    runs = [prepare_stream(job, task_input, options.isa) for job in stream_jobs(options)]
+    return run_all(runs, make_stream_run, stream_line, jobs, reporter, unfinished)
+
+
+def stream_jobs(options: Options, spec: InputSpec | None = None) -> list[Job]:
+    """One job per protocol, model and seed."""
+    return make_jobs(replace(options, stream="mixed", folds=None), KIND, spec)  # mixed: of the fits to the tasks so far
+
+
+def prepare_stream(job: Job, task_input: RealInput | None, isa: str = "auto") -> Run:
+    """The job's run, with its input in memory. Raises ValueError for an input that is no stream of tasks as texts."""
     if not isinstance(task_input, TextInput):
-        raise ValueError(f"tasks of the {task_input.name} workload are no stream")
-    mixed = replace(options, stream="mixed")  # of the fits to the tasks so far
-    cells = [
-        make_cell(mixed, protocol_of(name, task_input), model, seed, task_input)
-        for name in options.protocols
-        for model in options.models
-        for seed in options.seeds
-    ]
-
-    def run(job: Job, cancelled: Callable[[], bool]) -> PrequentialRun:
-        cell = job.cell
-        stream = TaskStream(task_input, dim=cell.model.embedding_dim, seed=cell.plan.seed)
-        more = {"profile": cell.profile, "controls": options.controls, "stream": TIME}
-        key = key_of(described(cell, stream) | more)
-        kept = None if unfinished is None else kept_record(unfinished, key, PrequentialRun)
-        if kept is None:
-            found = run_stream(
-                cell.plan,
-                stream,
-                controls=options.controls,
-                progress=lambda done, total, right: reporter.epoch(job.label, done, total, right, None),
-                cancelled=cancelled,
-            )
-            kept = _record(job, stream, found)
-        if unfinished is not None:
-            unfinished.keep_result(key, to_builtins(kept))
-        return kept
-
-    return run_jobs([Job(cell, cell.label) for cell in cells], run, _line, jobs, reporter)
+        raise ValueError(f"tasks of the {job.workload} workload are no stream")
+    return Run(cell_of_job(job, task_input, isa), job.label, task_input)
 
 
-def _line(record: PrequentialRun) -> str:
+def make_stream_run(run: Run, place: Place) -> PrequentialRun:
+    """The record of one stream. One that was interrupted begins anew."""
+    cell, unfinished = run.cell, place.unfinished
+    stream = TaskStream(run.variant, dim=cell.model.embedding_dim, seed=cell.plan.seed)
+    more = {"profile": cell.profile, "controls": cell.controls, "stream": TIME}
+    key = key_of(described(cell, stream) | more)
+    kept = None if unfinished is None else kept_record(unfinished, key, PrequentialRun)
+    if kept is None:
+        found = run_stream(
+            cell.plan,
+            stream,
+            controls=cell.controls,
+            progress=lambda done, total, right: place.reporter.epoch(run.label, done, total, right, None),
+            cancelled=place.cancelled,
+        )
+        kept = _record(run, stream, found)
+    if unfinished is not None:
+        unfinished.keep_result(key, to_builtins(kept))
+    return kept
+
+
+def stream_line(record: PrequentialRun) -> str:
+    """What a run came to."""
     frozen, learned = (
         sum(rank == 1 for rank in record.reciprocal_ranks[name]) / len(record.tasks) for name in (FROZEN, LEARNED)
     )
     return f"{frozen:.1%} frozen, {learned:.1%} learned, first of all candidates, {record.seconds or 0.0:.1f} s"
 
 
-def _record(job: Job, stream: TaskStream, found: Streamed) -> PrequentialRun:
+def _record(run: Run, stream: TaskStream, found: Streamed) -> PrequentialRun:
     """Of the tasks that are no copies of earlier ones."""
-    cell, tasks = job.cell, stream.input.tasks
+    cell, tasks = run.cell, stream.input.tasks
     measured = np.flatnonzero(~stream.again)
     numbers = stream.numbers[measured].tolist()
     return PrequentialRun(

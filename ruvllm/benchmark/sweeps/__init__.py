@@ -1,0 +1,1 @@
+"""Sweeps over many machines: cells as data, whoever runs them, and one file for each that is done."""

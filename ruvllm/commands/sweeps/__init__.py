@@ -1,0 +1,1 @@
+"""The subcommands of ruvllm-bench for many machines: plan, run --plan, merge."""
