@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         spherical_kmeans,
     )
     from ruvllm.benchmark.learner import load_checkpoint
+    from ruvllm.benchmark.sweeps.dispatch import run_plan
     from ruvllm.encoders import Encoder
     from ruvllm.evaluation.retrieval import crowding
     from ruvllm.files.objects import load, save
@@ -61,6 +62,7 @@ _MODULES = {
     "load_checkpoint": "ruvllm.benchmark.learner",
     "read_corpus": "ruvllm.workloads",
     "read_input": "ruvllm.workloads",
+    "run_plan": "ruvllm.benchmark.sweeps.dispatch",
     "save": "ruvllm.files.objects",
 }
 """Names that are not of the core."""
@@ -71,7 +73,7 @@ __all__ = [
     "NgramEncoder", "PatternBank", "PrioritizedReplay", "PublishedAdapter", "Purpose", "RandomStream", "ReplayPolicy",
     "SimulatedWorld", "SumTree", "TaskSource", "VectorBank", "__version__", "active_isa", "available_isas",
     "build_info", "cosine", "cosine_similarity", "crowding", "dot", "info_nce", "load", "load_checkpoint",
-    "read_corpus", "read_input", "save", "spherical_kmeans",
+    "read_corpus", "read_input", "run_plan", "save", "spherical_kmeans",
 ]  # fmt: skip
 
 _get, __dir__ = lazy_names(__name__, {name: _MODULES.get(name, "ruvllm._core") for name in __all__})

@@ -1,4 +1,4 @@
-"""What the tests of sweeps share: plans of few cells, an encoder that kills its worker once, digests of results.
+"""What the tests of sweeps share: plans of few cells, an encoder that kills or holds its worker, digests of results.
 
 As a script: a cluster of two dask workers, whose address it prints, until its standard input ends. Run apart from
 pytest, for which every warning of dask is an error.
@@ -6,31 +6,42 @@ pytest, for which every warning of dask is an error.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-KILLER = '''
-"""Vectors by character counts. The first worker that encodes a run's tasks is killed in the middle of it."""
+from bench_samples import SMALL_MODEL
+
+from ruvllm.benchmark.plan import Options, make_jobs, recorded_options
+from ruvllm.benchmark.sweeps.plans import Plan
+from ruvllm.results.document import results_digest
+from ruvllm.results.reading import read_sources
+
+ENCODER = '''
+"""Vectors by character counts. What a run's worker does in the middle of it is for a file beside this one to say."""
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
 
-KILLED = Path(__file__).with_name("killed")
+HERE = Path(__file__).parent
 
 
 def vectors(texts):
     if len(texts) > 3:  # not the probes at the beginning
         try:
-            KILLED.touch(exist_ok=False)
-        except FileExistsError:
+            (HERE / "kill").unlink()  # one worker can
+        except FileNotFoundError:
             pass
         else:
             os.kill(os.getpid(), signal.SIGKILL)
+        while (HERE / "hold").exists() and any((HERE / "sweep" / "cells").glob("*.json")):
+            time.sleep(0.01)
     rows = np.zeros((len(texts), 64), dtype=np.float32)
     for row, text in zip(rows, texts):
         np.add.at(row, np.frombuffer(text.encode(), dtype=np.uint8) % 64, 1)
@@ -38,18 +49,30 @@ def vectors(texts):
 '''
 
 
-def write_killer(folder: Path) -> str:
-    """Writes the encoder, and returns its name for --encoder."""
-    path = folder / "killer.py"
-    path.write_text(KILLER, encoding="utf-8")
+def write_encoder(folder: Path) -> str:
+    """Writes the encoder, and returns its name for --encoder.
+
+    With a file `kill` beside it the first worker in the middle of a run is killed. With a file `hold` all stand still
+    there once a cell is finished in the folder `sweep`.
+    """
+    path = folder / "encoder.py"
+    path.write_text(ENCODER, encoding="utf-8")
     return f"python:{path}:vectors"
+
+
+def small_options(**changes: Any) -> Options:
+    """Four cells of a tenth of a second, unless changes say otherwise."""
+    return replace(Options(("v1", "v3"), "quick", (SMALL_MODEL,), seeds=(0, 1), controls=False), **changes)
+
+
+def small_plan_of(**changes: Any) -> Plan:
+    """The plan of small_options()."""
+    options = small_options(**changes)
+    return Plan(make_jobs(options), recorded_options(options))
 
 
 def digest_in(folder: Path, kind: str = "benchmark") -> str:
     """Of the only results file in the folder, without times."""
-    from ruvllm.results.document import results_digest
-    from ruvllm.results.reading import read_sources
-
     (path,) = folder.glob(f"{kind}-*.json")
     (source,) = read_sources([path]).sources
     return results_digest(source.document)
@@ -65,5 +88,4 @@ def dask_cluster() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["DASK_LOGGING__DISTRIBUTED"] = "critical"
     dask_cluster()

@@ -70,6 +70,7 @@ REFERENCE = (
         ("LearningEngine", "EngineConfig", "LearnFrom", "Control", "ReplayPolicy", "TaskSource", "CorpusSource",
          "SimulatedWorld", "load_checkpoint"),
     ),
+    ReferencePage("sweeps", "Sweeps", "ruvllm", "The cells of a plan, made by any executor.", ("run_plan",)),
     ReferencePage("files", "Saved objects", "ruvllm", "The whole state of an object, as a file.", ("save", "load")),
     ReferencePage("workloads", "Workloads", "ruvllm.workloads", "Where tasks come from."),
     ReferencePage("tasks", "Tasks of your own", "ruvllm.workloads.tasks", "A task as texts."),

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ruvllm.files.atomic import (
     remove_empty_folder,
     write_atomically,
     write_in_folder,
+    write_once,
 )
 
 
@@ -155,3 +157,26 @@ def test_a_folder_that_another_run_removes_meanwhile_is_made_anew(
     monkeypatch.setattr(atomic, "_write_and_sync", once_too_late)
     write_in_folder(tmp_path / "shared" / "a", b"x")
     assert removed and (tmp_path / "shared" / "a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_written_once_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError("this file system has no links")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "new" / "a.json"
+    assert write_once(path, b"one")
+    assert not write_once(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+def test_of_many_writers_at_once_one_writes(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with ThreadPoolExecutor(8) as pool:
+        wrote = list(pool.map(lambda number: write_once(path, b"%d" % number), range(64)))
+    assert wrote.count(True) == 1
+    assert path.read_bytes() == b"%d" % wrote.index(True)
+    assert os.listdir(tmp_path) == ["a.json"]

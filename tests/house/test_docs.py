@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,8 @@ def shortened(words: list[str], corpus: Path) -> list[str]:
     """The same command on the smallest run that there is."""
     if words[0] != "ruvllm-bench" or words[1:2] == ["protocols"]:
         return words
+    if "--plan" in words or words[1:2] == ["merge"]:
+        return words
     if words[1:2] == ["simd"]:
         return [*words, "--repetitions", "7", "--isa", "scalar"]
     short = [words[0]]
@@ -115,7 +118,7 @@ def shortened(words: list[str], corpus: Path) -> list[str]:
         else:
             short.append(f"code:{corpus}" if word == "code" else word)
     short += ["--profile", "quick", "--models", SMALL_MODEL.name]
-    return [*short, "--seeds", "2"] if {"ablate", "blocked"} & set(short) else short
+    return [*short, "--seeds", "2"] if {"ablate", "--ablate", "blocked"} & set(short) else short
 
 
 WITH_CODE = [page for page in PAGES if page in WRITTEN or any(language == "python" for language, _ in blocks(page))]
@@ -155,14 +158,20 @@ def run_words(words: list[str], corpus: Path) -> None:
         if words[1] == STORE_MAKER:
             subprocess.run([sys.executable, ROOT / words[1], *words[2:]], check=True, capture_output=True)
         return
+    words, to = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
     arguments = []
     for word in shortened(words, corpus)[1:]:
         arguments += sorted(map(str, Path().glob(word))) if "*" in word else [word]
-    assert COMMANDS[words[0]](arguments) == 0, shlex.join(words)
+    with nullcontext() if to is None else redirect_stdout(Path(to).open("w", encoding="utf-8")) as file:
+        assert COMMANDS[words[0]](arguments) == 0, shlex.join(words)
+    if file is not None:
+        file.close()
 
 
 @pytest.mark.parametrize("command", [["ruvllm-bench"], ["ruvllm-bench", "ablate"], ["ruvllm-bench", "protocols"],
-                                     ["ruvllm-bench", "simd"], ["ruvllm-report"], ["ruvllm-report", "compare"],
+                                     ["ruvllm-bench", "simd"], ["ruvllm-bench", "plan"],
+                                     ["ruvllm-bench", "run"], ["ruvllm-bench", "merge"],
+                                     ["ruvllm-report"], ["ruvllm-report", "compare"],
                                      ["ruvllm-report", "tasks"],
                                      ["ruvllm-verify"], ["ruvllm-online"], ["ruvllm-online", "status"],
                                      ["ruvllm-online", "review"], ["ruvllm-online", "rollback"],

@@ -16,6 +16,7 @@ import pytest
 import ruvllm
 from ruvllm import _core
 from ruvllm.benchmark.learner import load_checkpoint
+from ruvllm.benchmark.sweeps.dispatch import run_plan
 from ruvllm.encoders.base import Encoder
 from ruvllm.evaluation.retrieval import crowding
 from ruvllm.files.objects import load, save
@@ -32,6 +33,7 @@ NOT_OF_THE_CORE = {
     "load_checkpoint": load_checkpoint,
     "read_corpus": read_corpus,
     "read_input": read_input,
+    "run_plan": run_plan,
     "save": save,
 }
 

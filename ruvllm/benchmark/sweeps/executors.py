@@ -208,8 +208,11 @@ def open_workers(name: str, n: int, hear: Hear = ignore) -> Workers:
     if kind == "ray":
         try:
             return _Ray(address, n)
-        except (ConnectionError, RuntimeError) as error:
-            raise ValueError(f"there is no ray cluster at {address}: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # ray raises ConnectionError, RuntimeError and, after 30 seconds, Exception itself
+            if isinstance(error, ValueError):
+                raise
+            where = f"there is no ray cluster at {address}" if address else "ray did not start"
+            raise ValueError(f"{where}: {(str(error) or repr(error)).splitlines()[0]}") from error
     return _Mpi()
 
 

@@ -63,6 +63,7 @@ def _load(encoded: bytes) -> RealInput:
         fields=spec.fields,
         test=spec.test,
         hints=spec.hints,
+        languages=spec.languages,
         folder=spec.folder if os.path.isdir(spec.folder) else "",
     )
     for what, planned, here in zip(

@@ -40,6 +40,8 @@ class InputSpec(Record, kw_only=True, omit_defaults=False):
     fields: dict[str, str] = field(default_factory=dict)
     test: str | None = None
     hints: bool = False
+    languages: tuple[str, ...] = ()
+    """Of a source tree; empty for Python."""
     digest: str = ""
     """SHA-256 (hex) of the tasks; empty until they were read."""
 

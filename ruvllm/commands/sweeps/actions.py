@@ -79,6 +79,7 @@ def _spec_of(arguments: BenchArguments) -> InputSpec:
         fields=dict(arguments.fields),
         test=None if arguments.test is None else str(arguments.test),
         hints=arguments.hints,
+        languages=arguments.languages if arguments.workload.name == "code" else (),
     )
 
 
