@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
+import msgspec
 from msgspec import to_builtins
 
 from ruvllm.benchmark.cell import Cell, described
@@ -22,14 +23,21 @@ from ruvllm.benchmark.checkpointing import kept_cells
 from ruvllm.benchmark.run import kept_record, run_cell
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.learning.training import TrainedRun, train
+from ruvllm.results.experiment_records import AblationRun, StreamRun
 from ruvllm.results.records import Record
 from ruvllm.results.run_records import BenchmarkRun
+from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.workloads.workload import Workload
 
 __all__ = [
     "Place", "Reporter", "Run", "make_benchmark_run", "make_recorded", "outcome", "run_all", "run_cells",
     "run_side_by_side",
 ]  # fmt: skip
+
+RECORDS = (BenchmarkRun, AblationRun, StreamRun, PrequentialRun)
+_DECODERS = [msgspec.json.Decoder(kind) for kind in RECORDS]
+"""msgspec looks up what a type is made of when it is first read or converted, and crashes if two threads do that at the
+same time. So one thread does, here."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -41,6 +41,10 @@ class CellFile(Struct, frozen=True):
     record: Raw
 
 
+_FILES, _JOBS = msgspec.json.Decoder(CellFile), msgspec.json.Decoder(Job)
+"""Made here, by one thread: see RECORDS in ruvllm.benchmark.sweep."""
+
+
 def cell_path(folder: Path, key: str) -> Path:
     return folder / CELLS / f"{key}.json"
 
@@ -55,12 +59,12 @@ def write_cell(folder: Path, job: Job, record: Record) -> bool:
 def read_cell(folder: Path, job: Job) -> Record:
     """The record of a finished cell. Raises BrokenCellError, and OSError if it cannot be read."""
     try:
-        found = msgspec.json.decode(read_regular_file(cell_path(folder, job.key), MOST_BYTES), type=CellFile)
+        found = _FILES.decode(read_regular_file(cell_path(folder, job.key), MOST_BYTES))
         if found.format != FORMAT:
             raise BrokenCellError(f"is of format {found.format}, and this version reads {FORMAT}")
         if _digest(found.job, found.record) != found.sha256:
             raise BrokenCellError("is broken: its digest is not that of its content")
-        theirs = msgspec.json.decode(found.job, type=Job)
+        theirs = _JOBS.decode(found.job)
         if not found.key == theirs.key == job.key:
             raise BrokenCellError(f"holds another cell: {shown(theirs.label)} with the key {theirs.key}")
         return msgspec.json.decode(found.record, type=kind_of(job).record)

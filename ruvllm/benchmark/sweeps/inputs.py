@@ -18,6 +18,7 @@ from ruvllm.workloads.text import TextInput
 
 __all__ = ["load_input", "with_digests"]
 
+_SPECS = msgspec.json.Decoder(InputSpec)
 _LOCK = Lock()
 """Threads of one worker want the same input at the same time: it is read once."""
 
@@ -53,7 +54,7 @@ def load_input(spec: InputSpec | None, *, encoder: bool = True) -> RealInput | N
 
 @lru_cache(maxsize=1)
 def _load(encoded: bytes) -> RealInput:
-    spec = msgspec.json.decode(encoded, type=InputSpec)
+    spec = _SPECS.decode(encoded)
     found = read_input(
         spec.workload,
         kind=spec.tasks,
