@@ -174,8 +174,11 @@ class _Mpi(Workers):
     """The processes that mpiexec started, of `python -m mpi4py.futures`. MPI ends all of them where one is killed."""
 
     def __init__(self) -> None:
-        with _needed("mpi4py", "mpi4py"):
-            from mpi4py.futures import MPIPoolExecutor
+        try:
+            with _needed("mpi4py", "mpi4py"):
+                from mpi4py.futures import MPIPoolExecutor
+        except RuntimeError as error:
+            raise ValueError(f"mpi4py finds no MPI: {str(error).splitlines()[0]}") from error
         super().__init__(MPIPoolExecutor())
 
     def close(self, *, at_once: bool) -> None:
