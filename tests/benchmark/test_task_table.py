@@ -285,13 +285,14 @@ def test_the_outcome_is_that_of_the_method_which_the_validation_part_chose(tmp_p
                 frozen_stays = choice["gain"] <= 0 or choice["gain"] < choice["standardError"]
                 assert (choice["method"] == "frozen") == frozen_stays
             figures = selection["retrieval"]["figures"]
-            hybrids = {"hybrid", "hybridFrozen", "hybridRidgeCsls"}
+            hybrids = {"ensemble", "ensembleClosed", "hybrid", "hybridFrozen", "hybridRidgeCsls"}
             one_view = {"frozen", "learned", "meanRemoval", "ridge", "csls", "ridgeCsls"}
             assert not figures or figures.keys() == one_view | hybrids
             of_method = {
                 "learned": answers["reciprocalRankAlone"],
                 "frozen": answers["reciprocalRankInitially"],
                 "hybrid": answers["hybrid"],
+                "ensemble": answers["ensemble"],
                 **answers["closedForms"],
             }
             of_type = [i for i, own in enumerate(answers["types"]) if TASK_TYPES[own] == kind]
