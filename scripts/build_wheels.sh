@@ -5,8 +5,8 @@
 #   scripts/build_wheels.sh --check [FOLDER]      and then tries each wheel with scripts/check_wheel.py
 #
 # Needs a C++20 compiler, Linux and the package index. Interpreters are python3.N on the path and those of pyenv; PYTHONS
-# names others, separated by blanks. auditwheel says how old a system may be that loads the wheels (manylinux): as old as
-# this one, because the C++ runtime is linked into them and the C library is this system's.
+# names others, separated by blanks. auditwheel's tag (manylinux) says how old a system may be that loads the wheels: about
+# as old as this one, whose C and C++ libraries they are linked with.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -75,8 +75,7 @@ wheels=()
 for i in "${!versions[@]}"; do
   echo "== wheel for CPython ${versions[$i]} (${pythons[$i]})"
   "${pythons[$i]}" -m venv "$work/python${versions[$i]}"
-  "$work/python${versions[$i]}/bin/pip" wheel --quiet --no-deps --wheel-dir "$work/raw" \
-    -C cmake.define.RUVLLM_STATIC_RUNTIME=ON "$sdist"
+  "$work/python${versions[$i]}/bin/pip" wheel --quiet --no-deps --wheel-dir "$work/raw" "$sdist"
   raw="$(ls "$work"/raw/*-cp"${versions[$i]/./}"-*.whl)"
   auditwheel repair --wheel-dir "$work/repaired" "$raw" >"$work/repair-${versions[$i]}.log" 2>&1 ||
     fail "see $work/repair-${versions[$i]}.log"
