@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MOST_BYTES = 5_000_000
@@ -41,7 +43,7 @@ def check(wheel: Path, interpreter: str, folder: Path) -> list[str]:
     """Lines that say what is wrong with the wheel; empty where nothing is."""
     problems = []
     size = wheel.stat().st_size
-    print(f"size             {size / 1e6:.2f} MB")
+    print(f"size             {size / 1e6:.2f} MB", flush=True)
     if size > MOST_BYTES:
         problems.append(f"{wheel.name} has {size} bytes, more than {MOST_BYTES}")
     python = install(wheel, interpreter, folder)
@@ -51,10 +53,9 @@ def check(wheel: Path, interpreter: str, folder: Path) -> list[str]:
         "from the wheel": quick_hashes([str(python)], folder / "wheel", str(python.parent)),
     }
     if emulator := shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static"):
-        started = time.monotonic()
         emulated = [emulator, "-cpu", CPU, str(python)]
-        hashes[f"from the wheel on {CPU}"] = quick_hashes(emulated, folder / "emulated", str(python.parent))
-        print(f"on {CPU}       a quick run in {time.monotonic() - started:.0f} s, emulated")
+        with timed(f"on {CPU}", "a quick run, emulated"):
+            hashes[f"from the wheel on {CPU}"] = quick_hashes(emulated, folder / "emulated", str(python.parent))
     else:
         print("no qemu-x86_64 (package qemu-user): not tried on a CPU without AVX")
     expected = hashes["from source"]
@@ -65,25 +66,35 @@ def check(wheel: Path, interpreter: str, folder: Path) -> list[str]:
     return problems
 
 
+@contextmanager
+def timed(name: str, what: str) -> Iterator[None]:
+    """Prints the seconds that its block took, and those of processors that its commands used."""
+    started, before = time.monotonic(), os.times()
+    yield
+    after = os.times()
+    used = sum(after[2:4]) - sum(before[2:4])
+    print(f"{name:16} {time.monotonic() - started:.1f} s ({used:.1f} s of a processor), {what}", flush=True)
+
+
 def install(wheel: Path, interpreter: str, folder: Path) -> Path:
     """Installs the wheel into a new environment, with nothing on the path; returns that environment's interpreter."""
     python = folder / "venv" / "bin" / "python"
     subprocess.run([interpreter, "-m", "venv", str(folder / "venv")], check=True)
     command = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", f"{wheel}[report]"]
-    started = time.monotonic()
-    subprocess.run(command, env=environment(str(python.parent)), check=True)
-    print(f"pip install      {time.monotonic() - started:.1f} s, without a compiler on the path")
+    with timed("pip install", "without a compiler on the path"):
+        subprocess.run(command, env=environment(str(python.parent)), check=True)
     return python
 
 
 def run_main_command(python: Path, folder: Path) -> None:
     """README's first command, after its installation."""
-    started = time.monotonic()
-    for command in (["ruvllm-bench", "--profile", "full"], ["ruvllm-report", "results", "--html", "report.html"]):
-        program = [str(python.parent / command[0]), *command[1:]]
-        subprocess.run(program, cwd=folder, env=environment(str(python.parent)), check=True, stdout=subprocess.DEVNULL)
-    size = (folder / "report.html").stat().st_size
-    print(f"main command     {time.monotonic() - started:.1f} s, a page of {size} bytes")
+    path = str(python.parent)
+    with timed("main command", "README's first, after its installation"):
+        for command in (["ruvllm-bench", "--profile", "full"], ["ruvllm-report", "results", "--html", "report.html"]):
+            program = [str(python.parent / command[0]), *command[1:]]
+            subprocess.run(program, cwd=folder, env=environment(path), check=True, stdout=subprocess.DEVNULL)
+    if (folder / "report.html").stat().st_size == 0:
+        raise SystemExit("report.html is empty")
 
 
 def quick_hashes(python: list[str], out: Path, path: str) -> dict[str, tuple[str, str]]:
