@@ -29,7 +29,7 @@ TOUR = ROOT / "examples" / "tour.ipynb"
 RUN = """
 import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], 4)
-nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+nbclient.NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
 nbformat.write(notebook, "done.ipynb")
 """
 NASTY = "<script>alert(1)</script> & 'so' on"
