@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,71 +66,57 @@ def _functions_below(root: Node, rules: LanguageRules, source: bytes, path: str)
     return FunctionsOfFile(tuple(found), n_broken)
 
 
-def _documented(root: Node, rules: LanguageRules) -> Iterator[tuple[list[Node], Node]]:
-    """Yields comments that document something, and the node below them."""
-    for comment in _comments(root):
-        below = comment.next_named_sibling
-        while below is not None and below.type in rules.between:
-            below = below.next_named_sibling
-        if below is None or below.type in COMMENTS:
-            continue
-        group = _group(comment)
-        if (
-            not _is_behind_code(group[0], below)
-            and re.match(rules.documents, _own_text(group[0]))
-            and _touches(comment, below, rules)
-        ):
-            yield group, below
+def _documented(root: Node, rules: LanguageRules) -> list[tuple[list[Node], Node]]:
+    """Returns comments that document something, and the node below them, in the order of the file.
+
+    Looks at each list of neighbours once: to ask a node for its neighbour takes as long as it has neighbours.
+    """
+    found: list[tuple[list[Node], Node]] = []
+    waiting = [root]
+    while waiting:
+        children = waiting.pop().children
+        named = [child for child in children if child.is_named]
+        waiting += (child for child in named if child.child_count and child.type not in COMMENTS)
+        before = dict(zip([child.id for child in children[1:]], children, strict=False))
+        for number, comment in enumerate(named[:-1]):
+            if comment.type in COMMENTS and named[number + 1].type not in COMMENTS:
+                group, below = _group(named, number), _touching(named, number, rules)
+                if below is None or not re.match(rules.documents, _own_text(group[0])):
+                    continue
+                if not _is_behind_code(group[0], before.get(group[0].id), below):
+                    found.append((group, below))
+    return sorted(found, key=lambda each: each[1].start_byte)
 
 
-def _comments(root: Node) -> Iterator[Node]:
-    """Yields all comments in their order. Walks without recursion."""
-    cursor = root.walk()
-    depth = 0
-    while True:
-        node = cursor.node
-        assert node is not None
-        if node.type in COMMENTS:
-            yield node
-        elif cursor.goto_first_child():
-            depth += 1
-            continue
-        while not cursor.goto_next_sibling():
-            if depth == 0:
-                return
-            cursor.goto_parent()
-            depth -= 1
-
-
-def _group(last: Node) -> list[Node]:
+def _group(neighbours: list[Node], last: int) -> list[Node]:
     """Returns the comments that belong together: a block alone, or lines below one another."""
-    group = [last]
-    while not _own_text(group[0]).startswith("/*"):
-        above = group[0].prev_sibling
-        if above is None or above.type not in COMMENTS or _own_text(above).startswith("/*"):
+    first = last
+    while first > 0 and not _own_text(neighbours[first]).startswith("/*"):
+        above = neighbours[first - 1]
+        if above.type not in COMMENTS or _own_text(above).startswith("/*"):
             break
-        if above.start_point.row != group[0].start_point.row - 1:
+        if above.start_point.row != neighbours[first].start_point.row - 1:
             break
-        group.insert(0, above)
-    return group
+        first -= 1
+    return neighbours[first : last + 1]
 
 
-def _is_behind_code(comment: Node, below: Node) -> bool:
+def _is_behind_code(comment: Node, before: Node | None, below: Node) -> bool:
     """True if a comment is about what it stands behind, and not about what is below, on another line."""
-    before, row = comment.prev_sibling, comment.start_point.row
+    row = comment.start_point.row
     return before is not None and _last_row(before) == row and below.start_point.row != row
 
 
-def _touches(comment: Node, below: Node, rules: LanguageRules) -> bool:
-    """True if no empty line is between them, whatever attributes are."""
-    row, node = _last_row(comment), comment.next_named_sibling
-    while node is not None:
-        if node.start_point.row > row + 1:
-            return False
-        if node.id == below.id:
-            return True
-        row, node = _last_row(node), node.next_named_sibling
-    return False
+def _touching(neighbours: list[Node], comment: int, rules: LanguageRules) -> Node | None:
+    """Returns what is below a comment and attributes, or None if an empty line or nothing is."""
+    row = _last_row(neighbours[comment])
+    for node in neighbours[comment + 1 :]:
+        if node.start_point.row > row + 1 or node.type in COMMENTS:
+            return None
+        if node.type not in rules.between:
+            return node
+        row = _last_row(node)
+    return None
 
 
 def _function_in(owner: Node, rules: LanguageRules) -> Node | None:

@@ -47,6 +47,10 @@ HEAD = 2_000
 UNREAD, NO_TEXT, MINIFIED, GENERATED_BY = (
     "could not be read, or are larger than 1 MiB", "are no text in UTF-8", "are minified", "say that they are generated"
 )  # fmt: skip
+UNCLOSED = "begin many comments or texts that do not end"
+PAIRS = ((b"/*", b"*/"), (b'r#"', b'"#'), (b'R"(', b')"'))
+MOST_UNCLOSED = 100
+"""How often one of a pair may begin without an end: a parser looks for each end through all of the file."""
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all)."""
@@ -175,6 +179,8 @@ def _reason_to_skip(name: str, source: bytes) -> str:
     lines = source.splitlines()
     if ".min." in name or max(map(len, lines), default=0) > LONGEST_LINE or len(source) > MEAN_LINE * (len(lines) + 1):
         return MINIFIED
+    if any(source.count(begin, source.rfind(end) + 1) > MOST_UNCLOSED for begin, end in PAIRS):
+        return UNCLOSED
     return GENERATED_BY if GENERATED.search(source[:HEAD]) else ""
 
 
