@@ -3,6 +3,7 @@
     python bench/guard.py                                1,000 streams for each question, of up to 10,000 feedbacks
     python bench/guard.py --streams 20 --feedbacks 500   a short form
     python bench/guard.py --only shuffled harm --jobs 2
+    PYTHONPATH=bench python bench/guard.py --executor dask:tcp://10.0.0.1:8786   with bench/ on the workers' path too
 
 What is served is looked at after each feedback. Effects are of the mean reciprocal rank among 8 candidates, and are
 measured in each stream's world before it begins; "discordant" is the mean square of the difference of two rewards,
@@ -18,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Python leaves it out under PYTHONSAFEPATH
 from guard_streams import CALIBRATION, CANDIDATES, DIM, RANK, Stream, World, gains_of, ndcg_under
 
+from ruvllm.benchmark.sweeps.executors import FORMS, is_executor, open_workers
 from ruvllm.evaluation.statistics import wilson_interval
 from ruvllm.online import AdaptiveRanker, Guard
 from ruvllm.online.judgement import Judgement
@@ -338,10 +340,15 @@ QUESTIONS = (
 )
 
 
-def run(question: Question, streams: int, feedbacks: int | None, jobs: int, seed: int = SEED) -> list[Result]:
-    """Each stream has a seed of its own; results are in their order whatever the number of jobs."""
+def run(
+    question: Question, streams: int, feedbacks: int | None, jobs: int, seed: int = SEED,
+    executor: Executor | None = None,
+) -> list[Result]:
+    """Each stream has a seed of its own; results are in their order whoever makes them."""
     one = partial(question.stream, min(feedbacks or question.most, question.most))
     seeds = range(seed, seed + streams)
+    if executor is not None:
+        return list(executor.map(one, seeds))
     if jobs == 1:
         return [one(seed) for seed in seeds]
     with ProcessPoolExecutor(jobs) as pool:
@@ -356,7 +363,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=names, metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--seed", type=int, default=SEED, metavar="S", help=f"of the first stream ({SEED})")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (1)")
+    parser.add_argument("--executor", metavar="NAME", help=f"workers elsewhere: {', '.join(FORMS[1:])}")
     chosen = parser.parse_args()
+    if chosen.executor is not None and not is_executor(chosen.executor):
+        parser.exit(2, f"guard.py: --executor must be {', '.join(FORMS)}, not '{chosen.executor}'\n")
     for name in chosen.only:
         if name not in names:
             parser.exit(2, f"guard.py: there is no question '{name}'; there are {', '.join(names)}\n")
@@ -368,12 +378,24 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    chosen, held = arguments(), True
+    chosen = arguments()
+    if chosen.executor is None:
+        return ask(chosen, None)
+    workers = open_workers(chosen.executor, chosen.jobs)
+    try:
+        return ask(chosen, workers.executor)
+    finally:
+        workers.close(at_once=False)
+
+
+def ask(chosen: argparse.Namespace, executor: Executor | None) -> int:
+    """Asks each question and prints the answer. Returns the exit code."""
+    held = True
     for question in QUESTIONS:
         if question.name not in chosen.only:
             continue
         begin = time.perf_counter()
-        results = run(question, chosen.streams, chosen.feedbacks, chosen.jobs, chosen.seed)
+        results = run(question, chosen.streams, chosen.feedbacks, chosen.jobs, chosen.seed, executor)
         text, reached = question.judge(results)
         held = held and reached
         seconds = time.perf_counter() - begin

@@ -65,7 +65,7 @@ class Snapshot:
             reader = StateReader(read_arrays(self.path))
             history = reader.array("snapshot.history", np.uint8).tobytes()
             seconds, digest = reader.number("snapshot.seconds"), reader.array("snapshot.digest", np.uint8, 32).tobytes()
-        except ValueError:
+        except (ValueError, FileNotFoundError):  # gone since: another worker with the same run has just finished it
             return None
         state = reader.under("")
         return (state, json.loads(history), seconds) if _digest(state, history) == digest else None

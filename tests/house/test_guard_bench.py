@@ -6,6 +6,7 @@ import importlib
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -56,6 +57,13 @@ def test_a_few_streams(guard: ModuleType) -> None:
     assert all(result.after < guard.ENOUGH and result.effect < -0.19 for result in found["harm-20"])
 
 
+def test_any_executor_gives_the_same_streams(guard: ModuleType) -> None:
+    (question,) = [question for question in guard.QUESTIONS if question.name == "harm-20"]
+    with ThreadPoolExecutor(2) as executor:
+        found = guard.run(question, 3, 60, 1, executor=executor)
+    assert found == guard.run(question, 3, 60, 1)
+
+
 def test_hostile_streams_say_what_was_served_at_worst(guard: ModuleType) -> None:
     result = guard.hostile("any", 0.0, 1, 60, 1)
     assert result == guard.hostile("any", 0.0, 1, 60, 1)  # a stream is a function of its seed
@@ -80,6 +88,7 @@ def test_the_command(guard: ModuleType) -> None:
     for wrong, message in (
         (("--only", "luck"), "there is no question 'luck'"),
         (("--streams", "0"), "at least 1, not 0"),
+        (("--executor", "dask"), "--executor must be processes, dask:ADDRESS, ray[:ADDRESS], mpi4py, not 'dask'"),
     ):
         done = run(*wrong)
         assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
