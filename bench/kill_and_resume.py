@@ -4,9 +4,10 @@
     python bench/kill_and_resume.py --runs 8 --full 4
 
 Each run is killed once or several times, then ends with --resume. After each kill every checkpoint must verify and
-every snapshot be whole; no epoch whose snapshot was on disk may be begun again; at the end the hashes must be those of
-the unbroken run and nothing may be left unfinished. "Full" is a limit on the size of files (RLIMIT_FSIZE), at which a
-write fails after some bytes, as on a full disk. POSIX only. Exit code 1 where one of this does not hold.
+every snapshot be whole (each epoch is saved); no epoch whose snapshot was on disk may be begun again; at the end the
+hashes must be those of the unbroken run and nothing may be left unfinished. "Full" is a limit on the size of files
+(RLIMIT_FSIZE), at which a write fails after some bytes, as on a full disk. POSIX only. Exit code 1 where one
+of this does not hold.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ruvllm.commands.bench import main as run_bench
 from ruvllm.files.arrays import read_arrays
 from ruvllm.learning import snapshots, training_run
 
-ARGUMENTS = ["--profile", "quick", "--models", "Qwen2.5-Coder-1.5B", "-q"]
+ARGUMENTS = ["--profile", "quick", "--models", "Qwen2.5-Coder-1.5B", "-q", "--snapshot-seconds", "0"]
 MOST_KILLS = 4
 SLOWEST = 60.0
 
@@ -52,7 +53,7 @@ def watch(log: Path) -> None:
 
     def saved(self: snapshots.Snapshot, state: Any, *rest: Any) -> None:
         save(self, state, *rest)
-        note("saved", self.path.name, int(state["run.epochs"][0]))
+        note("saved", int(state["run.epochs"][0]))
 
     training_run.TrainingRun.epoch = begun  # type: ignore[method-assign]
     snapshots.Snapshot.save = saved  # type: ignore[method-assign]
@@ -111,17 +112,14 @@ def check_files(folder: Path) -> int:
 def check_log(folder: Path) -> None:
     """No epoch begins again whose snapshot was on disk before. The four runs of a cell come one after the other."""
     on_disk: dict[str, int] = {}
-    names: dict[str, str] = {}
     control = ""
     for line in (folder / "log").read_text().splitlines():
-        kind, name, number = line.split()
+        kind, *name, number = line.split()
         if kind == "begun":
-            control = name
+            (control,) = name
             assert int(number) > on_disk.get(control, 0), f"{control} began epoch {number} again"
         else:
-            # saved while the next epoch runs, or after the last one: of the run that this file has always been of
-            control_of_file = names.setdefault(name, control)
-            on_disk[control_of_file] = max(on_disk.get(control_of_file, 0), int(number))
+            on_disk[control] = max(on_disk.get(control, 0), int(number))
 
 
 def killed(folder: Path, seconds: float, draw: random.Random) -> int:

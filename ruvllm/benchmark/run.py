@@ -119,7 +119,8 @@ def _ranked(retrieval: LearnedRetrieval, question: Retrieval) -> tuple[Ranked, R
 
 def _snapshot(cell: Cell, workload: Workload, control: Control | str, unfinished: Unfinished) -> Snapshot:
     name = control if isinstance(control, str) else control.name
-    return unfinished.snapshot(key_of(described(cell, workload) | {"control": name}))
+    runs = 1 + (len(CONTROLS) if cell.controls else 0) + (workload.lexical is not None)
+    return unfinished.snapshot(key_of(described(cell, workload) | {"control": name}), runs)
 
 
 def _keep(cell: Cell, workload: Workload, key: str, entry: BenchmarkRun, unfinished: Unfinished) -> None:

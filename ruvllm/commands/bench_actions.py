@@ -147,7 +147,7 @@ def _prepare(
     if arguments.model_names and arguments.workload.entry.reader:
         widths = " ".join(f"--dim {model.embedding_dim}" for model in options.models)
         reporter.note(f"no model runs on real input: --models chooses the width of the encoder alone, as {widths} does")
-    unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume)
+    unfinished = Unfinished(arguments.out / UNFINISHED, arguments.resume, arguments.snapshot_seconds)
     if not arguments.resume and any(unfinished.folder.iterdir()):
         reporter.note(f"unfinished work in {unfinished.folder}; --resume with the same arguments goes on from it")
     return _Run(arguments, options, read_real_input(arguments, options, encoder, reporter), reporter, unfinished)

@@ -14,7 +14,7 @@ import click
 
 from ruvllm.commands.common import parse_fields, parse_languages, parse_workload
 from ruvllm.commands.limits import CANDIDATES, ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
-from ruvllm.commands.parameters import FILE, WholeNumber
+from ruvllm.commands.parameters import FILE, Number, WholeNumber
 from ruvllm.encoders.registry import DEFAULT_ENCODER, ENCODERS
 from ruvllm.workloads.registry import CODE_TASKS, DEFAULT_LANGUAGE, GRAMMAR_TASKS, LANGUAGES, WORKLOADS
 from ruvllm.workloads.spec import WorkloadSpec
@@ -78,6 +78,7 @@ class BenchArguments(OutputArguments):
     jobs: int
     isa: str
     resume: bool
+    snapshot_seconds: float
     folds: int | None = None
     stream: str = "mixed"
     controls: bool = False
@@ -262,8 +263,10 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
                      help="Number of runs at the same time. The results do not depend on it."),
         click.option("--isa", default="auto", show_default=True, metavar=f"auto|{ISAS}",
                      help="Instruction set of the kernels. The results do not depend on it."),
-        click.option("--resume", is_flag=True,
-                     help="Continue where a run with the same arguments and the same folder was stopped."),
+        click.option("--resume", is_flag=True, help="Continue where a run with the same arguments and folder stopped."),
+        click.option("--snapshot-seconds", type=Number(0, 86_400), default=2, show_default=True, metavar="S",
+                     help="Where the process is killed, at most S seconds of work of each run under way are lost, "
+                     "beside an epoch. 0: each epoch is saved."),
         output_options("Folder for the results file and checkpoints."),
     )  # fmt: skip
 
@@ -271,12 +274,10 @@ def run_options(*, seeds_help: str, several_protocols: bool) -> Decorator:
 def output_options(out_help: str) -> Decorator:
     """The options of every command that saves results."""
     return _all_of(
-        click.option("--out", type=FILE, default=Path("results"), show_default=True,
-                     help=out_help),
+        click.option("--out", type=FILE, default=Path("results"), show_default=True, help=out_help),
         click.option("--name", callback=_check_name, metavar="TEXT",
                      help="What to call the run. Reports show it beside the name of the file, which stays as it is."),
-        click.option("--json", "as_json", is_flag=True,
-                     help="Print the results file on standard output, and nothing else there."),
+        click.option("--json", "as_json", is_flag=True, help="Print the results file alone on standard output."),
         click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     )  # fmt: skip
 

@@ -92,7 +92,7 @@ def state_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     for name, array in arrays.items():
         kind = _dtype_name(array)
         data = np.ascontiguousarray(array, dtype=DTYPES[kind])
-        parts[name] = {"dtype": kind, "length": len(array), "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+        parts[name] = {"dtype": kind, "length": len(array), "sha256": hashlib.sha256(data.data).hexdigest()}
     return hashlib.sha256(canonical_json(parts)).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Unfinished work that is kept, so that a run that was stopped can go on.
 
-It is a snapshot of each learning run after its last whole epoch, and the results of runs that are done.
+It is a snapshot of each learning run between two of its epochs, and the results of runs that are done.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ class Resumable(Protocol):
     """A run between two epochs."""
 
     history: History
+    told_to_stop: bool
+    """Whether it has noticed so in the epoch that is over, which it ended all the same."""
+    ends_epochs: bool
+    """Whether an epoch that has begun is ended where the run is told to stop meanwhile."""
 
     def state(self) -> StateArrays: ...
     def restore(self, state: StateArrays, history: History) -> None: ...
@@ -56,6 +60,8 @@ class Snapshot:
     path: Path
     wanted: bool
     """Whether to go on from what is there."""
+    seconds: float = 0.0
+    """Work of at most so many seconds is lost with the process, beside the epoch that runs. 0: each epoch is saved."""
 
     def load(self) -> tuple[StateArrays, History, float] | None:
         """Returns state, history and seconds, or None if there are none, none are wanted, or the file is broken."""
@@ -86,17 +92,16 @@ class Snapshot:
 
 
 class SnapshotWriter:
-    """Saves a run's epochs, each while the next one runs: to reach the disk takes a good part of an epoch.
+    """Saves a run after an epoch once its unsaved work has taken the snapshot's seconds, and where the run is to stop.
 
-    Arrays that are still those of the new run are left out. A context manager; leaving it waits for the disk.
+    Arrays that are still those of the new run are left out. Without a snapshot nothing is saved.
     """
 
     def __init__(self, snapshot: Snapshot | None, run: Resumable) -> None:
         self._snapshot = snapshot
         self._run = run
         self._new = run.state() if snapshot is not None else {}
-        self._pool = ThreadPoolExecutor(max_workers=1)
-        self._writing: tuple[Future[None], Callable[[], None]] | None = None
+        self._saved = time.monotonic()
 
     def resume(self) -> float:
         """Restores the snapshot into a fresh run. Returns the training seconds already spent, 0 without a snapshot.
@@ -114,42 +119,36 @@ class SnapshotWriter:
             ) from error
         return seconds
 
-    def save(self, seconds: float, then: Callable[[], None], *, last: bool) -> None:
-        """Saves an epoch. Calls `then` here, in this call or the next, once its snapshot is on disk.
+    def epoch_is_over(self, seconds: float) -> None:
+        """Saves the run, with the training seconds so far, if it is time to. Raises the OSError of the writing.
 
-        Without a snapshot it is called at once. The last epoch's is waited for. Raises the OSError of the writing.
+        Otherwise the run is to end its next epoch even if it is told to stop meanwhile, so that it can be saved.
         """
         if self._snapshot is None:
-            return then()
-        self._wait()
-        state = {n: a for n, a in self._run.state().items() if not _same(a, self._new.get(n))}
-        self._writing = self._pool.submit(self._snapshot.save, state, list(self._run.history), seconds), then
-        if last:
-            self._wait()
-
-    def _wait(self) -> None:
-        if self._writing is not None:
-            (writing, then), self._writing = self._writing, None
-            writing.result()
-            then()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True)
+            return
+        run, late = self._run, time.monotonic() - self._saved >= self._snapshot.seconds
+        if late or run.told_to_stop:
+            state = {n: a for n, a in run.state().items() if not _same(a, self._new.get(n))}
+            self._snapshot.save(state, run.history, seconds)
+            self._saved = time.monotonic()
+        run.ends_epochs = not (late or run.told_to_stop)
 
 
 class Unfinished:
-    """A folder of unfinished work. key_of() names its files, so that another run has other names."""
+    """A folder of unfinished work. key_of() names its files, so that another run has other names.
 
-    def __init__(self, folder: Path, resume: bool) -> None:
+    Of each cell, work of at most `seconds` is lost with the process, beside the epoch that runs.
+    """
+
+    def __init__(self, folder: Path, resume: bool, seconds: float = 0.0) -> None:
         self.folder = folder
         self.wanted = resume
+        self.seconds = seconds
         self._done: set[Path] = set()
 
-    def snapshot(self, key: str) -> Snapshot:
-        return Snapshot(self.folder / f"{key}.safetensors", self.wanted)
+    def snapshot(self, key: str, runs: int = 1) -> Snapshot:
+        """The place of one of a cell's learning runs: each of them may lose its share of the seconds."""
+        return Snapshot(self.folder / f"{key}.safetensors", self.wanted, self.seconds / runs)
 
     def result(self, key: str) -> Result | None:
         """Returns what keep_result() kept, if it is wanted, there and whole."""
@@ -180,7 +179,8 @@ class Unfinished:
 
 
 def _same(array: NDArray[Any], other: NDArray[Any] | None) -> bool:
-    return other is not None and array.size == other.size and array.tobytes() == other.tobytes()
+    """Whether the bits are the same, -0.0 and 0.0 told apart."""
+    return other is not None and array.size == other.size and np.array_equal(array.view(np.uint8), other.view(np.uint8))
 
 
 def _digest(state: StateArrays, history: bytes) -> bytes:

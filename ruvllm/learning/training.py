@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,21 +83,15 @@ def train(
     """Learns for the plan's epochs. Raises Cancelled soon after `cancelled()` turns true.
 
     `calibrate` asks for confidence after temperature scaling as well, before and after, `keep_state` for the state at
-    the end. With a snapshot the run goes on where it was interrupted, and each epoch is saved when it is over: what
-    `progress` has heard of is not done again. The results are the same.
+    the end. With a snapshot the run goes on where it was interrupted, and is saved between epochs as often as the
+    snapshot says. The results are the same.
     """
     started = time.perf_counter()
     run = TrainingRun(plan, workload, cancelled)
     selecting = plan.protocol.select and plan.control == Control.NONE  # controls are shown as they are
     parts = ("valid", "test") if selecting or calibrate else ("test",)
     before = {part: run.scores(part) for part in parts}
-    with SnapshotWriter(snapshot, run) as writer:
-        started -= writer.resume()
-        while run.epochs_done < len(run.stream):
-            run.epoch()
-            report = partial(_report, progress, run.epochs_done, len(run.stream), run.history[-1:])
-            last = run.epochs_done == len(run.stream)
-            writer.save(time.perf_counter() - started, report, last=last)
+    started -= _learn(run, snapshot, started, progress)
     choices = _choices(before["valid"], run.scores("valid")) if selecting else {}
     frozen = [kind for kind, choice in choices.items() if choice.method == FROZEN]
     after = {part: run.scores(part).where(frozen, before[part]) if frozen else run.scores(part) for part in parts}
@@ -127,14 +120,22 @@ def learn_view(
 ) -> TrainingRun:
     """Learns for the plan's epochs from another view of a run's tasks, and measures nothing. Raises Cancelled."""
     run = TrainingRun(plan, workload, cancelled, measured=False)
-    started = time.perf_counter()
-    with SnapshotWriter(snapshot, run) as writer:
-        started -= writer.resume()
-        while run.epochs_done < len(run.stream):
-            run.epoch()
-            last = run.epochs_done == len(run.stream)
-            writer.save(time.perf_counter() - started, lambda: None, last=last)
+    _learn(run, snapshot, time.perf_counter())
     return run
+
+
+def _learn(run: TrainingRun, snapshot: Snapshot | None, started: float, progress: Progress | None = None) -> float:
+    """Runs the epochs that are left. Returns the training seconds spent before, which the snapshot knows of."""
+    writer = SnapshotWriter(snapshot, run)
+    before = writer.resume()
+    while run.epochs_done < len(run.stream):
+        run.epoch()
+        writer.epoch_is_over(before + time.perf_counter() - started)
+        if progress is not None:
+            test = run.history[-1]["test"] if run.history else {}
+            progress(run.epochs_done, len(run.stream), test.get("resolveRate"), test.get("confidence"))
+    run.ends_epochs = False  # what follows is measured again at no great cost
+    return before
 
 
 def _choices(before: Scores, after: Scores) -> dict[int, Choice]:
@@ -144,9 +145,3 @@ def _choices(before: Scores, after: Scores) -> dict[int, Choice]:
         kind: choose({FROZEN: frozen[before.types == kind], LEARNED: learned[before.types == kind]})
         for kind in np.unique(before.types).tolist()
     }
-
-
-def _report(progress: Progress | None, done: int, total: int, last: History) -> None:
-    if progress is not None:
-        test = last[0]["test"] if last else {}
-        progress(done, total, test.get("resolveRate"), test.get("confidence"))

@@ -97,8 +97,7 @@ def test_a_run_goes_on_wherever_it_was_stopped(
         del begun[:]
         entry = run_cell(cell, checkpoints, unfinished=Unfinished(unfinished, resume=True))
         assert same(entry, unbroken)
-        # a snapshot is saved while the next epoch runs: at most the one before the last is done again
-        assert begun in (everything[done:], everything[max(0, done - 1) :])
+        assert begun == everything[done:]
         assert [path.suffix for path in unfinished.iterdir()] == [".json"]
 
 
@@ -124,6 +123,70 @@ def test_what_was_reported_is_not_done_again(
             run_cell(cell, checkpoints, unfinished=snapshot)
         (path,) = unfinished.iterdir()
         assert int(read_arrays(path)["run.epochs"][0]) >= reported[-1]
+
+
+def epochs_saved(unfinished: Path) -> list[int]:
+    return sorted(int(read_arrays(path)["run.epochs"][0]) for path in unfinished.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(("controls", "saved"), [(False, [3]), (True, [2])])
+def test_snapshots_are_saved_by_time(
+    controls: bool, saved: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that goes on by 2 s an epoch. Of four runs of a cell each may lose a quarter of the 6 s."""
+    cell = replace(small_cell(small_plan(epochs=6)), controls=controls)
+    checkpoints, unfinished = folders(tmp_path)
+    clock = [0.0]
+    whole = training_run.TrainingRun.epoch
+
+    def epoch(self: training_run.TrainingRun) -> None:
+        whole(self)
+        clock[0] += 2.0
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training_run.TrainingRun, "epoch", epoch)
+        patch.setattr("ruvllm.learning.snapshots.time.monotonic", lambda: clock[0])
+        stop_after(patch, saved[0] + (0 if controls else 2))
+        run_cell(cell, checkpoints, unfinished=Unfinished(unfinished, resume=False, seconds=6.0))
+    assert epochs_saved(unfinished) == saved
+
+
+def test_work_that_took_no_time_is_done_again(
+    begun: list[Control], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints, unfinished = folders(tmp_path)
+    (tmp_path / "unbroken").mkdir()
+    unbroken = run_cell(small_cell(), tmp_path / "unbroken")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        stop_after(patch, EPOCHS * RUNS - 1)
+        run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=False, seconds=3600.0))
+    assert list(unfinished.iterdir()) == []
+    del begun[:]
+    assert same(run_cell(small_cell(), checkpoints, unfinished=Unfinished(unfinished, resume=True)), unbroken)
+    assert len(begun) == EPOCHS * RUNS
+
+
+@pytest.mark.parametrize("looks", [20, 31])
+def test_a_run_that_is_told_to_stop_is_saved_first(looks: int, begun: list[Control], tmp_path: Path) -> None:
+    """It ends the epoch that runs, however seldom snapshots are wanted."""
+    checkpoints, unfinished = folders(tmp_path)
+    cell = small_cell(small_plan(epochs=12))
+    seen = [0]
+
+    def cancelled() -> bool:
+        seen[0] += 1
+        return seen[0] > looks
+
+    with pytest.raises(training_run.Cancelled):
+        run_cell(cell, checkpoints, None, cancelled, Unfinished(unfinished, resume=False, seconds=3600.0))
+    done = len(begun) - 1  # the next one was stopped at once
+    assert 1 < done < 12
+    assert epochs_saved(unfinished) == [done]
+    del begun[:]
+    (tmp_path / "unbroken").mkdir()
+    entry = run_cell(cell, checkpoints, unfinished=Unfinished(unfinished, resume=True))
+    assert len(begun) == 12 * RUNS - done
+    assert same(entry, run_cell(cell, tmp_path / "unbroken"))
 
 
 def test_a_cell_that_is_done_is_not_run_again(begun: list[Control], tmp_path: Path) -> None:
@@ -266,7 +329,7 @@ def test_runs_without_checkpoints_go_on_too(
         del begun[:]
         second = Unfinished(folder, resume=True)
         assert run(second) == unbroken
-        assert everything - done <= len(begun) <= everything - max(0, done - 1)
+        assert len(begun) == everything - done
         del begun[:]
         assert run(Unfinished(folder, resume=True)) == unbroken
         assert begun == []  # all are done
