@@ -110,8 +110,13 @@ def checkpoint_document(
     resume: StateArrays | None = None,
     timestamp: str = _ANY_TIME,
     unhashed: dict[str, Any] | None = None,
+    texts: Texts | None = None,
 ) -> dict[str, Any]:
-    """What write_checkpoint would write, with its hashes, and its errors, without a file."""
+    """What write_checkpoint would write, with its hashes, and its errors, without a file.
+
+    Texts of arrays are taken from `texts` and added to it, for they are hashed twice and written once.
+    """
+    texts = {} if texts is None else texts
     document = {
         "version": version,
         "modelName": model_name,
@@ -128,7 +133,6 @@ def checkpoint_document(
     if unhashed is not None:
         document["unhashed"] = unhashed
     check_form(document)
-    texts: Texts = {}
     document["stateHash"] = state_hash(document, texts)
     document["runHash"] = run_hash(document, texts)
     document["checkpointId"] = checkpoint_id(document["runHash"])
@@ -155,7 +159,8 @@ def write_checkpoint(
     Raises CheckpointConflictError where a file of that name is anything else, ValueError (InvalidFileError where the
     form is wrong) or TypeError for what cannot be saved, NaN and infinities among it, and OSError.
     """
-    document = checkpoint_document(timestamp=timestamp, resume=resume, **content)
+    texts: Texts = {}
+    document = checkpoint_document(timestamp=timestamp, resume=resume, texts=texts, **content)
     hashes = _hashes(document)
     path = folder / file_name(document["version"], document["modelName"], hashes.checkpoint_id)
     there = os.path.lexists(path)
@@ -164,7 +169,7 @@ def write_checkpoint(
     if resume is not None:
         write_in_folder(resume_path(path), to_safetensors(resume))
     if not there:
-        write_in_folder(path, checkpoint_text(document).encode())
+        write_in_folder(path, checkpoint_text(document, texts).encode())
     return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
 
 
@@ -204,8 +209,8 @@ def _hashes(document: dict[str, Any]) -> CheckpointHashes:
     return CheckpointHashes(document["stateHash"], document["runHash"], document["checkpointId"])
 
 
-def checkpoint_text(document: dict[str, Any]) -> str:
-    lines = (f"{stringify(key)}:{stringify(value)}" for key, value in document.items())
+def checkpoint_text(document: dict[str, Any], texts: Texts | None = None) -> str:
+    lines = (f"{stringify(key)}:{stringify(value, texts)}" for key, value in document.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

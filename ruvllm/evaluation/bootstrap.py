@@ -1,14 +1,15 @@
 """Bootstrap intervals of means that were measured over several runs and, in each, many tasks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, resampled_totals
 
-__all__ = ["LEVEL", "RESAMPLES", "bootstrap_interval", "bootstrap_intervals", "describe"]
+__all__ = ["LEVEL", "RESAMPLES", "SharedDraws", "bootstrap_interval", "bootstrap_intervals", "describe"]
 
 RESAMPLES = 10_000
 """Resamples of every interval that is reported."""
@@ -30,6 +31,9 @@ def describe(seed: int) -> dict[str, str | float]:
 
 Groups = Sequence[Sequence[int] | None]
 """For each run the number of each task's group; None if every task is by itself."""
+Metrics = Mapping[str, Sequence[Sequence[float]]]
+"""By name: for each run one value per task."""
+Intervals = dict[str, tuple[float, float]]
 
 
 def bootstrap_interval(
@@ -60,12 +64,12 @@ def bootstrap_interval(
 
 
 def bootstrap_intervals(
-    metrics: Mapping[str, Sequence[Sequence[float]]],
+    metrics: Metrics,
     seed: int,
     n_resamples: int = RESAMPLES,
     level: float = LEVEL,
     groups: Groups | None = None,
-) -> dict[str, tuple[float, float]]:
+) -> Intervals:
     """The `bootstrap_interval` of several metrics of the same tasks, by name, with the same digits as alone.
 
     All share the draws, so that one resample is one imagined repetition of the whole experiment, and it costs little
@@ -84,6 +88,44 @@ def bootstrap_intervals(
         ordered = np.ldexp(np.sort(column), -exponent)
         intervals[name] = (float(ordered[k - 1]), float(ordered[n_resamples - k]))
     return intervals
+
+
+@dataclass(slots=True, eq=False)
+class SharedDraws:
+    """Bootstraps of many sets of metrics: those of equal runs, numbers of tasks and groups share their draws.
+
+    Everything is asked for first, and drawn when the first result is wanted. The digits are those that
+    bootstrap_intervals() gives for each set alone.
+    """
+
+    seed: int
+    _asked: list[tuple[Metrics, Groups]] = field(default_factory=list)
+    _found: list[Intervals] = field(default_factory=list)
+
+    def ask(self, metrics: Metrics, groups: Groups) -> Callable[[], Intervals]:
+        """Returns what gives the intervals. Raises ValueError, then, as bootstrap_intervals() does."""
+        number = len(self._asked)
+        self._asked.append((metrics, groups))
+        return lambda: self._intervals(number)
+
+    def _intervals(self, number: int) -> Intervals:
+        if number >= len(self._found):
+            self._draw()
+        return self._found[number]
+
+    def _draw(self) -> None:
+        """Draws for all sets that have no intervals yet."""
+        begin, alike = len(self._found), dict[str, list[int]]()
+        for number, (metrics, groups) in enumerate(self._asked[begin:], begin):
+            sizes = [[len(run) for run in runs] for runs in metrics.values()]
+            alike.setdefault(repr((sizes[:1], all(each == sizes[0] for each in sizes), groups)), []).append(number)
+        found: dict[int, Intervals] = {}
+        for numbers in alike.values():
+            together = {f"{i} {name}": runs for i in numbers for name, runs in self._asked[i][0].items()}
+            intervals = bootstrap_intervals(together, self.seed, groups=self._asked[numbers[0]][1])
+            for i in numbers:
+                found[i] = {name: intervals[f"{i} {name}"] for name in self._asked[i][0]}
+        self._found += [found[i] for i in range(begin, len(self._asked))]
 
 
 def _numbered(groups: Groups | None, n_tasks: Sequence[int]) -> list[NDArray[np.intp]]:
@@ -113,7 +155,7 @@ def _in_groups(values: NDArray[np.int64], numbers: NDArray[np.intp]) -> NDArray[
 
 
 def _fixed_point(
-    metrics: Mapping[str, Sequence[Sequence[float]]], most_drawn: int
+    metrics: Metrics, most_drawn: int
 ) -> tuple[list[NDArray[np.int64]], list[int]]:
     """One array (n_metrics, n_tasks) of integers per run, and per metric the exponent: integer = value * 2^exponent.
 

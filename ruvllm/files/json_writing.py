@@ -18,6 +18,9 @@ __all__ = ["MAX_SAFE_INTEGER", "Texts", "canonical_json", "stringify", "to_json"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER_LIKE = re.compile("0|[1-9][0-9]{0,9}")
 _LAST_ARRAY_INDEX = 2**32 - 2
+_PLAIN = json.JSONEncoder(allow_nan=False)
+_NESTING = frozenset((dict, list, tuple))
+"""Types of what a line of its own is for."""
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
@@ -61,13 +64,13 @@ def _laid_out(value: Any, newline: str) -> str:
     if isinstance(value, dict) and value:
         fields = (f"{_plain_text(str(key))}: {_laid_out(field, inner)}" for key, field in value.items())
         return "{" + inner + f",{inner}".join(fields) + newline + "}"
-    if isinstance(value, list | tuple) and any(isinstance(element, dict | list | tuple) for element in value):
+    if isinstance(value, list | tuple) and not _NESTING.isdisjoint(map(type, value)):
         return "[" + inner + f",{inner}".join(_laid_out(element, inner) for element in value) + newline + "]"
     return _plain_text(value)
 
 
 def _plain_text(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)
+    return _PLAIN.encode(value)
 
 
 @dataclass(frozen=True)

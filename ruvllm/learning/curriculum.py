@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,36 @@ MOST_DRAWS = 2**28
 """Tasks handed out before a state that is still believed."""
 
 
+class _Unused:
+    """Tasks of one type that were not used yet, by difficulty: a look at neighbours finds the nearest one."""
+
+    def __init__(self, difficulties: NDArray[np.float64], uses: NDArray[np.uint32] | None = None) -> None:
+        order = np.argsort(difficulties, kind="stable")
+        if uses is not None:
+            order = order[uses[order] == 0]
+        self._difficulties: list[float] = difficulties[order].tolist()
+        self._numbers: list[int] = order.tolist()
+
+    def take_nearest(self, wanted: float) -> int | None:
+        """Takes out the task nearest to the difficulty `wanted`, of equally near ones the first; None if it is empty.
+
+        Near is what rounded differences say, which are equal for some neighbours whose difficulties are not.
+        """
+        values, numbers = self._difficulties, self._numbers
+        if not values:
+            return None
+        above = bisect_left(values, wanted)
+        distance = min(abs(values[i] - wanted) for i in (above - 1, above) if 0 <= i < len(values))
+        equally = []
+        for step, i in ((-1, above - 1), (1, above)):
+            while 0 <= i < len(values) and abs(values[i] - wanted) == distance:
+                equally.append(i)
+                i += step
+        place = min(equally, key=numbers.__getitem__)
+        del values[place]
+        return numbers.pop(place)
+
+
 class TaskOrder:
     """Hands out train tasks: types in turn, each time the unused task nearest to the difficulty asked for."""
 
@@ -34,6 +66,7 @@ class TaskOrder:
         self._tasks = {int(t): train[types == t] for t in np.unique(types)}
         self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in self._tasks.items()}
         self._uses = {t: np.zeros(len(tasks)) for t, tasks in self._tasks.items()}
+        self._new = {t: _Unused(difficulties) for t, difficulties in self._difficulties.items()}
 
     def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
         """The next n tasks (n,) for an epoch."""
@@ -41,9 +74,11 @@ class TaskOrder:
         tasks = np.empty(n, dtype=np.uint32)
         for i in range(n):
             kind = epoch.types[self._count % len(epoch.types)]
-            cost = np.abs(self._difficulties[kind] - wanted[i])
-            cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
-            chosen = cost.argmin()
+            chosen = self._new[kind].take_nearest(wanted[i])
+            if chosen is None:
+                cost = np.abs(self._difficulties[kind] - wanted[i])
+                cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
+                chosen = int(cost.argmin())
             self._uses[kind][chosen] += 1
             tasks[i] = self._tasks[kind][chosen]
             self._count += 1
@@ -87,6 +122,7 @@ class TaskOrder:
         self._stream.uniform(draws)
         self._count, self._draws = count, draws
         self._uses = {kind: n.astype(np.float64) for kind, n in uses.items()}
+        self._new = {kind: _Unused(self._difficulties[kind], n) for kind, n in uses.items()}
         self.difficulty.value = value
         self.difficulty.recent.clear()
         self.difficulty.recent.extend(bool(x) for x in recent.tolist())

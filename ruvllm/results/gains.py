@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from ruvllm.evaluation.bootstrap import bootstrap_intervals
+from ruvllm.evaluation.bootstrap import SharedDraws
 from ruvllm.evaluation.retrieval import OF_RECIPROCAL_RANK
 from ruvllm.evaluation.statistics import mean
 from ruvllm.results.records import Interval, MeanWithInterval, camel_case
@@ -17,7 +18,7 @@ from ruvllm.results.run_records import Answers, TransferAnswers
 from ruvllm.results.summary_records import Gain, Gains, MethodRow
 from ruvllm.workloads.workload import CATEGORIES, TASK_TYPES
 
-__all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_of_transfer"]
+__all__ = ["BOOTSTRAP_SEED", "METRICS", "AllGains", "gains_of_answers", "gains_of_transfer", "shared_draws"]
 
 BOOTSTRAP_SEED = 0
 METRICS = ("recall_at_1", "recall_at_5", "mrr")
@@ -48,8 +49,19 @@ class AllGains:
     """A row per task type ("all" first, where there are several) and method; empty without closed forms."""
 
 
-def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False, tasks_recur: bool = False) -> AllGains:
-    """The gains of one or more runs, which all have retrieval or closed forms, or none has.
+def shared_draws() -> SharedDraws:
+    """The bootstrap of one document: all gains in it share the draws that they can."""
+    return SharedDraws(BOOTSTRAP_SEED)
+
+
+def gains_of_answers(
+    answers: Sequence[Answers],
+    draws: SharedDraws | None = None,
+    *,
+    same_tasks: bool = False,
+    tasks_recur: bool = False,
+) -> Callable[[], AllGains]:
+    """Returns what gives the gains of one or more runs, which all have retrieval or closed forms, or none has.
 
     To answer a task again under another seed is no further evidence about tasks. `same_tasks` says that all runs were
     tested on the same tasks in the same order: then a task counts once, as its mean over the runs. `tasks_recur` says
@@ -60,39 +72,46 @@ def gains_of_answers(answers: Sequence[Answers], *, same_tasks: bool = False, ta
     resolved = _levels(answers, None)["resolve_rate"]
     more = {"initial": resolved[FROZEN], "final": resolved[LEARNED], "confidence": confidence}
     names = _names_of_tasks(answers) if tasks_recur and len(answers) > 1 else None
-    everything = _Group(answers, None, more, same_tasks=same_tasks, names=names)
-    intervals = {name: everything.intervals[name] for name in more}
+    of = partial(_Group, answers, draws=draws or shared_draws(), same_tasks=same_tasks, names=names)
+    everything = of(None, more)
     with_types = [each.types or () for each in answers if each.reciprocal_rank or each.closed_forms]
     kinds = sorted({kind for types in with_types for kind in types})
     common = [kind for kind in kinds if all(kind in (each.types or ()) for each in answers)]
-
-    def group(kind: Kind) -> _Group:
-        return _Group(answers, kind, same_tasks=same_tasks, names=names)
-
-    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else group(("types", kind)) for kind in common}
+    groups = {TASK_TYPES[kind]: everything if len(kinds) == 1 else of(("types", kind)) for kind in common}
     spoken = sorted({kind for each in answers for kind in each.categories or ()}) if with_types else []
     everywhere = [kind for kind in spoken if all(kind in (each.categories or ()) for each in answers)]
-    languages = {CATEGORIES[kind]: group(("categories", kind)) for kind in everywhere} if len(spoken) > 1 else {}
-    rows: list[MethodRow] = []
-    if all(each.closed_forms is not None for each in answers):
-        rows += everything.rows("all") if len(kinds) > 1 else []
-        rows += [row for kind in sorted(groups) for row in groups[kind].rows(kind)]
-    by_type = {kind: group.gains() for kind, group in groups.items()}
-    by_language = {language: group.gains() for language, group in languages.items()}
-    return AllGains(everything.gains(), intervals, by_type, by_language, rows)
+    languages = {CATEGORIES[kind]: of(("categories", kind)) for kind in everywhere} if len(spoken) > 1 else {}
+
+    def found() -> AllGains:
+        rows: list[MethodRow] = []
+        if all(each.closed_forms is not None for each in answers):
+            rows += everything.rows("all") if len(kinds) > 1 else []
+            rows += [row for kind in sorted(groups) for row in groups[kind].rows(kind)]
+        return AllGains(
+            everything.gains(),
+            {name: everything.intervals[name] for name in more},
+            {kind: group.gains() for kind, group in groups.items()},
+            {language: group.gains() for language, group in languages.items()},
+            rows,
+        )
+
+    return found
 
 
-def gains_of_transfer(answers: Sequence[TransferAnswers]) -> tuple[Gains, list[MethodRow]]:
-    """The gains on transfer input, of all task types together, and a row per method where there are closed forms.
+def gains_of_transfer(
+    answers: Sequence[TransferAnswers], draws: SharedDraws | None = None
+) -> Callable[[], tuple[Gains, list[MethodRow]]]:
+    """Returns what gives the gains on transfer input, of all task types, and rows of methods if there are closed forms.
 
     It is the same input for all runs, so that a task counts once, as its mean over them.
     """
-    group = _Group(answers, None, same_tasks=len({each.n for each in answers}) == 1)
-    return group.gains(), group.rows("transfer") if all(each.closed_forms for each in answers) else []
+    group = _Group(answers, None, draws=draws or shared_draws(), same_tasks=len({each.n for each in answers}) == 1)
+    with_rows = all(each.closed_forms for each in answers)
+    return lambda: (group.gains(), group.rows("transfer") if with_rows else [])
 
 
 class _Group:
-    """The answers to tasks of one type, or of all: means, differences, and their intervals from one bootstrap."""
+    """The answers to tasks of one type, or of all: means, differences, and their intervals from shared draws."""
 
     def __init__(
         self,
@@ -100,6 +119,7 @@ class _Group:
         kind: Kind | None,
         more: Mapping[str, Values] | None = None,
         *,
+        draws: SharedDraws,
         same_tasks: bool,
         names: Sequence[Sequence[int]] | None = None,
     ) -> None:
@@ -114,12 +134,17 @@ class _Group:
         values, copies = {**(more or {}), **self.differences}, _copies(answers, kind)
         if same_tasks:
             values, copies = {name: [_over_runs(runs)] for name, runs in values.items()}, copies[:1]
-        self.intervals = bootstrap_intervals(values, BOOTSTRAP_SEED, groups=copies)
+        self._asked = [draws.ask(values, copies)]
         if names is not None:
             tasks = [of_run[i] for each, of_run in zip(answers, names, strict=True) for i in _places(each, kind)]
             pooled = {name: [[x for run in runs for x in run]] for name, runs in values.items()}
-            across = bootstrap_intervals(pooled, BOOTSTRAP_SEED, groups=[tasks])
-            self.intervals = {name: _both(found, across[name]) for name, found in self.intervals.items()}
+            self._asked.append(draws.ask(pooled, [tasks]))
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """Of each value; the wider one where runs are drawn and where tasks are drawn across runs."""
+        within, *across = (asked() for asked in self._asked)
+        return {name: _both(found, across[0][name]) if across else found for name, found in within.items()}
 
     def gains(self) -> Gains:
         found = {

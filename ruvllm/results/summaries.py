@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from ruvllm.evaluation.bootstrap import SharedDraws
 from ruvllm.evaluation.statistics import mean
-from ruvllm.results.gains import gains_of_answers, gains_of_transfer
+from ruvllm.results.gains import AllGains, gains_of_answers, gains_of_transfer, shared_draws
 from ruvllm.results.published import PUBLISHED
 from ruvllm.results.records import StartAndEnd
 from ruvllm.results.run_records import Answers, BenchmarkRun, CalibratedScores, Scores, TransferAnswers
@@ -15,6 +16,7 @@ from ruvllm.results.summary_records import (
     BesidePublished,
     Gains,
     MeanCalibration,
+    MethodRow,
     PublishedRow,
     Rankings,
     Recommendations,
@@ -29,19 +31,34 @@ def summarise(runs: Sequence[BenchmarkRun]) -> list[Summary]:
     groups: dict[tuple[str, str], list[BenchmarkRun]] = {}
     for run in runs:
         groups.setdefault((run.protocol, run.model), []).append(run)
-    return [_summary(group) for group in groups.values()]
+    draws = shared_draws()
+    gains = [_gains(group, draws) for group in groups.values()]
+    return [_summary(group, *each) for group, each in zip(groups.values(), gains, strict=True)]
 
 
-def _summary(runs: Sequence[BenchmarkRun]) -> Summary:
+def _gains(
+    runs: Sequence[BenchmarkRun], draws: SharedDraws
+) -> tuple[Callable[[], AllGains], Callable[[], tuple[Gains, list[MethodRow]]] | None]:
+    """What gives the gains on the test part, and on transfer input if there is any."""
+    first = runs[0]
+    one_test_file = first.input is not None and first.input.test_tasks is not None
+    recur = first.input is not None and not one_test_file  # simulated tasks are other ones under another seed
+    gains = gains_of_answers([_answers(run) for run in runs], draws, same_tasks=one_test_file, tasks_recur=recur)
+    answered = _transfer(runs)
+    return gains, gains_of_transfer(answered, draws) if answered else None
+
+
+def _summary(
+    runs: Sequence[BenchmarkRun],
+    gains: Callable[[], AllGains],
+    on_transfer: Callable[[], tuple[Gains, list[MethodRow]]] | None,
+) -> Summary:
     def average(value: Callable[[BenchmarkRun], float | None]) -> float:
         return mean([float(found) for run in runs if (found := value(run)) is not None])
 
     first = runs[0]
-    one_test_file = first.input is not None and first.input.test_tasks is not None
-    recur = first.input is not None and not one_test_file  # simulated tasks are other ones under another seed
-    found = gains_of_answers([_answers(run) for run in runs], same_tasks=one_test_file, tasks_recur=recur)
-    answered = _transfer(runs)
-    transfer, transfer_rows = gains_of_transfer(answered) if answered else (None, [])
+    found = gains()
+    transfer, transfer_rows = (None, []) if on_transfer is None else on_transfer()
     gain = found.overall.resolve_rate
     assert gain is not None
     return Summary(

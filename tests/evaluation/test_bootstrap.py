@@ -12,7 +12,14 @@ from scipy import stats
 
 from ruvllm import available_isas
 from ruvllm._core import Purpose, RandomStream, resampled_totals
-from ruvllm.evaluation.bootstrap import LEVEL, RESAMPLES, bootstrap_interval, bootstrap_intervals, describe
+from ruvllm.evaluation.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    SharedDraws,
+    bootstrap_interval,
+    bootstrap_intervals,
+    describe,
+)
 
 Runs = list[list[float]]
 
@@ -57,15 +64,16 @@ def twin(values_per_run: Runs, seed: int, n_resamples: int, level: float) -> tup
 # resampled_totals
 
 
-def test_totals_are_those_of_the_streams_integers() -> None:
-    values = np.random.default_rng(0).integers(-1000, 1000, (3, 486))
+@pytest.mark.parametrize("metrics", [1, 3, 8, 19])
+def test_totals_are_those_of_the_streams_integers(metrics: int) -> None:
+    values = np.random.default_rng(0).integers(-1000, 1000, (metrics, 486))
     stream, same = RandomStream(7, Purpose.BOOTSTRAP, 1, 2), RandomStream(7, Purpose.BOOTSTRAP, 1, 2)
     totals = resampled_totals(values, stream, 20)
     draws = same.integers(486, 20 * 486).reshape(20, 486)
     assert totals.dtype == np.int64
     np.testing.assert_array_equal(totals, values[:, draws].sum(axis=2).T)
     assert stream.next_u64() == same.next_u64()
-    assert resampled_totals(values, stream, 0).shape == (0, 3)
+    assert resampled_totals(values, stream, 0).shape == (0, metrics)
 
 
 @pytest.mark.parametrize("values", [np.ones((1, 4), np.int32), np.ones((4, 8), np.int64)[:, ::2], [[1, 1, 1, 1]]])
@@ -299,3 +307,28 @@ def test_intervals_refuse_what_they_cannot_use() -> None:
         bootstrap_interval([[1.0]], 0, n_resamples=0)
     with pytest.raises(ValueError, match="not 10 and 1"):
         bootstrap_interval([[1.0]], 0, n_resamples=10, level=1)
+
+
+def test_shared_draws_give_each_set_the_digits_that_it_has_alone() -> None:
+    sets = [
+        ({"a": gains(2, 30, 0), "b": gains(2, 30, 1)}, [None, None]),
+        ({"a": gains(1, 30, 2)}, [None]),
+        ({"a": gains(2, 30, 3), "c": gains(2, 30, 4)}, [None, None]),
+        ({"a": gains(2, 30, 5)}, [[0, 1, 2] * 10, None]),
+        ({"a": gains(1, 20, 6)}, [None]),
+    ]
+    draws = SharedDraws(3)
+    asked = [draws.ask(metrics, groups) for metrics, groups in sets]
+    for (metrics, groups), found in zip(sets, asked, strict=True):
+        assert found() == bootstrap_intervals(metrics, 3, groups=groups)
+    later = draws.ask(*sets[0])  # after some were drawn
+    assert later() == asked[0]() != asked[2]()
+
+
+def test_shared_draws_refuse_what_a_bootstrap_alone_refuses() -> None:
+    draws = SharedDraws(3)
+    fine, broken = draws.ask({"a": [[1.0, 2.0]]}, [None]), draws.ask({"a": [[1.0, 2.0]], "b": [[1.0]]}, [None])
+    with pytest.raises(ValueError, match="need the same runs and tasks"):
+        broken()
+    with pytest.raises(ValueError, match="need the same runs and tasks"):
+        fine()

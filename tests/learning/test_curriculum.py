@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pytest
 from simulated_samples import small_workload
 
 from ruvllm import Purpose, RandomStream
+from ruvllm.files.arrays import StateReader
 from ruvllm.learning.constants import Size
 from ruvllm.learning.curriculum import SPREAD, TaskOrder
 from ruvllm.learning.protocols import PROTOCOLS
@@ -159,3 +161,24 @@ def test_the_seed_decides_the_order() -> None:
     plan = planned("v3", 3, 40)
     first, again, other = (np.concatenate(handed_out("v3", plan, seed)).tolist() for seed in (5, 5, 6))
     assert first == again != other
+
+
+@pytest.mark.parametrize("steps", [4, 7, 2**24])
+def test_the_next_task_is_the_one_that_a_look_at_all_of_them_finds(steps: int) -> None:
+    """Of few different difficulties many are equally near, above and below: then the first task comes."""
+    r = np.random.default_rng(steps)
+    workload = replace(WORKLOAD, difficulty=(r.integers(0, steps + 1, len(WORKLOAD.types)) / steps).astype(np.float32))
+    order = TaskOrder(workload, PROTOCOLS["v3"], 0)
+    uses = {kind: np.zeros(int(np.count_nonzero(WORKLOAD.types[TRAIN] == kind))) for kind in TYPES}
+    (epoch, *_) = planned("v3", EPOCHS, 40)
+    for i in range(len(TRAIN) + 40):
+        wanted = [0.0, 1.0, 0.5, r.integers(0, 2 * steps) / (2 * steps), r.random()][i % 5]
+        order._wanted = lambda level, n, wanted=wanted: [wanted]  # type: ignore[method-assign]
+        kind = epoch.types[i % len(epoch.types)]
+        own = TRAIN[WORKLOAD.types[TRAIN] == kind]
+        expected = (np.abs(workload.difficulty[own].astype(np.float64) - wanted) + 2 * uses[kind]).argmin()
+        uses[kind][expected] += 1
+        assert order.next_chunk(epoch, 1).tolist() == [own[expected]]
+        if i == 50:  # goes on
+            state, order = order.state(), TaskOrder(workload, PROTOCOLS["v3"], 0)
+            order.restore(StateReader(state))

@@ -41,7 +41,7 @@ def test_copies_in_the_test_part_make_no_interval_narrower(times: int) -> None:
             copied = {name: values * times for name, values in run.items()}
             groups = list(range(n)) * times if grouped else None
             runs.append(Answers(**copied, tasks=list(range(n * times)), confidence=[0.5] * n * times, groups=groups))
-        return as_json(gains_of_answers(runs).overall)
+        return as_json(gains_of_answers(runs)().overall)
 
     once, grouped, feigned = found(1, False), found(times, True), found(times, False)
     assert {**grouped, "tasks": 0} == {**once, "tasks": 0}
@@ -61,7 +61,7 @@ def test_to_answer_the_same_tasks_under_more_seeds_makes_no_interval_narrower() 
             )
             for _ in range(seeds)
         ]  # fmt: skip
-        gain = gains_of_answers(runs, **how).overall.recall_at_1
+        gain = gains_of_answers(runs, **how)().overall.recall_at_1
         assert gain is not None
         return gain.gain_ci95
 
@@ -80,7 +80,7 @@ def test_a_task_is_the_same_in_all_runs_and_so_are_copies_of_it() -> None:
             )
             for number, groups in enumerate(groups_of_runs)
         ]  # fmt: skip
-        gain = gains_of_answers(runs, tasks_recur=True).overall.resolve_rate
+        gain = gains_of_answers(runs, tasks_recur=True)().overall.resolve_rate
         assert gain is not None
         return gain.gain_ci95[1] - gain.gain_ci95[0]
 
@@ -91,7 +91,7 @@ def test_a_task_is_the_same_in_all_runs_and_so_are_copies_of_it() -> None:
 def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
     sizes = [len(run["types"]) for run in RUNS]
     answers = [Answers(**run, tasks=list(range(n)), confidence=[0.5] * n) for run, n in zip(RUNS, sizes, strict=True)]
-    found = as_json(gains_of_answers(answers).by_type)
+    found = as_json(gains_of_answers(answers)().by_type)
     assert list(found) == ["code_completion", "test_gen"]  # bug_fix is not in every run
     completion, uses = found["code_completion"], found["test_gen"]
     assert (completion["tasks"], uses["tasks"]) == (3, 3)
@@ -110,7 +110,7 @@ def test_each_type_has_its_own_tasks_and_runs_count_alike() -> None:
 
 def test_other_input_is_taken_as_a_whole_and_has_no_resolve_rate() -> None:
     keys = ("types", "reciprocal_rank_initially", "reciprocal_rank")
-    gains, methods = gains_of_transfer([TransferAnswers(*(run[key] for key in keys)) for run in RUNS])
+    gains, methods = gains_of_transfer([TransferAnswers(*(run[key] for key in keys)) for run in RUNS])()
     found = as_json(gains)
     assert methods == []  # without closed forms
     assert list(found) == ["tasks", "recallAt1", "recallAt3", "recallAt5", "mrr"]
@@ -140,7 +140,7 @@ def answers_of(frozen: list[float], ridge: list[float], learned: list[float], ty
 def test_rows_per_type_and_method_with_paired_differences() -> None:
     types = ["bug_fix", "bug_fix", "test_gen", "test_gen"]
     one = answers_of([0.5, 0.1, 1.0, 0.2], [1.0, 0.2, 1.0, 0.2], [1.0, 1.0, 0.5, 1.0], types)
-    rows = {(row.type, row.method): row for row in gains_of_answers([one, one]).comparison}
+    rows = {(row.type, row.method): row for row in gains_of_answers([one, one])().comparison}
     assert list(rows) == [(t, m) for t in ("all", "bug_fix", "test_gen") for m in ("frozen", "ridge", "learned")]
     assert [rows["all", m].recall_at_1 for m in ("frozen", "ridge", "learned")] == [0.25, 0.5, 0.75]
     assert [rows["bug_fix", m].recall_at_5 for m in ("frozen", "ridge", "learned")] == [0.5, 1.0, 1.0]
@@ -153,7 +153,7 @@ def test_rows_per_type_and_method_with_paired_differences() -> None:
 
 def test_there_are_no_rows_without_closed_forms() -> None:
     one = answers_of([1.0], [1.0], [1.0], ["bug_fix"])
-    assert gains_of_answers([structs.replace(one, closed_forms=None)]).comparison == []
+    assert gains_of_answers([structs.replace(one, closed_forms=None)])().comparison == []
 
 
 def test_drawn_together_intervals_have_the_digits_that_they_have_alone() -> None:
@@ -164,7 +164,7 @@ def test_drawn_together_intervals_have_the_digits_that_they_have_alone() -> None
     def alone(pairs: list[tuple[list[float], list[float]]]) -> tuple[float, float]:
         return bootstrap_interval([[b - a for a, b in zip(*pair, strict=True)] for pair in pairs], 0)
 
-    found = gains_of_answers([one, two])
+    found = gains_of_answers([one, two])()
     rows: dict[tuple[str, str], MethodRow] = {(row.type, row.method): row for row in found.comparison}
     for kind, part in (("all", slice(None)), ("bug_fix", slice(4)), ("refactor", slice(4, None))):
         frozen, learned = (

@@ -10,6 +10,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "ruvllm/numeric/random.hpp"
 
@@ -25,6 +26,21 @@ inline void check_totals_fit(std::span<const std::int64_t> values, std::size_t n
         if (value > largest || value < -largest)
             throw std::overflow_error("totals of " + std::to_string(n) + " draws need values of magnitude at most " +
                                       std::to_string(largest) + ", not " + std::to_string(value));
+}
+
+inline constexpr std::size_t together = 8; // metrics whose totals are added up side by side
+
+// values (n_metrics, n) as groups of `together` metrics, each (n, together): a draw reads neighbours. Others are 0.
+inline std::vector<std::int64_t> side_by_side(std::span<const std::int64_t> values, std::size_t n_metrics)
+{
+    const std::size_t n = values.size() / n_metrics, groups = (n_metrics + together - 1) / together;
+    std::vector<std::int64_t> table(groups * n * together, 0);
+    for (std::size_t metric = 0; metric < n_metrics; ++metric) {
+        std::int64_t* const group = table.data() + metric / together * n * together + metric % together;
+        for (std::size_t i = 0; i < n; ++i)
+            group[i * together] = values[metric * n + i];
+    }
+    return table;
 }
 
 } // namespace detail
@@ -48,18 +64,21 @@ inline void resampled_totals(std::span<const std::int64_t> values, std::size_t n
     const std::size_t n = values.size() / n_metrics;
     detail::check_totals_fit(values, n);
     std::fill(totals.begin(), totals.end(), 0);
+    const std::vector<std::int64_t> table = detail::side_by_side(values, n_metrics);
     std::array<std::size_t, 512> block; // draws that all metrics share; small enough to stay in the first-level cache
     for (std::size_t row = 0; row < totals.size(); row += n_metrics)
         for (std::size_t begin = 0; begin < n; begin += block.size()) {
             const auto drawn = std::span(block).first(std::min(block.size(), n - begin));
             for (std::size_t& index : drawn)
                 index = static_cast<std::size_t>(stream.below(n));
-            for (std::size_t metric = 0; metric < n_metrics; ++metric) {
-                const std::int64_t* const of_metric = values.data() + metric * n;
-                std::int64_t total = 0;
+            for (std::size_t first = 0; first < n_metrics; first += detail::together) {
+                const std::int64_t* const group = table.data() + first * n;
+                std::array<std::int64_t, detail::together> sums{};
                 for (const std::size_t index : drawn)
-                    total += of_metric[index];
-                totals[row + metric] += total;
+                    for (std::size_t j = 0; j < detail::together; ++j)
+                        sums[j] += group[index * detail::together + j];
+                for (std::size_t j = 0; j < std::min(detail::together, n_metrics - first); ++j)
+                    totals[row + first + j] += sums[j];
             }
         }
 }
