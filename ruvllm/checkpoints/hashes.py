@@ -7,10 +7,9 @@ SHA-256 of ``JSON.stringify({lora: d.loraWeights, ewc: d.ewcState, patterns: d.p
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
-from ruvllm.files.json_writing import Texts, canonical_json, stringify
+from ruvllm.files.json_writing import Texts, digest_of_canonical_json, digest_of_json
 
 STATE_KEYS = ("loraWeights", "ewcState", "patternCentroids")
 """The top-level keys that stateHash covers."""
@@ -24,7 +23,7 @@ CHECKPOINT_ID_DIGITS = 16
 def state_hash(document: Mapping[str, object], texts: Texts | None = None) -> str:
     """64 hex digits over adapter, EWC state and pattern centroids. Raises KeyError, ValueError, TypeError."""
     lora, ewc, patterns = (document[key] for key in STATE_KEYS)
-    return _sha256(stringify({"lora": lora, "ewc": ewc, "patterns": patterns}, texts).encode())
+    return digest_of_json({"lora": lora, "ewc": ewc, "patterns": patterns}, texts)
 
 
 def run_hash(document: Mapping[str, object], texts: Texts | None = None) -> str:
@@ -33,7 +32,7 @@ def run_hash(document: Mapping[str, object], texts: Texts | None = None) -> str:
     Raises ValueError or TypeError for what canonical JSON refuses.
     """
     hashed = {key: value for key, value in document.items() if key not in UNHASHED_KEYS}
-    return _sha256(canonical_json(hashed, texts))
+    return digest_of_canonical_json(hashed, texts)
 
 
 def checkpoint_id(run_hash_digits: str) -> str:
@@ -47,7 +46,3 @@ def uncovered_keys(document: Mapping[str, object]) -> list[str]:
     if "runHash" in document:  # checkpointId is compared with runHash
         return [key for key in document if key in UNHASHED_KEYS and key not in hashes | {"checkpointId"}]
     return [key for key in document if key not in STATE_KEYS and key not in hashes]
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

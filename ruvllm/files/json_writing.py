@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +14,21 @@ import numpy as np
 
 from ruvllm import _core
 
-__all__ = ["MAX_SAFE_INTEGER", "Texts", "canonical_json", "stringify", "to_json"]
+__all__ = [
+    "MAX_SAFE_INTEGER",
+    "Texts",
+    "canonical_json",
+    "digest_of_canonical_json",
+    "digest_of_json",
+    "stringify",
+    "to_json",
+]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER_LIKE = re.compile("0|[1-9][0-9]{0,9}")
 _LAST_ARRAY_INDEX = 2**32 - 2
+_LONG = 2**12
+"""Characters of a text that is hashed by itself."""
 _PLAIN = json.JSONEncoder(allow_nan=False)
 _NESTING = frozenset((dict, list, tuple))
 """Types of what a line of its own is for."""
@@ -49,6 +60,16 @@ def canonical_json(value: object, texts: Texts | None = None) -> bytes:
     magnitude and a lone surrogate, and TypeError for a value that JSON does not have.
     """
     return _write(value, _CANONICAL, texts).encode()
+
+
+def digest_of_json(value: object, texts: Texts | None = None) -> str:
+    """Returns the SHA-256 of stringify(value) in UTF-8, as hex digits, without the whole text in memory."""
+    return _digest(value, _ECMASCRIPT, texts)
+
+
+def digest_of_canonical_json(value: object, texts: Texts | None = None) -> str:
+    """Returns the SHA-256 of canonical_json(value), as hex digits, without the whole text in memory."""
+    return _digest(value, _CANONICAL, texts)
 
 
 def to_json(value: Any) -> str:
@@ -94,6 +115,20 @@ def _write(value: object, rules: _Rules, texts: Texts | None = None) -> str:
     parts: list[str] = []
     _append(value, rules, parts, texts)
     return "".join(parts)
+
+
+def _digest(value: object, rules: _Rules, texts: Texts | None) -> str:
+    """Returns the SHA-256 of what _write() returns: long texts by themselves, short ones together."""
+    parts: list[str] = []
+    _append(value, rules, parts, texts)
+    digest, begin = hashlib.sha256(), 0
+    for number, part in enumerate(parts):
+        if len(part) >= _LONG:
+            digest.update("".join(parts[begin:number]).encode())
+            digest.update(part.encode())
+            begin = number + 1
+    digest.update("".join(parts[begin:]).encode())
+    return digest.hexdigest()
 
 
 def _append(value: object, rules: _Rules, parts: list[str], texts: Texts | None) -> None:

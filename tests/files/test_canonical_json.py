@@ -1,5 +1,6 @@
 """RFC 8785, with the package rfc8785 as the oracle."""
 
+import hashlib
 import json
 import math
 
@@ -9,7 +10,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruvllm.files.json_writing import MAX_SAFE_INTEGER, canonical_json
+from ruvllm.files.json_writing import (
+    MAX_SAFE_INTEGER,
+    canonical_json,
+    digest_of_canonical_json,
+    digest_of_json,
+    stringify,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
@@ -85,3 +92,14 @@ def test_lone_surrogates_are_refused(bad: object) -> None:
 def test_what_json_does_not_have_is_refused() -> None:
     with pytest.raises(TypeError, match=r"JSON has no builtins\.bytes"):
         canonical_json(b"x")
+
+
+def test_a_digest_is_of_the_same_text() -> None:
+    floats = np.random.default_rng(0).normal(size=(40, 300)).astype(np.float32)
+    value = {"a": floats, "long": "ä" * 5000, "list": [1, 2.5, None, {"b": [0.1] * 2000}], "s": "\u2028", "z": floats}
+    for digest, text in (
+        (digest_of_canonical_json(value), canonical_json(value)),
+        (digest_of_json(value), stringify(value).encode()),
+        (digest_of_json({}), b"{}"),
+    ):
+        assert digest == hashlib.sha256(text).hexdigest()

@@ -98,13 +98,32 @@ public:
     // come again. query: (dim,), that of task `index`.
     void score(const TaskSource& source, std::size_t index, const float* query)
     {
-        const std::uint8_t type = source.type(index);
         const std::span<float> to_patterns(to_patterns_.data(), patterns_.size());
-        squared_norm_ = forward(query, type, z_.data());
-        associate(query, type, false);
         if (use_patterns_)
             patterns_.compare(query, 1, to_patterns);
-        score_candidates(source, index, to_patterns);
+        score_compared(source, index, query, to_patterns);
+    }
+
+    // Scores tasks in turn as score() does, with the same bits: use(index) when logits() and `query` (dim,) are those of
+    // the task, and may learn from it, but change no pattern. Patterns are read once for several queries.
+    template <class Use>
+    void score_in_turn(const TaskSource& source, std::span<const std::uint32_t> tasks, float* query, Use use)
+    {
+        for (; !tasks.empty(); tasks = tasks.subspan(std::min(together, tasks.size()))) {
+            const auto group = tasks.first(std::min(together, tasks.size()));
+            const std::size_t n_patterns = patterns_.size();
+            for (const std::uint32_t index : group)
+                source.prefetch(index);
+            for (std::size_t q = 0; q < group.size(); ++q)
+                source.load_query(group[q], queries_.data() + q * dim_);
+            if (use_patterns_)
+                patterns_.compare(queries_.data(), group.size(), {to_patterns_.data(), group.size() * n_patterns});
+            for (std::size_t q = 0; q < group.size(); ++q) {
+                std::copy_n(queries_.data() + q * dim_, dim_, query);
+                score_compared(source, group[q], query, {to_patterns_.data() + q * n_patterns, n_patterns});
+                use(group[q]);
+            }
+        }
     }
 
     // use(i) when logits() are those of tasks[i], in any order of i. Queries of one type are taken several at once, so
@@ -123,6 +142,7 @@ public:
         for (std::size_t i = 0; i < tasks.size(); ++i) {
             auto& positions = waiting[heads > 0 ? source.type(tasks[i]) : 0];
             positions.push_back(i);
+            source.prefetch(tasks[i]);
             if (positions.size() == together)
                 finish(positions);
         }
@@ -150,6 +170,15 @@ public:
 
 private:
     static constexpr std::size_t together = 8; // queries scored at once
+
+    void score_compared(const TaskSource& source, std::size_t index, const float* query,
+                        std::span<const float> to_patterns)
+    {
+        const std::uint8_t type = source.type(index);
+        squared_norm_ = forward(query, type, z_.data());
+        associate(query, type, false);
+        score_candidates(source, index, to_patterns);
+    }
 
     // z (dim,) = h (dim,) through the adapter, if it is for this type. Returns the squared norm of z.
     float forward(const float* h, std::size_t type, float* z)

@@ -56,9 +56,10 @@ public:
     {
         check_temperature(temperature);
         std::vector<Outcome> outcomes;
-        outcomes.reserve(tasks.size());
-        for (const std::uint32_t index : tasks)
-            outcomes.push_back(attempt(index, learning_rate, temperature));
+        model_.score_in_turn(*source_, tasks, query_.data(), [&](std::uint32_t index) {
+            const Choice choice = choose_scored(index, temperature);
+            outcomes.push_back(learn_from_answer(index, choice.chosen, feedback(index), learning_rate));
+        });
         return outcomes;
     }
 
@@ -66,9 +67,8 @@ public:
     [[nodiscard]] Choice choose(std::uint32_t index, double temperature)
     {
         check_temperature(temperature);
-        score(index, temperature);
-        numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
-        return draw(probabilities_, stream.uniform());
+        score(index);
+        return choose_scored(index, temperature);
     }
 
     // Learns from an answer, whoever gave it: candidate `chosen` was the answer and `right` is right. The confidence is
@@ -82,7 +82,8 @@ public:
             if (candidate >= n_candidates())
                 throw std::out_of_range("a candidate must be below " + std::to_string(n_candidates()) + ", not " +
                                         std::to_string(candidate));
-        score(index, temperature);
+        score(index);
+        numeric::softmax(model_.logits(), temperature, probabilities_);
         return learn_from_answer(index, chosen, right, learning_rate);
     }
 
@@ -115,8 +116,10 @@ public:
         double loss = 0.0;
         numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
         const auto samples = choose_replay(c_, n, buffer_, model_.patterns(), pattern_members_, stream);
-        for (const ReplaySample& sample : samples)
-            loss += replay_one(sample, learning_rate);
+        const std::vector<std::uint32_t> tasks = tasks_of(samples, buffer_);
+        model_.score_in_turn(*source_, tasks, query_.data(), [&, next = samples.begin()](std::uint32_t index) mutable {
+            loss += replay_scored(*next++, index, learning_rate);
+        });
         return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
     }
 
@@ -265,19 +268,18 @@ private:
         return static_cast<std::size_t>(stream.below(n_candidates()));
     }
 
-    // How the candidates stand at this temperature.
-    void score(std::uint32_t index, double temperature)
+    void score(std::uint32_t index)
     {
         source_->load_query(index, query_.data());
         model_.score(*source_, index, query_.data());
-        numeric::softmax(model_.logits(), temperature, probabilities_);
     }
 
-    // choose() and told(), scored once.
-    Outcome attempt(std::uint32_t index, float learning_rate, double temperature)
+    // Of the task scored last.
+    [[nodiscard]] Choice choose_scored(std::uint32_t index, double temperature)
     {
-        const Choice choice = choose(index, temperature);
-        return learn_from_answer(index, choice.chosen, feedback(index), learning_rate);
+        numeric::softmax(model_.logits(), temperature, probabilities_);
+        numeric::RandomStream stream(c_.seed, numeric::Purpose::task_choice, epoch_, index);
+        return draw(probabilities_, stream.uniform());
     }
 
     // Of the task scored last.
@@ -368,10 +370,9 @@ private:
             randomise_rows(*k_, c_.lora.dim, stream, *factor);
     }
 
-    double replay_one(const ReplaySample& sample, float learning_rate)
+    double replay_scored(const ReplaySample& sample, std::uint32_t index, float learning_rate)
     {
-        const std::uint32_t index = buffer_[sample.item].task;
-        score(index, 1.0);
+        numeric::softmax(model_.logits(), 1.0, probabilities_);
         const std::size_t right = feedback(index);
         const Outcome outcome = answer(best_choice(), right);
         buffer_.update(sample.item, trajectory_of(index, outcome));
@@ -392,8 +393,7 @@ private:
     PatternMembers pattern_members_;
     std::uint64_t epoch_ = 0, steps_ = 0, rehearsals_ = 0;
     numeric::FloatVector accumulated_; // gradients summed since the last step; empty where each is a step of its own
-    numeric::FloatVector query_, right_; // of the task at hand: its query, room for a candidate
-    numeric::FloatVector g_;             // the loss's gradient at its adapted query
+    numeric::FloatVector query_, right_, g_; // of the task at hand: its query, a candidate, the loss's gradient at z
     std::vector<double> probabilities_;
 };
 

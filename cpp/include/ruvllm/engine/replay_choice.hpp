@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "ruvllm/components/pattern_bank.hpp"
@@ -37,6 +38,16 @@ namespace ruvllm {
         samples.push_back({group[stream.below(group.size())], 0.0, 1.0});
     }
     return samples;
+}
+
+// The task of each of them.
+[[nodiscard]] inline std::vector<std::uint32_t> tasks_of(const std::vector<ReplaySample>& samples,
+                                                         const TrajectoryBuffer& buffer)
+{
+    std::vector<std::uint32_t> tasks;
+    for (const ReplaySample& sample : samples)
+        tasks.push_back(buffer[sample.item].task);
+    return tasks;
 }
 
 // Returns n trajectories of a buffer that is not empty, by the policy of the configuration.

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ruvllm/tasks/task.hpp"
+#include "ruvllm/numeric/prefetch.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 
@@ -76,6 +77,15 @@ public:
     [[nodiscard]] std::size_t n_candidates() const noexcept override { return c_.n_candidates; }
     [[nodiscard]] std::uint8_t type(std::size_t index) const override { return tasks_.at(index).type; }
     [[nodiscard]] std::size_t right(std::size_t index) const override { return tasks_.at(index).right; }
+
+    void prefetch(std::size_t index) const override
+    {
+        const Drawn& task = tasks_.at(index);
+        numeric::prefetch(vector_bits(index, 0), vectors_per_task() * words_);
+        numeric::prefetch(task.parts.data(), task.parts.size());
+        numeric::prefetch(task.candidates.data(), task.candidates.size());
+        numeric::prefetch(task.sketches.data(), task.sketches.size());
+    }
 
     void load_query(std::size_t index, float* query) const override
     {
