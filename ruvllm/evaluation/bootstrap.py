@@ -99,13 +99,13 @@ class SharedDraws:
     """
 
     seed: int
-    _asked: list[tuple[Metrics, Groups]] = field(default_factory=list)
+    _wanted: list[tuple[Metrics, Groups]] = field(default_factory=list)
     _found: list[Intervals] = field(default_factory=list)
 
     def ask(self, metrics: Metrics, groups: Groups) -> Callable[[], Intervals]:
         """Returns what gives the intervals. Raises ValueError, then, as bootstrap_intervals() does."""
-        number = len(self._asked)
-        self._asked.append((metrics, groups))
+        number = len(self._wanted)
+        self._wanted.append((metrics, groups))
         return lambda: self._intervals(number)
 
     def _intervals(self, number: int) -> Intervals:
@@ -116,16 +116,16 @@ class SharedDraws:
     def _draw(self) -> None:
         """Draws for all sets that have no intervals yet."""
         begin, alike = len(self._found), dict[str, list[int]]()
-        for number, (metrics, groups) in enumerate(self._asked[begin:], begin):
+        for number, (metrics, groups) in enumerate(self._wanted[begin:], begin):
             sizes = [[len(run) for run in runs] for runs in metrics.values()]
             alike.setdefault(repr((sizes[:1], all(each == sizes[0] for each in sizes), groups)), []).append(number)
         found: dict[int, Intervals] = {}
         for numbers in alike.values():
-            together = {f"{i} {name}": runs for i in numbers for name, runs in self._asked[i][0].items()}
-            intervals = bootstrap_intervals(together, self.seed, groups=self._asked[numbers[0]][1])
+            together = {f"{i} {name}": runs for i in numbers for name, runs in self._wanted[i][0].items()}
+            intervals = bootstrap_intervals(together, self.seed, groups=self._wanted[numbers[0]][1])
             for i in numbers:
-                found[i] = {name: intervals[f"{i} {name}"] for name in self._asked[i][0]}
-        self._found += [found[i] for i in range(begin, len(self._asked))]
+                found[i] = {name: intervals[f"{i} {name}"] for name in self._wanted[i][0]}
+        self._found += [found[i] for i in range(begin, len(self._wanted))]
 
 
 def _numbered(groups: Groups | None, n_tasks: Sequence[int]) -> list[NDArray[np.intp]]:

@@ -39,7 +39,7 @@ class Resumable(Protocol):
     """A run between two epochs."""
 
     history: History
-    told_to_stop: bool
+    stopping: bool
     """Whether it has noticed so in the epoch that is over, which it ended all the same."""
     ends_epochs: bool
     """Whether an epoch that has begun is ended where the run is told to stop meanwhile."""
@@ -127,11 +127,11 @@ class SnapshotWriter:
         if self._snapshot is None:
             return
         run, late = self._run, time.monotonic() - self._saved >= self._snapshot.seconds
-        if late or run.told_to_stop:
+        if late or run.stopping:
             state = {n: a for n, a in run.state().items() if not _same(a, self._new.get(n))}
             self._snapshot.save(state, run.history, seconds)
             self._saved = time.monotonic()
-        run.ends_epochs = not (late or run.told_to_stop)
+        run.ends_epochs = not (late or run.stopping)
 
 
 class Unfinished:

@@ -61,7 +61,7 @@ class TrainingRun:
         self.measured = measured and plan.control == Control.NONE
         self.workload = workload
         self.cancelled = cancelled
-        self.told_to_stop = False
+        self.stopping = False
         self.ends_epochs = False
         self.engine = new_engine(plan, workload)
         types = np.unique(workload.types[workload.parts.train]).tolist()
@@ -127,7 +127,7 @@ class TrainingRun:
         number = self.epochs_done
         plan, engine, epoch = self.plan, self.engine, self.stream[min(number, len(self.stream) - 1)]
         self._scores.clear()
-        self.told_to_stop = False
+        self.stopping = False
         if number == 0:
             engine.centre(self.workload.parts.train)
         degrees = temperature(number, len(self.stream), plan.protocol.final_temperature, plan.protocol.cooling)
@@ -226,7 +226,7 @@ class TrainingRun:
 
     def _stop_if_cancelled(self) -> None:
         if self.cancelled():
-            self.told_to_stop = True
+            self.stopping = True
             if not self.ends_epochs:
                 raise Cancelled
 

@@ -134,16 +134,16 @@ class _Group:
         values, copies = {**(more or {}), **self.differences}, _copies(answers, kind)
         if same_tasks:
             values, copies = {name: [_over_runs(runs)] for name, runs in values.items()}, copies[:1]
-        self._asked = [draws.ask(values, copies)]
+        self._wanted = [draws.ask(values, copies)]
         if names is not None:
             tasks = [of_run[i] for each, of_run in zip(answers, names, strict=True) for i in _places(each, kind)]
             pooled = {name: [[x for run in runs for x in run]] for name, runs in values.items()}
-            self._asked.append(draws.ask(pooled, [tasks]))
+            self._wanted.append(draws.ask(pooled, [tasks]))
 
     @property
     def intervals(self) -> dict[str, Interval]:
         """Of each value; the wider one where runs are drawn and where tasks are drawn across runs."""
-        within, *across = (asked() for asked in self._asked)
+        within, *across = (wanted() for wanted in self._wanted)
         return {name: _both(found, across[0][name]) if across else found for name, found in within.items()}
 
     def gains(self) -> Gains:
