@@ -1,4 +1,7 @@
-"""What ruvllm-bench does: runs models as the arguments say, saves the results file and shows it."""
+"""What ruvllm-bench does: runs models as the arguments say, saves the results file and shows it.
+
+What only some runs need is imported by those: to start is a good part of a short run.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,8 @@ from typing import TypeVar
 
 import click
 
-from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
-from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
 from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options, with_candidates
-from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
-from ruvllm.benchmark.streaming.prequential import run_streams
 from ruvllm.benchmark.sweep import run_cells
-from ruvllm.benchmark.task_table import make_task_table
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
 from ruvllm.commands.common import Failure, check_isas, failures
@@ -33,9 +31,8 @@ from ruvllm.results.reading import Document
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.streams.records import PrequentialRun
-from ruvllm.results.streams.summaries import make_prequential_document
 from ruvllm.results.summary_records import BenchmarkDocument
-from ruvllm.workloads.inputs import RealInput, read_input
+from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.registry import DEFAULT_LANGUAGE
 
 __all__ = [
@@ -82,6 +79,8 @@ def benchmark(arguments: BenchArguments) -> int:
 def _document_of(
     run: _Run, results: list[BenchmarkRun], options: RunOptions, command: Sequence[str], isa: str
 ) -> BenchmarkDocument:
+    from ruvllm.benchmark.task_table import make_task_table
+
     tasks = run.task_input
     table = None if tasks is None else make_task_table(results, tasks.tasks, texts=not run.arguments.no_texts)
     return make_document(results, options, command, isa, table)
@@ -89,6 +88,8 @@ def _document_of(
 
 def measure_forgetting(arguments: BenchArguments) -> int:
     """Runs the blocked stream. It only measures forgetting, so it never returns WORSE."""
+    from ruvllm.benchmark.forgetting import make_forgetting_document, run_blocked
+
     run = _prepare(arguments, default_seeds=5, least_seeds=LEAST_SEEDS)
     _carry_out(
         run,
@@ -100,17 +101,23 @@ def measure_forgetting(arguments: BenchArguments) -> int:
 
 def measure_stream(arguments: BenchArguments) -> int:
     """Answers and learns the tasks in time. Returns WORSE if the gain of an encoder lies below 0 beyond chance."""
+    from ruvllm.results.streams.summaries import make_prequential_document
+
     run = _prepare(arguments, default_seeds=1 if arguments.localizes else 3)
     return exit_code(worse_in(_carry_out(run, partial(_run_streams, run), make_prequential_document)))
 
 
 def _run_streams(run: _Run) -> list[PrequentialRun]:
+    from ruvllm.benchmark.streaming.prequential import run_streams
+
     assert run.task_input is not None
     return run_streams(run.options, run.task_input, run.arguments.jobs, run.reporter, run.unfinished)
 
 
 def ablate(arguments: BenchArguments) -> int:
     """Runs each model without each of its components in turn."""
+    from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
+
     run = _prepare(arguments, default_seeds=10, least_seeds=LEAST_SEEDS)
     _carry_out(
         run,
@@ -123,6 +130,8 @@ def ablate(arguments: BenchArguments) -> int:
 def measure_simd(names: Sequence[str], repetitions: int, arguments: OutputArguments) -> int:
     """Measures the kernels on the named instruction sets, or all of them."""
     prepare_folders([arguments.out])
+    from ruvllm.benchmark.simd import chosen_isas, make_simd_document, measure_all
+
     isas = chosen_isas(names)
     reporter = make_reporter(arguments.quiet)
     with failures(RuntimeError), reporter:
@@ -207,6 +216,8 @@ def read_real_input(
     """Reads the real input. Returns None for the simulated workload."""
     if not arguments.workload.entry.reader:
         return None
+    from ruvllm.workloads.inputs import read_input
+
     with failures(ValueError), reporter:
         found = read_input(
             arguments.workload.text,

@@ -9,20 +9,15 @@ from pathlib import Path
 
 import click
 from msgspec import structs
-from rich.console import Console
-from rich.filesize import decimal
 
 from ruvllm.commands.bench_options import OutputArguments
 from ruvllm.commands.common import WORSE, save_text
 from ruvllm.commands.streams import optional_output
 from ruvllm.files.arrays import resume_path
-from ruvllm.report.contents import make_report
-from ruvllm.report.screen import print_report
 from ruvllm.results import verdict
 from ruvllm.results.document import document_text
 from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.streams.records import PrequentialDocument
-from ruvllm.results.streams.summaries import outcome_of, runs_of
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
 
 __all__ = ["CHECKPOINTS", "PROGRAM", "exit_code", "give_out", "worse_in"]
@@ -40,6 +35,11 @@ def give_out(arguments: OutputArguments, document: Document, details: bool = Tru
     if arguments.as_json:
         click.echo(text, nl=False)
     elif not arguments.quiet:
+        from rich.console import Console
+
+        from ruvllm.report.contents import make_report
+        from ruvllm.report.screen import print_report
+
         with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
             print_report(console, make_report(in_memory(document)), details)
@@ -68,6 +68,8 @@ def _what_was_saved(path: Path, document: Document) -> str:
 
 
 def _size(files: Sequence[Path]) -> str:
+    from rich.filesize import decimal
+
     return decimal(sum(file.stat().st_size for file in files if file.exists()), precision=0)
 
 
@@ -77,6 +79,8 @@ def worse_in(document: Document) -> list[str]:
         return [f"{s.model} {s.protocol}" for s in document.summaries if _ended_below_its_start(s)]
     if not isinstance(document, PrequentialDocument):
         return []
+    from ruvllm.results.streams.summaries import outcome_of, runs_of
+
     found = zip(document.summaries, runs_of(document.runs).values(), strict=True)
     return [f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == verdict.WORSE]
 

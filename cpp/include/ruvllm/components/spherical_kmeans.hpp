@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "ruvllm/components/cosine_bounds.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
@@ -55,16 +56,19 @@ public:
 
     [[nodiscard]] KMeansResult fit(numeric::RandomStream& stream)
     {
-        Clustering best = seed(stream);
+        std::vector<float> squared_norms(n_);
+        k_->squared_norms(rows_.data(), n_, dim_, dim_, squared_norms.data());
+        const CosineBounds bounds(dim_, CosineBounds::deviation(squared_norms));
+        Clustering best = seed(stream, bounds);
         std::vector<double> inertia{best.inertia()};
         numeric::FloatVector sums = config_.max_iterations > 0 ? sums_of(best) : numeric::FloatVector{};
-        Cosines cosines{rows_per_block(), std::vector<float>(n_ * config_.clusters), {}};
+        Cosines cosines{rows_per_block(), std::vector<float>(n_ * config_.clusters, unknown), {}};
         for (std::size_t iteration = 0; iteration < config_.max_iterations; ++iteration) {
-            Clustering next{centers_from(std::move(sums), best), std::vector<std::uint32_t>(n_),
-                            std::vector<float>(n_)};
+            Clustering next{centers_from(std::move(sums), best), best.labels,
+                            std::vector<float>(n_, -std::numeric_limits<float>::infinity())};
             cosines.moved = iteration == 0 ? every_cluster() : moved_clusters(best.centers, next.centers);
             sums = iteration + 1 < config_.max_iterations ? zeros() : numeric::FloatVector{};
-            assign(next, cosines, sums);
+            assign(next, bounds, cosines, sums);
             const double now = next.inertia();
             if (!(now < inertia.back())) // converged, to the last bit: the better one stays
                 break;
@@ -94,38 +98,53 @@ private:
         // Center c, of cosine `cosine` to point i, comes after the centers 0 ... c - 1.
         void compare(std::size_t i, std::size_t c, float cosine)
         {
-            if (c == 0 || cosines[i] < cosine) {
+            if (cosines[i] < cosine) {
                 cosines[i] = cosine;
                 labels[i] = static_cast<std::uint32_t>(c);
             }
         }
     };
 
+    static constexpr float unknown = std::numeric_limits<float>::quiet_NaN(); // is never the largest
+
     // Of each point to each center, from one iteration to the next: a center that stays needs no new ones.
     struct Cosines {
         std::size_t block;                // points to a block, but for the last
-        std::vector<float> values;        // the blocks, each (clusters, points of the block)
+        std::vector<float> values;        // the blocks, each (clusters, points of the block), or `unknown`
         std::vector<std::uint32_t> moved; // the centers that are not where they were
+    };
+
+    struct Pair {
+        std::size_t point, center;
     };
 
     [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
     [[nodiscard]] numeric::FloatVector zeros() const { return numeric::FloatVector(config_.clusters * dim_, 0.0f); }
 
-    // Chooses centers; each point is assigned on the way, since its cosine to every center is needed all the same.
-    [[nodiscard]] Clustering seed(numeric::RandomStream& stream) const
+    // Chooses centers; each point is assigned on the way, since its cosine to a center that may be the nearest is needed
+    // all the same.
+    [[nodiscard]] Clustering seed(numeric::RandomStream& stream, const CosineBounds& bounds) const
     {
         Clustering seeds{numeric::FloatVector(config_.clusters * dim_), std::vector<std::uint32_t>(n_),
-                         std::vector<float>(n_)};
-        std::vector<float> cosines(n_), nearest(n_, -1.0f);
+                         std::vector<float>(n_, -std::numeric_limits<float>::infinity())};
+        std::vector<float> cosines(n_), to_seeds(config_.clusters);
         std::vector<double> chances(weights_.begin(), weights_.end());
         for (std::size_t c = 0; c < config_.clusters; ++c) {
             const std::size_t chosen = draw(chances, stream);
+            k_->gemv(seeds.centers.data(), c, dim_, row(chosen), dim_, to_seeds.data());
             std::copy_n(row(chosen), dim_, seeds.centers.begin() + static_cast<std::ptrdiff_t>(c * dim_));
-            k_->gemv(rows_.data(), n_, dim_, row(chosen), dim_, cosines.data());
+            const auto is_needed = [&](std::size_t i) {
+                return c == 0 || !bounds.is_farther(seeds.cosines[i], to_seeds[seeds.labels[i]]);
+            };
+            for (std::size_t begin = 0, end; begin < n_; begin = end + 1) { // runs of points that are compared
+                for (end = begin; end < n_ && is_needed(end);)
+                    ++end;
+                k_->gemv(row(begin), end - begin, dim_, row(chosen), dim_, cosines.data() + begin);
+                for (std::size_t i = begin; i < end; ++i)
+                    seeds.compare(i, c, cosines[i]);
+            }
             for (std::size_t i = 0; i < n_; ++i) {
-                seeds.compare(i, c, cosines[i]);
-                nearest[i] = std::max(nearest[i], cosines[i]);
-                const double s = static_cast<double>(nearest[i]);
+                const double s = static_cast<double>(std::max(seeds.cosines[i], -1.0f));
                 chances[i] = weights_[i] * std::max(0.0, 1.0 - s) * (1.0 - config_.diversity * s);
             }
             chances[chosen] = 0.0;
@@ -173,26 +192,64 @@ private:
         return moved;
     }
 
-    // Labels and cosines for the centers. Unless sums is empty, it gains the rows of each cluster, in their order:
+    // Labels and cosines for the centers. The labels that are there are where each point begins: what is certainly
+    // farther than that center is not compared. Unless sums is empty, it gains the rows of each cluster, in their order:
     // while they are still in the cache from the assignment.
-    void assign(Clustering& clusters, Cosines& cosines, numeric::FloatVector& sums) const
+    void assign(Clustering& clusters, const CosineBounds& bounds, Cosines& cosines, numeric::FloatVector& sums) const
     {
-        const std::size_t n_moved = cosines.moved.size();
+        const std::size_t n_clusters = config_.clusters, n_moved = cosines.moved.size();
+        std::vector<float> between(n_clusters * n_clusters); // cosines of centers
+        k_->gemm(clusters.centers.data(), n_clusters, dim_, clusters.centers.data(), n_clusters, dim_, dim_,
+                 between.data());
         numeric::FloatVector moved(n_moved * dim_);
         for (std::size_t j = 0; j < n_moved; ++j)
             std::copy_n(clusters.centers.data() + cosines.moved[j] * dim_, dim_, moved.data() + j * dim_);
         std::vector<float> fresh(n_moved * cosines.block);
+        std::vector<Pair> needed;
+        bool at_once = false; // bounds leave out too little: all products of a block take less than half of them one by one
         for (std::size_t begin = 0; begin < n_; begin += cosines.block) {
             const std::size_t count = std::min(cosines.block, n_ - begin);
-            float* values = cosines.values.data() + begin * config_.clusters;
-            k_->gemm(row(begin), count, dim_, moved.data(), n_moved, dim_, dim_, fresh.data());
-            for (std::size_t j = 0; j < n_moved; ++j)
-                std::copy_n(fresh.data() + j * count, count, values + cosines.moved[j] * count);
-            for (std::size_t c = 0; c < config_.clusters; ++c)
+            float* values = cosines.values.data() + begin * n_clusters;
+            const auto compare_moved = [&] {
+                k_->gemm(row(begin), count, dim_, moved.data(), n_moved, dim_, dim_, fresh.data());
+                for (std::size_t j = 0; j < n_moved; ++j)
+                    std::copy_n(fresh.data() + j * count, count, values + cosines.moved[j] * count);
+            };
+            for (const std::size_t c : cosines.moved)
+                std::fill_n(values + c * count, count, unknown);
+            if (at_once)
+                compare_moved();
+            find_needed(clusters, bounds, between, begin, count, values, needed);
+            if (!at_once && 2 * needed.size() > n_moved * count) {
+                compare_moved();
+                at_once = true;
+            }
+            for (const auto& [i, c] : needed)
+                if (std::isnan(values[c * count + i]))
+                    values[c * count + i] = k_->dot(row(begin + i), clusters.centers.data() + c * dim_, dim_);
+            for (std::size_t c = 0; c < n_clusters; ++c)
                 for (std::size_t i = 0; i < count; ++i)
                     clusters.compare(begin + i, c, values[c * count + i]);
             if (!sums.empty())
                 add_members(clusters.labels, begin, begin + count, sums);
+        }
+    }
+
+    // Points of a block and centers of which the cosine is unknown and may be the point's largest; that to the center
+    // where a point begins is computed.
+    void find_needed(const Clustering& clusters, const CosineBounds& bounds, const std::vector<float>& between,
+                     std::size_t begin, std::size_t count, float* values, std::vector<Pair>& needed) const
+    {
+        needed.clear();
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t own = clusters.labels[begin + i];
+            float& cosine = values[own * count + i];
+            if (std::isnan(cosine))
+                cosine = k_->dot(row(begin + i), clusters.centers.data() + own * dim_, dim_);
+            for (std::size_t c = 0; c < config_.clusters; ++c)
+                if (std::isnan(values[c * count + i]) &&
+                    !bounds.is_farther(cosine, between[own * config_.clusters + c]))
+                    needed.push_back({i, c});
         }
     }
 
