@@ -36,6 +36,8 @@ LEAST_PENALTY, SURE = 1e-3, 1e-3
 """Of how sure the prior is: it is fitted nearly freely, and never 0."""
 FOLDS = 5
 """By which the ensemble is judged on queries that its weights have not seen."""
+MOST_SCORES = 1 << 24
+"""Of queries that are gone through together."""
 KEPT_BYTES = 1 << 28
 """Scores of validation queries in memory at most; above it they are computed again."""
 
@@ -134,7 +136,8 @@ class _Lists:
 
     def __init__(self, scores: Sequence[Scores], question: Retrieval) -> None:
         self._scores, self._question = scores, question
-        self._parts = list(parts_of(question, min(AT_ONCE, 64)))
+        at_once = MOST_SCORES // (len(scores) * max(len(question.solutions), 1))
+        self._parts = list(parts_of(question, min(AT_ONCE, max(at_once, 1))))
         size = 4 * len(scores) * sum(len(part.members) * len(part.candidates) for part in self._parts)
         self._kept = [self._of(part) for part in self._parts] if size <= KEPT_BYTES else None
 

@@ -19,6 +19,7 @@ AT_ONCE = 256
 Rows = NDArray[np.float32]
 
 NEIGHBOURS = 10
+ROWS_AT_ONCE = 4096
 AT_MOST = 1 << 24
 """Cosines in memory."""
 
@@ -90,10 +91,13 @@ Scores = Callable[[Part], Rows]
 
 def of_vectors(place: InPlace) -> Scores:
     """Cosines of vectors less the discount of each solution. They pass through BLAS, as does the next."""
-    queries, solutions = _unit(place.queries), _unit(place.solutions)
 
     def scores(part: Part) -> Rows:
-        cosines: Rows = queries[part.members] @ solutions[part.candidates].T
+        queries = _unit(place.queries[part.members])
+        cosines = np.empty((len(part.members), len(part.candidates)), dtype=np.float32)
+        for begin in range(0, len(part.candidates), ROWS_AT_ONCE):  # there may be far more than memory holds twice
+            some = slice(begin, begin + ROWS_AT_ONCE)
+            cosines[:, some] = queries @ _unit(place.solutions[part.candidates[some]]).T
         return cosines if place.discount is None else cosines - place.discount[part.candidates]
 
     return scores

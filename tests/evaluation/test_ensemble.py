@@ -165,3 +165,15 @@ def test_crowding_by_blas_is_that_of_the_core(n: int, monkeypatch: pytest.Monkey
     assert crowded_among(solutions, queries) == pytest.approx(crowding(solutions, queries), abs=1e-6)
     monkeypatch.setattr("ruvllm.evaluation.scored.AT_MOST", 100)
     assert crowded_among(solutions, queries) == pytest.approx(crowding(solutions, queries), abs=1e-6)
+
+
+def test_many_candidates_are_gone_through_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = question()
+    place = InPlace(asked.queries, asked.solutions)
+    whole = Ensemble([of_vectors(place)], np.ones(1)).ranks(asked, "auto")
+    members = [member("a", table(asked, 1, 1.0)), member("b", table(asked, 2, 0.5))]
+    shares = Fitting(members, asked).fit().shares
+    monkeypatch.setattr("ruvllm.evaluation.scored.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(ensemble, "MOST_SCORES", 1)
+    assert Ensemble([of_vectors(place)], np.ones(1)).ranks(asked, "auto").tolist() == whole.tolist()
+    assert Fitting(members, asked).fit().shares == pytest.approx(shares, rel=1e-6)
