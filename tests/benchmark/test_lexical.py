@@ -233,7 +233,7 @@ def test_an_ablation_measures_what_was_learned_from_both_views() -> None:
         one = make_cell(options, variant, MODEL, 3, given)
         workload = one.build()
         run = train(one.plan, workload)
-        recalls.append(ablation._record(ablation.Job(one, "one"), workload, run).recall_at_1)
+        recalls.append(ablation._record(ablation.Run(one, "one"), workload, run).recall_at_1)
     assert recalls[0] > recalls[1]
 
 
