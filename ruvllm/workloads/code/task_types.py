@@ -61,15 +61,16 @@ def make_code_tasks(
     kind: str = "all",
     *,
     progress: Progress | None = None,
-    syntax_of: SyntaxOf = lambda function: PYTHON,
+    syntax_of: SyntaxOf | None = None,
 ) -> tuple[TextTask, ...]:
     """Makes at most one task of each function, in their order, of all types of its language or of the named one.
 
-    `progress` gets (functions done, functions in all), `syntax_of` says in which language a function is. Raises
-    ValueError for another kind.
+    `progress` gets (functions done, functions in all), `syntax_of` says in which language a function is, None:
+    all in Python. Raises ValueError for another kind.
     """
     if kind != "all" and kind not in TASK_TYPES:
         raise ValueError(f"tasks must be all or one of {', '.join(TASK_TYPES)}, not {kind!r}")
+    syntax_of = syntax_of or _in_python
     makers = _makers(functions, syntax_of)
     wanted = TASK_TYPES if kind == "all" else (kind,)
     counts = dict.fromkeys(wanted, 0)
@@ -90,6 +91,10 @@ def make_code_tasks(
     if progress is not None:
         progress(len(functions), len(functions))
     return tuple(made)
+
+
+def _in_python(_: DocumentedFunction) -> Syntax:
+    return PYTHON
 
 
 def _makers(functions: Sequence[DocumentedFunction], syntax_of: SyntaxOf) -> dict[str, Maker]:
