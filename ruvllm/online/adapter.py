@@ -180,7 +180,7 @@ class QueryAdapter:
         how = Learning(
             rank=min(self.rank, dim), learning_rate=self.learning_rate, temperature=self.temperature,
             momentum=self.momentum,
-            scaling=self.scaling, loss=self.loss, seed=int(self.random_state),
+            scaling=self.scaling, loss=self.loss, seed=int(self.random_state), directions=0,
         )  # fmt: skip
         settings = Settings(dim=dim, learning=how)
         check_settings(settings)

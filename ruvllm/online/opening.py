@@ -174,6 +174,7 @@ def check_settings(settings: Settings) -> None:
         ("scaling", how.scaling, 1e-3, 1e3),
         ("clip", how.clip, 1e-3, 1e3),
         ("largest_change", how.largest_change, 1e-3, 1e3),
+        ("directions", how.directions, 0, 100_000),
         ("seed", how.seed, 0, 2**53 - 1),
         ("alpha", guard.alpha, 1e-6, 0.5),
         ("per_source", guard.per_source, 1e-3, 1),

@@ -199,6 +199,9 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Longest gradient that counts. At 5 learning takes longer; at 12 bursts of hostile sources get through."""
     largest_change: float = 0.5
     """Of a query that was learned from, as a share of its length."""
+    directions: int = 64
+    """Feedbacks from whose queries it finds the directions in which queries differ most, to learn along them. Below 32
+    it learns along random ones, which takes longer."""
     seed: int = 0
 
 

@@ -52,7 +52,7 @@ def hnswlib_index(path: Path) -> Made:
     hnswlib = pytest.importorskip("hnswlib")
     index = hnswlib.Index("cosine", DIM)
     index.init_index(300, random_seed=1)
-    index.add_items(CORPUS)
+    index.add_items(CORPUS, num_threads=1)  # in one order
     index.set_ef(300)
 
     def saved() -> bytes:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import FeedbackAdapter
-from ruvllm.files.arrays import StateArrays
+from ruvllm.files.arrays import StateArrays, StateReader
 from ruvllm.online.judgement import Judgement
+from ruvllm.online.learning.directions import SPREAD, Directions
 from ruvllm.online.records import Settings
 from ruvllm.online.state import State
 
@@ -28,15 +29,21 @@ Said = tuple[NDArray[np.int8], Rows | None, float]
 class Challenger:
     """A low-rank adapter with momentum, and the settings of how it learns."""
 
-    def __init__(self, settings: Settings, start: State | None = None) -> None:
+    def __init__(self, settings: Settings, start: State | None = None, like: Challenger | None = None) -> None:
+        """Starts as identity or another state. It knows the directions of queries that `like` has found."""
         how = settings.learning
         self._dim, self._how = settings.dim, how
         self._core = FeedbackAdapter(
             settings.dim, how.rank, scaling=how.scaling, seed=how.seed, loss=how.loss, learning_rate=how.learning_rate,
             momentum=how.momentum, tau=how.temperature, clip=how.clip, largest_change=how.largest_change,
         )  # fmt: skip
+        self._directions: Directions = Directions(self._core.a, how.directions) if like is None else like._directions
         if start is not None and not start.is_identity:
             self._core.load_parameters(self._fitted(start))
+            self._directions.are_found = True  # the state has its own
+        elif like is not None:
+            rows = self._directions.rows.reshape(-1)
+            self._core.load_parameters(np.concatenate([np.float32(SPREAD) * rows, np.zeros_like(rows)]))
 
     def _fitted(self, start: State) -> Rows:
         """A state's parameters for an adapter of this rank and scaling, which then does the same to a query.
@@ -69,11 +76,20 @@ class Challenger:
         """
         outcomes, rewards, weight = _said(judgement, len(candidates), propensities)
         published = None if champion.is_identity else champion.published
-        return self._core.take(query, candidates, outcomes, rewards, weight, champion=published, learn=learn)
+        found = self._core.take(query, candidates, outcomes, rewards, weight, champion=published, learn=learn)
+        if learn and not self._directions.are_found:
+            self._look_at(query)
+        return found
 
     def learn(self, query: Rows, candidates: Rows, judgement: Judgement, propensities: Propensities = None) -> None:
         """Learns from a feedback, as take() does."""
         self._core.learn(query, candidates, *_said(judgement, len(candidates), propensities))
+        if not self._directions.are_found:
+            self._look_at(query)
+
+    def _look_at(self, query: Rows) -> None:
+        if self._directions.add(query):
+            self._core.load_parameters(self._directions.turn(self._core.a, self._core.b))
 
     def publish(self) -> State:
         """What it is now, to be served."""
@@ -81,13 +97,17 @@ class Challenger:
 
     def arrays(self) -> StateArrays:
         """All that it is."""
-        return dict(self._core.state())
+        return self._core.state() | {f"directions.{name}": a for name, a in self._directions.arrays().items()}
 
     def restore(self, arrays: StateArrays) -> None:
         """Goes on as another one. Raises ValueError for arrays of another adapter."""
-        adapter = FeedbackAdapter.from_state(arrays)
+        reader = StateReader(arrays)
+        directions = StateReader(reader.under("directions."))
+        adapter = FeedbackAdapter.from_state({k: a for k, a in arrays.items() if not k.startswith("directions.")})
         if (adapter.dim, adapter.rank) != (self._dim, self._how.rank):
             raise ValueError(f"the adapter has dim {adapter.dim} and rank {adapter.rank}")
+        self._directions.restore(directions)
+        directions.finish()
         self._core = adapter
 
 

@@ -114,12 +114,12 @@ class Learner:
     def serve(self, state: State) -> None:
         """Makes a state the champion, and lets the challenger start anew from it."""
         self.champion = state
-        self.challenger = Challenger(self.settings, state)
+        self.challenger = Challenger(self.settings, state, self.challenger)
         self._forget_evidence()
 
     def reject(self) -> None:
         """Lets the challenger start anew from the champion, against which the evidence stays."""
-        self.challenger = Challenger(self.settings, self.champion)
+        self.challenger = Challenger(self.settings, self.champion, self.challenger)
         self.gates.restart()
         self._forget_challenger()
 
