@@ -18,7 +18,8 @@ from peers_measure import Row, Section, WrongAnswerError, installed
 
 import ruvllm
 
-MODULES = ("peers_similarity", "peers_clusters", "peers_lora", "peers_fisher", "peers_replay", "peers_online")
+MODULES = ("peers_similarity", "peers_clusters", "peers_lora", "peers_fisher", "peers_replay", "peers_online",
+           "peers_ranker")
 
 
 def all_sections() -> list[Section]:
