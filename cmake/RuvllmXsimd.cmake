@@ -5,7 +5,7 @@ if(POLICY CMP0205)
   cmake_policy(SET CMP0205 NEW) # where no symbolic link can be made, copy the folder with what is in it
 endif()
 
-find_package(xsimd 13 CONFIG QUIET)
+find_package(xsimd 14 CONFIG QUIET)
 if(xsimd_FOUND)
   message(STATUS "xsimd ${xsimd_VERSION}: installed package")
   target_link_libraries(ruvllm_xsimd INTERFACE xsimd)
@@ -43,7 +43,7 @@ else()
         endif()
         message(FATAL_ERROR "The xsimd headers were not found, nor can they be downloaded from ${RUVLLM_XSIMD_URL}. "
           "Do one of these: `pip install pythran` (its wheel holds them) for the Python that CMake finds "
-          "(${RUVLLM_PYTHON_FOUND}; another: -DPython_EXECUTABLE=...); or install xsimd >= 13 and name the folder of "
+          "(${RUVLLM_PYTHON_FOUND}; another: -DPython_EXECUTABLE=...); or install xsimd >= 14 and name the folder of "
           "its xsimdConfig.cmake in -Dxsimd_DIR=...")
       endif()
     endif()

@@ -92,6 +92,10 @@ export PYTHONSAFEPATH=1
 
 stage "install"
 pip install --quiet ".[test]"
+if wants py; then
+  # By itself: it wants a newer setuptools than pythran, whose headers are all that is used of it, allows.
+  pip install --quiet llama-index-core 2>/dev/null || echo "no llama-index-core: its tests will be skipped"
+fi
 python - "$venv" <<'CHECK'
 import pathlib, sys
 import ruvllm
