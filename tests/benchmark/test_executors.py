@@ -21,6 +21,8 @@ from bench_samples import bench, write_corpus
 from checkpoint_samples import posix
 from sweep_samples import digest_in, write_encoder
 
+from ruvllm.files.atomic import ABANDONED_SECONDS
+
 SAMPLES = Path(__file__).resolve().parents[1] / "sweep_samples.py"
 COMMAND = [sys.executable, "-c", "import sys; from ruvllm.commands.bench import main; sys.exit(main())"]
 """Without the BENCH_COMMAND's errors for warnings: those of dask and ray are theirs."""
@@ -169,6 +171,7 @@ def test_an_interrupt_ends_all_processes_and_loses_nothing_written(
             assert "Traceback" not in said
         hold.unlink()
         assert {path: path.read_bytes() for path in before} == before
+        time.sleep(2 * ABANDONED_SECONDS)  # what a killed worker was writing counts as abandoned from then on
         assert run(sweep, "sweep", "--jobs", "2").returncode == 0
         assert {path: path.read_bytes() for path in before} == before
         check_whole(sweep, "sweep")

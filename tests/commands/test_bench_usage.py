@@ -58,7 +58,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         "--profile", "--protocol", "--models", "--workload", "--tasks", "--split", "--encoder", "--dim", "--transfer",
         "--rank", "--seed", "--seeds", "--jobs", "--isa", "--resume", "--out", "--json", "--quiet", "--help", "--name",
         "--encoder-name", "--candidates", "--fields", "--train", "--test", "--hints", "--lexical", "--repos",
-        "--language",
+        "--language", "--snapshot-seconds",
     }  # fmt: skip
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (
@@ -73,7 +73,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         assert listed == options
         if not words:
             listed = re.findall(r"^  (\w+)  ", text[text.index("\nCommands:") :], re.MULTILINE)
-            assert listed == ["ablate", "protocols", "run", "simd"]
+            assert listed == ["ablate", "merge", "plan", "protocols", "run", "simd"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -212,7 +212,8 @@ def limited(words: list[str], folder: Path, size: int) -> subprocess.CompletedPr
 def test_a_file_that_gets_too_large_is_named_with_what_it_needs(results: Path, tmp_path: Path) -> None:
     report = [*REPORT_COMMAND, str(results)]
     for words, name in (
-        ([*BENCH_COMMAND, *RUN], "results/unfinished/"),
+        ([*BENCH_COMMAND, *RUN], "results/checkpoints/"),
+        ([*BENCH_COMMAND, *RUN, "--snapshot-seconds", "0"], "results/unfinished/"),
         ([*report, "--csv", "table.csv"], "table.csv"),
         ([*report, "--html", "page.html"], "page.html"),
         ([*report, "--csv", "new/deep/table.csv"], "new/deep/table.csv"),
@@ -243,7 +244,7 @@ def test_a_full_disk_is_told_with_the_file_and_its_size(
         write(path, data)
 
     monkeypatch.setattr(atomic, "_write_and_sync", full)
-    assert bench_command.main([*RUN, "--out", str(tmp_path / "out")]) == 1
+    assert bench_command.main([*RUN, "--snapshot-seconds", "0", "--out", str(tmp_path / "out")]) == 1
     line = capsys.readouterr().err
     assert line.startswith(f"ruvllm-bench: cannot write {tmp_path}/out/unfinished/")
     assert "No space left on device: the file needs " in line and " kB\n" in line

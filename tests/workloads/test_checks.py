@@ -25,7 +25,7 @@ from ruvllm.workloads.registry import CODE_TASKS
 from ruvllm.workloads.splits import Parts
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
-from ruvllm.workloads.workload import Question, Retrieval, Workload
+from ruvllm.workloads.workload import CATEGORIES, Question, Retrieval, Workload
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
 
@@ -187,7 +187,9 @@ FAULTS: dict[str, tuple[Broken, str]] = {
     "another number of tasks": (Broken(lambda w, _: w, n_tasks=9), "its source must have 9 tasks, not 200"),
     "types of another dtype": (changed(types=WORKLOAD.types.astype(np.int64)), r"types must be uint8 \(200,\), not"),
     "an unknown type": (changed(types=np.full(N, 4, np.uint8)), "types must be below 4, not 4"),
-    "an unknown category": (changed(categories=np.full(N, 9, np.uint8)), "categories must be below 5, not 9"),
+    "an unknown category": (
+        changed(categories=np.full(N, 9, np.uint8)), f"categories must be below {len(CATEGORIES)}, not 9"
+    ),
     "difficulty above 1": (changed(difficulty=np.full(N, 1.5, np.float32)), r"must be from 0 to 1, not \[1.5\]"),
     "difficulty not a number": (changed(difficulty=np.full(N, np.nan, np.float32)), "difficulty must be from 0 to 1"),
     "parts of another dtype": (with_parts(test=lambda p: p.test.astype(np.int64)), "part test must be uint32"),
