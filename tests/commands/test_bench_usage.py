@@ -63,7 +63,8 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
     of_simd = {"--isa", "--repetitions", "--out", "--name", "--json", "--quiet", "--help"}
     for words, options in (
         ([], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts", "--version"}),
-        (["run"], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts"}),
+        (["run"], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts",
+                            "--plan", "--shard", "--executor"}),
         (["ablate"], common),
         (["simd"], of_simd),
     ):  # fmt: skip
