@@ -30,8 +30,8 @@ run() {
 }
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
-run cli --profile quick --protocol all --models Qwen2.5-Coder-1.5B --out "$out" -q
-run cli --profile quick --models Qwen2.5-Coder-1.5B --out "$out" -q --resume
-run verify_cli "$out"/checkpoints/*.json -q
-run verify_cli --replay "$out"/checkpoints/*_v3_*.json
+run commands.bench --profile quick --protocol all --models Qwen2.5-Coder-1.5B --out "$out" -q
+run commands.bench --profile quick --models Qwen2.5-Coder-1.5B --out "$out" -q --resume
+run commands.verify "$out"/checkpoints/*.json -q
+run commands.verify --replay "$out"/checkpoints/*_v3_*.json
 echo "clean: a quick run of v1, v2 and v3, its verification and a replay under AddressSanitizer and UBSan"
