@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ruvllm.online.encoding import matrix_of
 from ruvllm.online.ranker import AdaptiveRanker
 from ruvllm.online.records import Id, Ranking
+from ruvllm.online.wrappers.search_index import SearchIndex
 
 __all__ = ["AdaptiveRetriever", "VectorIndex", "as_index"]
 
@@ -53,7 +54,7 @@ def as_index(index: Any) -> VectorIndex:
         if type(index).__module__.split(".")[0] != "usearch":
             return known
     if isinstance(index, np.ndarray):
-        return _Matrix(index)
+        return SearchIndex(index, kind="exact")
     library = type(index).__module__.split(".")[0]
     if library == "faiss" or hasattr(index, "reconstruct_batch"):
         return _Faiss(index)
@@ -62,21 +63,6 @@ def as_index(index: Any) -> VectorIndex:
     if hasattr(index, "knn_query") and hasattr(index, "get_items"):
         return _Hnswlib(index)
     raise TypeError(f"an index has search(vectors, k) and vectors(ids), or is a matrix; not {type(index).__name__}")
-
-
-class _Matrix:
-    """All cosines with rows (n, dim)."""
-
-    def __init__(self, rows: object) -> None:
-        self._rows = matrix_of(rows, "an index", None)
-        lengths = np.linalg.norm(self._rows, axis=1, keepdims=True)
-        self._units = self._rows / np.where(lengths > 0, lengths, 1)
-
-    def search(self, vectors: Rows, k: int) -> NDArray[np.int64]:
-        return np.argsort(-(vectors @ self._units.T), axis=1, kind="stable")[:, :k]
-
-    def vectors(self, ids: NDArray[np.int64]) -> Rows:
-        return self._rows[ids]
 
 
 class _Faiss:
