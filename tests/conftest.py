@@ -1,8 +1,10 @@
 """Settings that all tests share."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
+from headless_browser import Browser, find_browser
 from hypothesis import settings
 
 from ruvllm.encoders import foreign
@@ -25,3 +27,12 @@ def foreign_code_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `--quiet` and `--json` say of foreign code holds for a process; here one process runs many commands."""
     monkeypatch.setattr(foreign, "_is_quiet", False)
     monkeypatch.setattr(foreign, "_is_kept_clean", False)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser that opens pages; for tests that are skipped without one."""
+    program = find_browser()
+    assert program is not None
+    with Browser(program, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ruvllm import _core
 from ruvllm.evaluation.retrieval import Ranked, Ranks
-from ruvllm.evaluation.scored import AT_ONCE, Part, Scores, parts_of, ranked_by
+from ruvllm.evaluation.scored import AT_ONCE, Part, Scores, no_scores, parts_of, ranked_by
 from ruvllm.workloads.workload import Retrieval
 
 __all__ = ["Ensemble", "EnsembleForm", "Fitting", "Member"]
@@ -70,7 +70,7 @@ class Ensemble:
         return ranked_by(question, ((part, part.settled(self._weighed(part))) for part in parts), most)
 
     def _weighed(self, part: Part) -> Rows:
-        found = np.zeros((len(part.members), len(part.candidates)), dtype=np.float32)
+        found = no_scores(part)
         for weight, scores in zip(self.weights.tolist(), self.scores, strict=True):
             if weight > 0.0:
                 found += np.float32(weight) * scores(part)
@@ -90,7 +90,7 @@ class EnsembleForm:
     """(n,): reciprocal ranks of the validation queries, each by weights that were fitted without it."""
 
     def in_place(self, question: Retrieval) -> Ensemble:
-        scores = [m.of(question) if w > 0.0 else _nothing for m, w in zip(self.members, self.weights, strict=True)]
+        scores = [m.of(question) if w > 0.0 else no_scores for m, w in zip(self.members, self.weights, strict=True)]
         return Ensemble(scores, self.weights)
 
     def named_shares(self) -> dict[str, float]:
@@ -175,7 +175,3 @@ class _Lists:
             weighed = np.einsum("kjm,km->kj", scores, weights[part.members]).astype(np.float32)
             found[part.members] = part.ranks(part.settled(weighed))
         return found
-
-
-def _nothing(part: Part) -> Rows:
-    return np.zeros((len(part.members), len(part.candidates)), dtype=np.float32)

@@ -24,7 +24,7 @@ from ruvllm.evaluation.closed_forms import Form, fit_across, fit_back
 from ruvllm.evaluation.ensemble import EnsembleForm, Fitting, Member
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import crowding
-from ruvllm.evaluation.scored import Part, Scores, of_vectors
+from ruvllm.evaluation.scored import Part, Scores, no_scores, of_vectors
 from ruvllm.evaluation.selection import ENSEMBLE, ENSEMBLE_CLOSED, LEARNED
 from ruvllm.workloads.workload import Retrieval
 
@@ -108,7 +108,7 @@ def _latest(of: Callable[[Retrieval], Scores]) -> Callable[[Retrieval], Scores]:
 def _words(question: Retrieval, kind: int) -> Scores:
     words = question.words
     if words is None:
-        return lambda part: np.zeros((len(part.members), len(part.candidates)), dtype=np.float32)
+        return no_scores
     return lambda part: words.scores(part.members, part.candidates, kind)
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ruvllm.evaluation.retrieval import InPlace, Ranked, right_too
 from ruvllm.workloads.workload import Retrieval, RetrievalBlock
 
-__all__ = ["AT_ONCE", "Part", "Scores", "blocks_in_parts", "crowded_among", "of_vectors", "parts_of", "ranked_by"]
+__all__ = [
+    "AT_ONCE", "Part", "Scores", "blocks_in_parts", "crowded_among", "no_scores", "of_vectors", "parts_of", "ranked_by",
+]  # fmt: skip
 
 AT_ONCE = 256
 """Queries whose scores are in memory."""
@@ -101,6 +103,11 @@ def of_vectors(place: InPlace) -> Scores:
         return cosines if place.discount is None else cosines - place.discount[part.candidates]
 
     return scores
+
+
+def no_scores(part: Part) -> Rows:
+    """0 for each candidate: of whoever has nothing to say."""
+    return np.zeros((len(part.members), len(part.candidates)), dtype=np.float32)
 
 
 def crowded_among(solutions: Rows, queries: Rows) -> Rows:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
@@ -179,14 +178,6 @@ FORMULAS = "[...document.querySelectorAll('math')].every(m => m.getBoundingClien
 PICTURES = """[...document.querySelectorAll('article img')].filter(i => i.offsetParent)
               .map(i => [i.naturalWidth > 0, i.src.includes('-dark')])"""
 FOUND = "document.querySelectorAll('.md-search-result__link').length"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find_browser()
-    assert program is not None
-    with Browser(program, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @needs_browser

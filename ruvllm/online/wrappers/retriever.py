@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ruvllm.online.encoding import matrix_of
 from ruvllm.online.ranker import AdaptiveRanker
 from ruvllm.online.records import Id, Ranking
+from ruvllm.online.wrappers.libraries import FaissIndex, HnswlibIndex, USearchIndex
 from ruvllm.online.wrappers.search_index import SearchIndex
 
 __all__ = ["AdaptiveRetriever", "VectorIndex", "as_index"]
@@ -57,43 +58,9 @@ def as_index(index: Any) -> VectorIndex:
         return SearchIndex(index, kind="exact")
     library = type(index).__module__.split(".")[0]
     if library == "faiss" or hasattr(index, "reconstruct_batch"):
-        return _Faiss(index)
+        return FaissIndex(index)
     if library == "usearch":
-        return _USearch(index)
+        return USearchIndex(index)
     if hasattr(index, "knn_query") and hasattr(index, "get_items"):
-        return _Hnswlib(index)
+        return HnswlibIndex(index)
     raise TypeError(f"an index has search(vectors, k) and vectors(ids), or is a matrix; not {type(index).__name__}")
-
-
-class _Faiss:
-    def __init__(self, index: Any) -> None:
-        self._index = index
-
-    def search(self, vectors: Rows, k: int) -> NDArray[np.int64]:
-        ids: NDArray[np.int64] = self._index.search(np.ascontiguousarray(vectors), k)[1]
-        return ids
-
-    def vectors(self, ids: NDArray[np.int64]) -> Rows:
-        return np.asarray(self._index.reconstruct_batch(ids), dtype=np.float32)
-
-
-class _USearch:
-    def __init__(self, index: Any) -> None:
-        self._index = index
-
-    def search(self, vectors: Rows, k: int) -> NDArray[np.int64]:
-        return np.asarray(self._index.search(vectors[0], k).keys, dtype=np.int64)[None]
-
-    def vectors(self, ids: NDArray[np.int64]) -> Rows:
-        return np.asarray(self._index.get(ids.astype(np.uint64)), dtype=np.float32)
-
-
-class _Hnswlib:
-    def __init__(self, index: Any) -> None:
-        self._index = index
-
-    def search(self, vectors: Rows, k: int) -> NDArray[np.int64]:
-        return np.asarray(self._index.knn_query(vectors, k=min(k, self._index.get_current_count()))[0], dtype=np.int64)
-
-    def vectors(self, ids: NDArray[np.int64]) -> Rows:
-        return np.asarray(self._index.get_items(ids), dtype=np.float32)

@@ -7,18 +7,18 @@ whatever is learned, and its recall can be measured again with adapted queries.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ruvllm._core import VectorBank
-from ruvllm.evaluation.statistics import Z_975, mean, sample_standard_deviation
+from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.online.encoding import matrix_of
+from ruvllm.online.wrappers.libraries import FaissIndex, USearchIndex
 
 __all__ = ["EXACT_UP_TO", "Recall", "SearchIndex"]
 
@@ -52,7 +52,7 @@ class Recall:
     """In [0, 1]."""
     low: float
     high: float
-    """95% interval of the mean over such queries (normal approximation), within [0, 1]."""
+    """95% interval of the mean over such queries (Student's t), within [0, 1]."""
     k: int
     queries: int
 
@@ -171,12 +171,12 @@ class _Exact:
         return np.stack([_best(self._bank.cosine(vector), k) for vector in vectors])
 
 
-class _Faiss:
+class _Faiss(FaissIndex):
     def __init__(self, rows: Rows, progress: Progress | None) -> None:
         import faiss  # an extra, and slow to import
 
         n, dim = rows.shape
-        self._index: Any = faiss.IndexHNSWFlat(dim, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        super().__init__(faiss.IndexHNSWFlat(dim, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT))
         self._index.hnsw.efConstruction = BUILDING
         for begin in range(0, n, ADDED_AT_ONCE):
             self._index.add(_units(rows[begin : begin + ADDED_AT_ONCE]))
@@ -185,18 +185,14 @@ class _Faiss:
     def look_at(self, effort: int) -> None:
         self._index.hnsw.efSearch = effort
 
-    def search(self, vectors: Rows, k: int) -> Ids:
-        ids: Ids = self._index.search(np.ascontiguousarray(vectors), k)[1]
-        return ids
 
-
-class _USearch:
+class _USearch(USearchIndex):
     def __init__(self, rows: Rows, progress: Progress | None) -> None:
         from usearch.index import Index  # an extra, and slow to import
 
         n, dim = rows.shape
-        self._index: Any = Index(
-            ndim=dim, metric="cos", dtype="f16", connectivity=NEIGHBOURS, expansion_add=BUILDING
+        super().__init__(
+            Index(ndim=dim, metric="cos", dtype="f16", connectivity=NEIGHBOURS, expansion_add=BUILDING)
         )
         for begin in range(0, n, ADDED_AT_ONCE):
             block = np.ascontiguousarray(rows[begin : begin + ADDED_AT_ONCE])
@@ -205,15 +201,6 @@ class _USearch:
 
     def look_at(self, effort: int) -> None:
         self._index.expansion_search = effort
-
-    def search(self, vectors: Rows, k: int) -> Ids:
-        return np.array([_padded(self._index.search(vector, k).keys, k) for vector in vectors], dtype=np.int64)
-
-
-def _padded(found: Any, k: int) -> list[int]:
-    """-1 where there are fewer, as faiss says it."""
-    ids = [int(i) for i in found]
-    return ids + [-1] * (k - len(ids))
 
 
 def _tell(progress: Progress | None, begin: int, n: int) -> None:
@@ -265,6 +252,5 @@ def _exact_search(rows: Rows, queries: Rows, k: int) -> Ids:
 
 def _recall(exact: Ids, found: Ids) -> Recall:
     shares = [len(set(a) & set(b)) / len(a) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
-    share = mean(shares)
-    half = Z_975 * sample_standard_deviation(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 1.0
-    return Recall(share, max(0.0, share - half), min(1.0, share + half), exact.shape[1], len(shares))
+    low, high = student_t_interval(shares) if len(shares) > 1 else (0.0, 1.0)
+    return Recall(mean(shares), max(0.0, low), min(1.0, high), exact.shape[1], len(shares))
