@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from ruvllm.results.records import Difference
 from ruvllm.results.summary_records import MethodRow, Summary
 from ruvllm.results.verdict import NOT_FREE, WORDS
 
-__all__ = ["free_methods", "real_blocks"]
+__all__ = ["HASHED_1536", "MINILM", "REAL", "free_methods", "real_blocks", "words_alone"]
 
 REAL = {
     "Docstrings, unseen files": ("code-file", "minilm-file"),
@@ -23,10 +23,11 @@ REAL = {
     "Docstrings, pairs of a file": ("pairs", "minilm-pairs"),
 }
 """Questions on real input, and the kept results of both encoders."""
+MINILM = "all-MiniLM-L6-v2"
 HASHED_1536 = "Hashed n-grams, d = 1536"
 ABLATIONS = {
-    "Docstrings": {"all-MiniLM-L6-v2": "minilm-ablation-code", HASHED_1536: "ablation-code"},
-    "Four types": {"all-MiniLM-L6-v2": "minilm-ablation-types", HASHED_1536: "ablation-types"},
+    "Docstrings": {MINILM: "minilm-ablation-code", HASHED_1536: "ablation-code"},
+    "Four types": {MINILM: "minilm-ablation-types", HASHED_1536: "ablation-types"},
 }
 HYBRID_RIDGE = "hybridRidgeCsls"
 Kept = Mapping[str, Source[Any]]
@@ -44,23 +45,27 @@ def free_methods(summary: Summary) -> list[MethodRow]:
     return [row for row in rows if row.type == "all"] or rows
 
 
+def words_alone(free: Sequence[MethodRow]) -> float | None:
+    """Recall@1 of the words beside the frozen vectors, as a share."""
+    return next((row.recall_at_1 for row in free if row.method == WORDS), None)
+
+
 def _real_encoders(kept: Kept) -> str:
     """One table: each question, each encoder, what learning adds and what is free."""
     rows, commands = [], []
     for question, names in REAL.items():
-        for name, encoder in zip(reversed(names), ("all-MiniLM-L6-v2", HASHED_1536), strict=True):
+        for name, encoder in zip(reversed(names), (MINILM, HASHED_1536), strict=True):
             if name not in kept:
                 continue
             (summary, *_) = kept[name].document.summaries
             found = summary.retrieval.recall_at_1
             free = free_methods(summary)
             best = max(free, key=lambda row: row.recall_at_1)
-            with_words = next((f"{100 * row.recall_at_1:.1f}" for row in free if row.method == WORDS), "")
             ridge = next((row for row in free if row.method == HYBRID_RIDGE), None)
             rows.append([
-                question, encoder, f"{100 * found.frozen:.1f}", with_words, f"**{100 * found.learned:.1f}**",
-                points_with(found.gain, found.gain_ci95),
-                f"{100 * best.recall_at_1:.1f}, {words(best.method)}", _ahead_of(best), _ahead_of(ridge),
+                question, encoder, _percent(found.frozen), _percent(words_alone(free)),
+                f"**{_percent(found.learned)}**", points_with(found.gain, found.gain_ci95),
+                f"{_percent(best.recall_at_1)}, {words(best.method)}", _ahead_of(best), _ahead_of(ridge),
             ])  # fmt: skip
             commands.append(f"`{command_of(kept[name])}`")
     columns = [
@@ -76,6 +81,10 @@ def _real_encoders(kept: Kept) -> str:
     )
 
 
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
 def _ahead_of(row: MethodRow | None) -> str:
     if row is None:
         return ""
@@ -86,7 +95,7 @@ def _ahead_of(row: MethodRow | None) -> str:
 def _real_controls(kept: Kept) -> str:
     """What the controls come to on real input, of both encoders."""
     parts = []
-    for name, encoder in (("minilm-file", "all-MiniLM-L6-v2"), ("code-file", "hashed n-grams")):
+    for name, encoder in (("minilm-file", MINILM), ("code-file", "hashed n-grams")):
         if name not in kept:
             continue
         (summary, *_) = kept[name].document.summaries

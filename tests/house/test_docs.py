@@ -214,12 +214,21 @@ def test_a_changed_figure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert changed[Path("docs/swebench") / COMPARISON] != honest[Path("docs/swebench") / COMPARISON]
 
 
-def test_pictures_were_drawn_from_the_kept_results() -> None:
+def test_pictures_were_drawn_from_the_kept_results(monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
 
-    digest = hashlib.sha256((ROOT / "docs/results/protocols.json").read_bytes()).hexdigest()
-    for name in ("improvement.svg", "improvement-dark.svg"):
-        assert f"docs/results/protocols.json, SHA-256 {digest}" in (ROOT / "docs/images" / name).read_text("utf-8")
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import refresh_figures
+
+    kept = {Path(source.name).stem: source for source in refresh_figures.read_kept().sources}
+    real = [source.name for source in refresh_figures.pictured(kept)]
+    assert len(real) >= 7
+    for picture, origin in (("improvement", ["docs/results/protocols.json"]), ("real-encoders", real)):
+        for ending in ("", "-dark"):
+            text = (ROOT / f"docs/images/{picture}{ending}.svg").read_text("utf-8")
+            for name in origin:
+                digest = hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
+                assert f"{name}, SHA-256 {digest}" in text
 
 
 def test_the_picture_of_the_layers_is_of_the_imports_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
