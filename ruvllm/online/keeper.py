@@ -30,7 +30,10 @@ SNAPSHOT = 64
 """Feedbacks between two copies of the learner in memory, from which a revision is learned."""
 FLUSH = 64
 LOOK_AGAIN = 16
-"""Feedbacks after which a challenger that most sources do not like is looked at again."""
+"""A challenger that most sources do not like is looked at again after a sixteenth of the feedback on it, 16 at least.
+
+To ask the sources takes as long as some hundred feedbacks, so that it must become rare where they go on to say no.
+"""
 
 
 class Segment:
@@ -222,7 +225,7 @@ class Keeper:
         heard = self._witnesses.heard(self.segment.cursor)
         objection = objection_of_sources(self.learner, heard, self._witnesses.sources)
         if objection:
-            self._look_again = self.segment.cursor + LOOK_AGAIN
+            self._look_again = self.segment.cursor + max(LOOK_AGAIN, self.learner.gates.tried // LOOK_AGAIN)
         return objection
 
     def serve(self, name: str, reason: str) -> Decision:

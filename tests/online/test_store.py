@@ -280,7 +280,7 @@ def remove_wal(path: Path) -> None:
      "UPDATE meta SET value = '7' WHERE key = 'pruned_before'", "UPDATE feedback SET ranking = 'y' WHERE seq = 2",
      "UPDATE items SET vector = zeroblob(64) WHERE digest = (SELECT min(digest) FROM items)",
      "DELETE FROM items WHERE digest = (SELECT min(digest) FROM items)", "DELETE FROM outcomes WHERE seq = 4",
-     "DROP INDEX feedback_heard", "UPDATE feedback SET came = 'never' WHERE seq = 2"],
+     "DROP INDEX feedback_of_ranking", "UPDATE feedback SET came = 'never' WHERE seq = 2"],
 )  # fmt: skip
 def test_whoever_changes_a_row_is_found_out(taught: Path, change: str) -> None:
     connection = sqlite3.connect(taught / "log.sqlite", isolation_level=None)

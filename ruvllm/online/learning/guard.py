@@ -66,9 +66,9 @@ def do(learner: Learner, action: Action) -> None:
 
 def _objection(learner: Learner) -> str:
     """Returns what speaks against a challenger with enough evidence, "" if nothing does."""
-    floor = learner.settings.guard.coverage_floor
-    if learner.coverage < floor:
-        return f"it puts {learner.coverage:.2f} as many candidates first as the frozen encoder; the floor is {floor}"
+    floor, coverage = learner.settings.guard.coverage_floor, learner.first_places.coverage
+    if coverage < floor:
+        return f"it puts {coverage:.2f} as many candidates first as the frozen encoder; the floor is {floor}"
     unseen = learner.held_out
     if unseen.n >= HELD_OUT_AT_LEAST and unseen.mean + _standard_error(learner) < 0:
         return f"on {unseen.n} held-out feedbacks it is worse by {-unseen.mean:.3f}"

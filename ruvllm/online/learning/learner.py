@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from ruvllm.evaluation.sequential import RunningMean
 from ruvllm.files.arrays import StateArrays, StateReader, state_digest
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
+from ruvllm.online.learning.first_places import FirstPlaces
 from ruvllm.online.learning.gates import Gates
 from ruvllm.online.learning.holdout import Holdout
 from ruvllm.online.learning.rewards import reward_of
@@ -54,7 +53,7 @@ class Learner:
 
     def _forget_challenger(self) -> None:
         self.held_out = RunningMean()
-        self.tops: deque[tuple[int, int]] = deque(maxlen=self.settings.guard.window)
+        self.first_places = FirstPlaces(self.settings.guard.window)
 
     def take(
         self, query: Rows, candidates: Rows, judgement: Judgement, propensities: tuple[float, ...] | None = None,
@@ -72,7 +71,7 @@ class Learner:
             query, candidates, judgement, propensities, self.champion, learn=not held_out
         )
         name = vector_hash(candidates[first])
-        self.tops.append((name, name if other == first else vector_hash(candidates[other])))
+        self.first_places.add(name, name if other == first else vector_hash(candidates[other]))
         self.learned += not held_out
         return self._weigh(Outcome(served, tried, frozen, held_out))
 
@@ -86,14 +85,6 @@ class Learner:
         self._served += served
         self._frozen += frozen
         return outcome
-
-    @property
-    def coverage(self) -> float:
-        """Number of distinct candidates that the challenger put first, as a share of that of identity, at most 1."""
-        if not self.tops:
-            return 1.0
-        frozen, tried = zip(*self.tops, strict=True)
-        return min(1.0, len(set(tried)) / len(set(frozen)))
 
     def gain_so_far(self) -> Gain:
         n = self.gain.n
@@ -128,13 +119,12 @@ class Learner:
         return state_digest(self.arrays())
 
     def arrays(self) -> StateArrays:
-        tops = np.array(self.tops, dtype=np.uint64).reshape(-1)
         arrays: StateArrays = {
             "champion": np.frombuffer(self.champion.hash.encode(), np.uint8),
             "counts": np.array([self.learned], np.uint64),
             "rewards": np.array([self._served, self._frozen]),
             "gain": np.array(self.gain.numbers, dtype=np.float64),
-            "tops": tops,
+            "tops": self.first_places.array(),
             "held_out": np.array(self.held_out.numbers, dtype=np.float64),
             "first_sources": self.holdout.array(),
         }
@@ -151,7 +141,7 @@ class Learner:
         made.learned = reader.count("counts")
         made._served, made._frozen = reader.array("rewards", np.float64, 2).tolist()
         made.gain = _running(reader, "gain")
-        made.tops.extend((int(a), int(b)) for a, b in reader.array("tops", np.uint64).reshape(-1, 2))
+        made.first_places.restore(reader.array("tops", np.uint64))
         made.held_out = _running(reader, "held_out")
         made.holdout.restore(reader.array("first_sources", np.uint64))
         made.gates = Gates.of_arrays(reader.under("gates."))

@@ -39,8 +39,11 @@ def objection_of_sources(learner: Learner, heard: Sequence[Heard], sources: int)
     others = [(frozen, "the frozen encoder")]
     if not learner.champion.is_identity:
         others.append((learner.champion, "what is served"))
+    heard = [each for each in heard if each[1].any()]
+    rewards = _rewards(now, heard)
     for other, name in others:
-        voices = sorted(_voices(now, other, heard))
+        gains = [a - b for a, b in zip(rewards, _rewards(other, heard), strict=True)]
+        voices = sorted(_voices([each[0] for each in heard], gains))
         if voices:
             kept = voices[: len(voices) - int(guard.left_out * len(voices))]
             mean, error = _mean(kept)
@@ -52,23 +55,24 @@ def objection_of_sources(learner: Learner, heard: Sequence[Heard], sources: int)
     return ""
 
 
-def _voices(now: State, other: State, heard: Sequence[Heard]) -> list[float]:
-    """Of each voice, the mean difference of rewards."""
+def _rewards(state: State, heard: Sequence[Heard]) -> list[float]:
+    return [reward_of(state.scores(query, candidates), judgement) for _, query, candidates, judgement in heard]
+
+
+def _voices(sources: Sequence[str | None], gains: Sequence[float]) -> list[float]:
+    """Of each voice, the mean of its gains."""
     of_source: dict[str | None, list[float]] = {}
-    for source, query, candidates, judgement in heard:
-        if query.any():
-            gain = reward_of(now.scores(query, candidates), judgement)
-            gain -= reward_of(other.scores(query, candidates), judgement)
-            of_source.setdefault(source, []).append(gain)
+    for source, gain in zip(sources, gains, strict=True):
+        of_source.setdefault(source, []).append(gain)
     voices: list[float] = []
-    gains: list[float] = []
+    some: list[float] = []
     for more in of_source.values():
-        gains += more
-        if len(gains) >= VOICE:
-            voices.append(math.fsum(gains) / len(gains))
-            gains = []
-    if gains and not voices:
-        voices.append(math.fsum(gains) / len(gains))
+        some += more
+        if len(some) >= VOICE:
+            voices.append(math.fsum(some) / len(some))
+            some = []
+    if some and not voices:
+        voices.append(math.fsum(some) / len(some))
     return voices
 
 

@@ -18,7 +18,7 @@ from ruvllm.online.records import Guard, Id, Status, StoreError
 from ruvllm.online.store.database import GENESIS, Database
 from ruvllm.online.store.sources import Sources
 
-__all__ = ["Entry", "FeedbackLog", "RankingBody", "Recorded", "chain_link", "ranking_digest", "ranking_id"]
+__all__ = ["Entry", "FeedbackLog", "RankingBody", "Recorded", "chain_link", "random_id", "ranking_digest"]
 
 DIGEST = 16
 """Bytes of a candidate's digest."""
@@ -90,7 +90,7 @@ class FeedbackLog:
         with self._db.transaction() as run:
             self._forget_removed_items()
             made = time.time()
-            name = ranking_id(made)
+            name = random_id(made)
             for place, digest in enumerate(digests):
                 if digest not in self._items:
                     run.execute("INSERT OR IGNORE INTO items VALUES (?, ?, ?)", (digest, packed[place], vectors[place]))
@@ -116,7 +116,7 @@ class FeedbackLog:
     def _record(
         self, run: Any, ranking: str, event: str | None, source: str | None, judge: Callable[[Sequence[Id]], Judgement]
     ) -> Recorded:
-        name = event if event is not None else secrets.token_hex(12)
+        name = event if event is not None else random_id(time.time())
         if event is not None and run.execute("SELECT 1 FROM feedback WHERE event = ?", (event,)).fetchone():
             return Recorded("duplicate", name, "an event of this id was recorded before")
         found = run.execute("SELECT body, digest FROM rankings WHERE id = ?", (ranking,)).fetchone()
@@ -248,9 +248,17 @@ def chain_link(before: bytes, content: list[object]) -> bytes:
     return hashlib.sha256(before + msgspec.msgpack.encode(content)).digest()
 
 
-def ranking_id(made: float) -> str:
-    """12 hex digits of the time in milliseconds, so that old ids can be told from unknown ones, and 20 random ones."""
-    return f"{int(made * 1000):012x}{secrets.token_hex(10)}"
+def random_id(made: float) -> str:
+    """12 hex digits of the time in milliseconds, and 20 random ones.
+
+    By the time old ids can be told from unknown ones, and new ones stand together in an index: few pages change.
+    """
+    return f"{time_prefix(made)}{secrets.token_hex(10)}"
+
+
+def time_prefix(made: float) -> str:
+    """Ids from before this time are smaller, as texts."""
+    return f"{max(0, int(made * 1000)):012x}"
 
 
 def made_at(name: str) -> float | None:

@@ -9,7 +9,7 @@ import msgspec
 from ruvllm.online.records import Settings
 from ruvllm.online.store.database import Database
 from ruvllm.online.store.decisions import DecisionLog
-from ruvllm.online.store.log import RankingBody, digests_of
+from ruvllm.online.store.log import RankingBody, digests_of, time_prefix
 
 __all__ = ["prune"]
 
@@ -47,8 +47,8 @@ def _cut(database: Database, settings: Settings) -> int | None:
     """Number of the last ranking to remove; None while there is nothing worth it."""
     run = database.ensure_open()
     there = int(run.execute("SELECT count(*) FROM rankings").fetchone()[0])
-    too_old = time.time() - settings.keep_days * 86_400
-    old = int(run.execute("SELECT coalesce(max(seq), 0) FROM rankings WHERE made < ?", (too_old,)).fetchone()[0])
+    too_old = time_prefix(time.time() - settings.keep_days * 86_400)  # by id: there is an index of those
+    old = int(run.execute("SELECT coalesce(max(seq), 0) FROM rankings WHERE id < ?", (too_old,)).fetchone()[0])
     if there > settings.keep * (1 + SLACK):
         row = run.execute("SELECT seq FROM rankings ORDER BY seq DESC LIMIT 1 OFFSET ?", (settings.keep,)).fetchone()
         return max(old, int(row[0]))
