@@ -33,7 +33,7 @@ VARIANTS = (
     Variant("plain"),
     Variant("fast", "-ffast-math -march=native"),
     Variant("o0", "-O0"),
-    Variant("debug", options=("-C", "cmake.build-type=Debug")),
+    Variant("debug", options=("--config-settings", "cmake.build-type=Debug")),
     Variant("editable", options=("--editable",)),
 )
 
@@ -63,7 +63,7 @@ def install(variant: Variant, folder: Path) -> Path:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if variant.flags:
         environment["CXXFLAGS"] = variant.flags
-    command = [str(python), "-m", "pip", "install", "--quiet", "-C", f"build-dir={folder / 'build'}"]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--config-settings", f"build-dir={folder / 'build'}"]
     subprocess.run([*command, *variant.options, str(ROOT)], env=environment, check=True)
     return python
 

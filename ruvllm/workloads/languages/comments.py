@@ -25,7 +25,7 @@ _SAYS = frozenset({"brief", "short", "details", "detail", "summary", "descriptio
 _SILENT = frozenset({"internal", "since", "override", "inheritDoc"})
 _INLINE = re.compile(r"\{@(?:link(?:plain|code)?|code|literal|value|inheritDoc|see|snippet|tutorial)\s*([^{}]*)\}")
 _COMMAND = re.compile(r"[@\\](?:[abcep]|em|ref|link|endlink|f\$|n)(?=\s|$)[ \t]*")
-_LINK = re.compile(r"!\[[^\]]*\]\([^)]*\)|\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"!\[[^\]]{0,500}\]\([^)]{0,500}\)|\[([^\]]{0,500})\]\([^)]{0,500}\)")
 _HTML = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(\s[^<>]*)?/?>|<pre>.*?</pre>", re.DOTALL)
 _PRE = re.compile(r"<pre\b.*?(</pre>|\Z)|(?<!\{)[@\\](code|verbatim)\b.*?([@\\]end\2|\Z)", re.DOTALL)
 _RULER = re.compile(r"^[\W_]*$")

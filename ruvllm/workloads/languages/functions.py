@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from ruvllm.workloads.code.functions import MIN_BODY, MIN_DOCSTRING, DocumentedFunction
 from ruvllm.workloads.languages.comments import docstring_of
 from ruvllm.workloads.languages.grammars import parse_file
-from ruvllm.workloads.languages.printing import normal_code
+from ruvllm.workloads.languages.printing import TooLarge, normal_code
 from ruvllm.workloads.languages.rules import COMMENTS, RULES, LanguageRules
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["FunctionsOfFile", "functions_of_source"]
+__all__ = ["MOST_BYTES", "FunctionsOfFile", "functions_of_source"]
 
 MOST_STEPS = 8
 """Of nodes in one another between a comment and the function that it documents."""
 LONGEST_NAME = 200
+MOST_BYTES = 1 << 17
+"""Of a function: for a task it is parsed a dozen times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class FunctionsOfFile:
     functions: tuple[DocumentedFunction, ...]
     n_broken: int
     """Number of documented functions that could not be parsed."""
+    n_large: int
+    """Number of those that are too long or too deep."""
 
 
 def functions_of_source(language: str, source: bytes, path: str) -> FunctionsOfFile:
@@ -48,8 +52,8 @@ def functions_of_source(language: str, source: bytes, path: str) -> FunctionsOfF
 
 
 def _functions_below(root: Node, rules: LanguageRules, source: bytes, path: str) -> FunctionsOfFile:
-    found, n_broken = [], 0
-    for comments, owner in _documented(root, rules):
+    found, n_broken, n_large = [], 0, 0
+    for comments, owner in _documented(root, rules, source):
         function = _function_in(owner, rules)
         if owner.has_error:
             n_broken += function is not None or owner.is_error
@@ -60,13 +64,17 @@ def _functions_below(root: Node, rules: LanguageRules, source: bytes, path: str)
         docstring = docstring_of([_text(comment, source) for comment in comments], name)
         if len(docstring) <= MIN_DOCSTRING:
             continue
-        code = normal_code(_outermost(owner), source, name)
+        try:
+            code = _code_of(owner, source, name)
+        except TooLarge:
+            n_large += 1
+            continue
         if len(code) > MIN_BODY:
             found.append(DocumentedFunction(docstring, code, path, name, function.start_point.row + 1))
-    return FunctionsOfFile(tuple(found), n_broken)
+    return FunctionsOfFile(tuple(found), n_broken, n_large)
 
 
-def _documented(root: Node, rules: LanguageRules) -> list[tuple[list[Node], Node]]:
+def _documented(root: Node, rules: LanguageRules, source: bytes) -> list[tuple[list[Node], Node]]:
     """Returns comments that document something, and the node below them, in the order of the file.
 
     Looks at each list of neighbours once: to ask a node for its neighbour takes as long as it has neighbours.
@@ -80,20 +88,20 @@ def _documented(root: Node, rules: LanguageRules) -> list[tuple[list[Node], Node
         before = dict(zip([child.id for child in children[1:]], children, strict=False))
         for number, comment in enumerate(named[:-1]):
             if comment.type in COMMENTS and named[number + 1].type not in COMMENTS:
-                group, below = _group(named, number), _touching(named, number, rules)
-                if below is None or not re.match(rules.documents, _own_text(group[0])):
+                group, below = _group(named, number, source), _touching(named, number, rules)
+                if below is None or not re.match(rules.documents, _text(group[0], source)):
                     continue
                 if not _is_behind_code(group[0], before.get(group[0].id), below):
                     found.append((group, below))
     return sorted(found, key=lambda each: each[1].start_byte)
 
 
-def _group(neighbours: list[Node], last: int) -> list[Node]:
+def _group(neighbours: list[Node], last: int, source: bytes) -> list[Node]:
     """Returns the comments that belong together: a block alone, or lines below one another."""
     first = last
-    while first > 0 and not _own_text(neighbours[first]).startswith("/*"):
+    while first > 0 and not _text(neighbours[first], source).startswith("/*"):
         above = neighbours[first - 1]
-        if above.type not in COMMENTS or _own_text(above).startswith("/*"):
+        if above.type not in COMMENTS or _text(above, source).startswith("/*"):
             break
         if above.start_point.row != neighbours[first].start_point.row - 1:
             break
@@ -139,10 +147,13 @@ def _child(node: Node, field: str) -> Node | None:
     return children[-1] if children and (field == "$" or len(children) == 1) else None
 
 
-def _outermost(owner: Node) -> Node:
-    """Returns what is shown of the function: all of `owner`, without `export`."""
+def _code_of(owner: Node, source: bytes, name: str) -> str:
+    """Returns what is shown of the function: all of `owner`, without `export`. Raises TooLarge."""
     inner = owner.child_by_field_name("declaration") if owner.type == "export_statement" else None
-    return owner if inner is None else inner
+    shown = owner if inner is None else inner
+    if shown.end_byte - shown.start_byte > MOST_BYTES:
+        raise TooLarge(f"more than {MOST_BYTES} bytes")
+    return normal_code(shown, source, name)
 
 
 def _name_of(function: Node, owner: Node, source: bytes) -> str:
@@ -184,10 +195,6 @@ def _is_of_tests(node: Node, source: bytes, rules: LanguageRules) -> bool:
 
 def _text(node: Node, source: bytes) -> str:
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-def _own_text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
 
 
 def _last_row(node: Node) -> int:

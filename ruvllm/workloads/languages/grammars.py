@@ -12,7 +12,20 @@ from ruvllm.workloads.languages.rules import RULES
 if TYPE_CHECKING:
     from tree_sitter import Parser, Tree
 
-__all__ = ["check_installed", "grammar_name", "parse_file", "parse_function"]
+__all__ = ["TooMuchWork", "check_installed", "grammar_name", "parse_file", "parse_function"]
+
+CHUNK = 1 << 12
+"""Bytes that a parser reads at once."""
+STEPS = 100
+"""After how many steps a parser calls back; as it is built."""
+MOST_WORK, LEAST_WORK = 16, 1 << 20
+"""Most bytes and steps for each byte of a source, and what any source may take besides. Files that people wrote take
+less than 3 for each byte, and small ones less than 200,000 in all; where texts or brackets do not end, a parser can
+take a number that grows with the square. Work is counted, and not time: what is read must not depend on the machine."""
+
+
+class TooMuchWork(ValueError):
+    """A parser was stopped: it read a source over and over again."""
 
 
 def check_installed(language: str) -> None:
@@ -31,22 +44,54 @@ def grammar_name(language: str) -> str:
 
 
 def parse_file(language: str, suffix: str, source: bytes) -> Tree:
-    """Parses a file (UTF-8). What cannot be parsed is in the tree as errors."""
-    return _parser(language, RULES[language].grammars[suffix]).parse(source)
+    """Parses a file (UTF-8). What cannot be parsed is in the tree as errors.
+
+    Raises TooMuchWork where that would take far more than a file of its size.
+    """
+    return _parsed(_parser(language, RULES[language].grammars[suffix]), source)
 
 
 def parse_function(language: str, code: bytes) -> tuple[Tree, int] | None:
     """Parses one function (UTF-8) that stands alone. Returns the tree and the byte at which the function begins in it.
 
-    A method only parses inside a class, and the tree has one around it. Returns None if nothing helps.
+    A method only parses inside a class, and the tree has one around it. Returns None if nothing helps, or if parsing it
+    takes too much work.
     """
     rules = RULES[language]
     for grammar in dict.fromkeys(rules.grammars.values()):
         for before, after in rules.surroundings:
-            tree = _parser(language, grammar).parse(before.encode() + code + after.encode())
+            try:
+                tree = _parsed(_parser(language, grammar), before.encode() + code + after.encode())
+            except TooMuchWork:
+                return None
             if not tree.root_node.has_error:
                 return tree, len(before)
     return None
+
+
+def _parsed(parser: Parser, source: bytes) -> Tree:
+    """Parses bytes that it hands out one chunk after the other, and counts them: a parser may go back."""
+    work, most = 0, MOST_WORK * len(source) + LEAST_WORK
+
+    def chunk(start: int, _: object) -> bytes:
+        nonlocal work
+        work += CHUNK
+        return source[start : start + CHUNK] if work <= most else b""
+
+    def is_enough(_: int, __: bool) -> bool:
+        nonlocal work
+        work += STEPS
+        return work > most
+
+    try:
+        tree = parser.parse(chunk, progress_callback=is_enough)
+    except ValueError:
+        if work <= most:
+            raise
+    parser.reset()
+    if work > most:
+        raise TooMuchWork(f"a source of {len(source)} bytes takes a parser more than {most} bytes and steps")
+    return tree
 
 
 @cache

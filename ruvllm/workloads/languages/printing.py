@@ -11,10 +11,16 @@ from ruvllm.workloads.languages.rules import ATOMIC, COMMENTS
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Step", "Token", "normal_code", "tokens"]
+__all__ = ["DEEPEST", "Step", "Token", "TooLarge", "normal_code", "tokens"]
 
 TAB = 4
 """Columns of a tab."""
+DEEPEST = 500
+"""Most nodes in one another in a function's tree: every token knows what it stands in."""
+
+
+class TooLarge(ValueError):
+    """A function is too long, or its tree has too many nodes in one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,12 @@ class Token:
     """The nodes around it, the root first; empty unless asked for."""
 
 
-def tokens(root: Node, *, whole_texts: bool = True, paths: bool = False) -> Iterator[Token]:
+def tokens(
+    root: Node, *, whole_texts: bool = True, paths: bool = False, deepest: int | None = None
+) -> Iterator[Token]:
     """Yields the tokens below a node in their order, without comments. Walks without recursion, however deep it is.
 
-    `whole_texts` False goes into strings, in which names may stand.
+    `whole_texts` False goes into strings, in which names may stand. Raises TooLarge below `deepest` nodes.
     """
     cursor = root.walk()
     above: list[Step] = []
@@ -53,6 +61,8 @@ def tokens(root: Node, *, whole_texts: bool = True, paths: bool = False) -> Iter
         if node.type not in COMMENTS:
             if not (whole_texts and node.type in ATOMIC) and cursor.goto_first_child():
                 above.append(Step(node.type, field, node.start_byte, node.end_byte))
+                if deepest is not None and len(above) > deepest:
+                    raise TooLarge(f"more than {deepest} nodes in one another")
                 continue
             if node.end_byte > node.start_byte:
                 yield Token(node.type, field, node.start_byte, node.end_byte, tuple(above) if paths else ())
@@ -67,11 +77,12 @@ def normal_code(root: Node, source: bytes, name: str) -> str:
     """Returns the code below a node: lines indented as the first one leaves it, single spaces, and no empty line.
 
     What stands between two tokens is white space and comments. It becomes a line break if it holds one, which some
-    languages need, else a space, or nothing if there was nothing. Texts stay as they are.
+    languages need, else a space, or nothing if there was nothing. Texts stay as they are. Raises TooLarge
+    below DEEPEST.
     """
     pieces: list[str] = []
     end, first = root.start_byte, _indentation(source, root.start_byte)
-    for token in tokens(root):
+    for token in tokens(root, deepest=DEEPEST):
         text = source[token.start : token.end].decode("utf-8", "replace")
         if not text.strip():  # a line break that a grammar counts
             continue

@@ -23,8 +23,9 @@ from ruvllm.workloads.code.functions import (
     left_out_of,
     read_corpus,
 )
-from ruvllm.workloads.languages.functions import functions_of_source
-from ruvllm.workloads.languages.grammars import check_installed, grammar_name
+from ruvllm.workloads.languages.functions import MOST_BYTES, functions_of_source
+from ruvllm.workloads.languages.grammars import TooMuchWork, check_installed, grammar_name
+from ruvllm.workloads.languages.printing import DEEPEST
 from ruvllm.workloads.languages.rules import RULES, language_of
 from ruvllm.workloads.patches.tests import is_test
 from ruvllm.workloads.registry import ALL_LANGUAGES, LANGUAGES
@@ -47,10 +48,8 @@ HEAD = 2_000
 UNREAD, NO_TEXT, MINIFIED, GENERATED_BY = (
     "could not be read, or are larger than 1 MiB", "are no text in UTF-8", "are minified", "say that they are generated"
 )  # fmt: skip
-UNCLOSED = "begin many comments or texts that do not end"
-PAIRS = ((b"/*", b"*/"), (b'r#"', b'"#'), (b'R"(', b')"'))
-MOST_UNCLOSED = 100
-"""How often one of a pair may begin without an end: a parser looks for each end through all of the file."""
+TOO_MUCH_WORK = "take a parser too long"
+TOO_LARGE = f"are longer than {MOST_BYTES >> 10} KiB or deeper than {DEEPEST} levels"
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all)."""
@@ -65,6 +64,8 @@ class _Found:
     """By reason: names of files."""
     broken: list[str] = field(default_factory=list)
     """Files with functions that could not be parsed, one for each."""
+    large: list[str] = field(default_factory=list)
+    """Files with functions that are too long or too deep, one for each."""
 
     def skip(self, why: str, name: str) -> None:
         self.skipped.setdefault(why, []).append(name)
@@ -76,8 +77,9 @@ def read_languages(
     """Reads every documented function below `root` that is written in one of the languages, each after the other.
 
     Tests, code of others (`node_modules`, `vendor`) and hidden folders are left out, and no link to a folder is
-    followed. Files that are too large, no UTF-8, minified or generated are skipped and counted, and so are functions
-    with what the grammar cannot parse. `progress` gets (files done, files in all).
+    followed. Files that are too large, no UTF-8, minified, generated or endless work for a parser are skipped and
+    counted, and so are functions that the grammar cannot parse, and those too long or too deep. `progress` gets
+    (files done, files in all).
 
     Raises ValueError, one line, if a grammar is not installed, or if `root` is missing, is no folder, or has fewer than
     50 documented functions.
@@ -164,9 +166,14 @@ def _read(path: Path, name: str, found: _Found) -> None:
     if why:
         found.skip(why, name)
         return
-    of_file = functions_of_source(language_of(name), source, name)
+    try:
+        of_file = functions_of_source(language_of(name), source, name)
+    except TooMuchWork:
+        found.skip(TOO_MUCH_WORK, name)
+        return
     found.functions += of_file.functions
     found.broken += [name] * of_file.n_broken
+    found.large += [name] * of_file.n_large
 
 
 def _reason_to_skip(name: str, source: bytes) -> str:
@@ -179,14 +186,13 @@ def _reason_to_skip(name: str, source: bytes) -> str:
     lines = source.splitlines()
     if ".min." in name or max(map(len, lines), default=0) > LONGEST_LINE or len(source) > MEAN_LINE * (len(lines) + 1):
         return MINIFIED
-    if any(source.count(begin, source.rfind(end) + 1) > MOST_UNCLOSED for begin, end in PAIRS):
-        return UNCLOSED
     return GENERATED_BY if GENERATED.search(source[:HEAD]) else ""
 
 
 def _left_out(found: _Found, n_files: int) -> tuple[LeftOut, ...]:
     skipped = [LeftOut("files", len(names), n_files, why, tuple(names[:NAMED])) for why, names in found.skipped.items()]
-    if found.broken:
-        n, first = len(found.functions) + len(found.broken), tuple(dict.fromkeys(found.broken))[:NAMED]
-        skipped.append(LeftOut("documented functions", len(found.broken), n, "could not be parsed", first[:NAMED]))
+    n = len(found.functions) + len(found.broken) + len(found.large)
+    for why, names in (("could not be parsed", found.broken), (TOO_LARGE, found.large)):
+        if names:
+            skipped.append(LeftOut("documented functions", len(names), n, why, tuple(dict.fromkeys(names))[:NAMED]))
     return tuple(skipped)
