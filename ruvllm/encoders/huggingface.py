@@ -6,14 +6,16 @@ import contextlib
 import hashlib
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm.encoders.foreign import ForeignError, foreign_code, one_line
+from ruvllm.encoders.remembered import ModelFacts, facts_of, key_of_folder, remember
 from ruvllm.encoders.titles import title_of_model
 
 __all__ = ["SentenceEncoder", "TransformersEncoder"]
@@ -29,43 +31,88 @@ UNSAID = ("_name_or_path", "transformers_version", "__version__")
 """Of a configuration, what decides no vector. The versions that do run are asked for."""
 
 
-class TransformersEncoder:
-    """`transformers:MODEL`: the mean of the last layer's hidden states over a text's tokens.
+class _FolderEncoder(ABC):
+    """An encoder of a model that is loaded when the first text is encoded, or at once if nothing is known of it."""
 
-    MODEL is a folder as `save_pretrained` writes it, or a name that transformers knows. Any width will do.
-    """
+    extra: ClassVar[str]
+    """Of this package's installation, which brings the model's packages."""
+    packages: ClassVar[tuple[str, ...]]
 
     def __init__(self, model: str) -> None:
-        """Raises ValueError if transformers or torch is missing, or if the model cannot be loaded."""
-        self.name = f"transformers:{model}"
+        """Raises ValueError if a package is missing, or if the model cannot be loaded."""
+        self.name = f"{self.extra}:{model}"
         self._who = f"encoder {self.name!r}"
-        with _loading(self._who, "transformers", "torch"):
-            import torch
-            from transformers import AutoModel, AutoTokenizer
-
-            self._torch: Any = torch
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
-            self._model: Any = AutoModel.from_pretrained(model, **{_dtype_option(): torch.float32}).eval()
-            if self._tokenizer.pad_token is None:
-                self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
-            self._tokenizer.padding_side = "right"  # so that no token of a causal model sees the padding
-            self._most_tokens = _most_tokens(self._tokenizer, self._model.config)
-            self.dim = int(self._model.config.hidden_size)
-            self.parameters = _n_parameters(self._model)
-            settings = {
-                "mean of tokens": self._most_tokens,
-                "config": _plain(self._model.config.to_dict()),
-                "tokenizer": _tokenizer_settings(self._tokenizer),
-            }
-            self.digest = _weights_digest(self._model.state_dict(), settings)
-        self.title = title_of_model(model)
+        self._source = model
         self._lock = threading.Lock()
+        self._is_loaded = False
+        readers = {"class": type(self).__name__, "tokens": MAX_TOKENS, "versions": _versions()}
+        key = key_of_folder(model, readers)
+        found = None if key is None else facts_of(key)
+        if found is None:
+            found = self._load()
+            if key is not None and key == key_of_folder(model, readers):  # else somebody writes into the folder
+                remember(key, found)
+        self.digest, self.dim, self.parameters = found.digest, found.dim, found.parameters
+        self._facts = found
+        self.title = title_of_model(model)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Returns vectors (n, dim) float32. A text without tokens gives zeros."""
-        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        """Returns vectors (n, dim) float32. Raises ValueError if the model cannot be loaded, or is another one now."""
+        with self._lock:
+            if not self._is_loaded and self._load() != self._facts:
+                raise ForeignError(f"{self._who}: its files changed after they were read")
+            with foreign_code(self._who):
+                return self._rows(texts)
+
+    def _load(self) -> ModelFacts:
+        with _loading(self._who, self.extra, *self.packages):
+            found = self._loaded(self._source)
+        self._is_loaded = True
+        return found
+
+    @abstractmethod
+    def _loaded(self, model: str) -> ModelFacts:
+        """Loads the model; raises whatever its packages raise."""
+
+    @abstractmethod
+    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of texts by the loaded model, (n, its dimension)."""
+
+
+class TransformersEncoder(_FolderEncoder):
+    """`transformers:MODEL`: the mean of the last layer's hidden states over a text's tokens.
+
+    MODEL is a folder as `save_pretrained` writes it, or a name that transformers knows. Any width will do. A text
+    without tokens gives zeros.
+    """
+
+    extra = "transformers"
+    packages = ("transformers", "torch")
+
+    def _loaded(self, model: str) -> ModelFacts:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        self._torch: Any = torch
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
+        self._model: Any = AutoModel.from_pretrained(model, **{_dtype_option(): torch.float32}).eval()
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
+        self._tokenizer.padding_side = "right"  # so that no token of a causal model sees the padding
+        self._most_tokens = _most_tokens(self._tokenizer, self._model.config)
+        self._width = int(self._model.config.hidden_size)
+        settings = {
+            "mean of tokens": self._most_tokens,
+            "config": _plain(self._model.config.to_dict()),
+            "tokenizer": _tokenizer_settings(self._tokenizer),
+        }
+        digest = _weights_digest(self._model.state_dict(), settings)
+        return ModelFacts(digest, self._width, _n_parameters(self._model))
+
+    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.zeros((len(texts), self._width), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # texts of one length need little padding
-        with self._lock, foreign_code(self._who), self._torch.inference_mode():
+        with self._torch.inference_mode():
             for begin in range(0, len(order), BATCH):
                 some = order[begin : begin + BATCH]
                 rows[some] = self._means([_whole(texts[i]) for i in some])
@@ -77,7 +124,7 @@ class TransformersEncoder:
         )
         mask = tokens["attention_mask"]
         if mask.shape[1] == 0:
-            return np.zeros((len(texts), self.dim), dtype=np.float32)
+            return np.zeros((len(texts), self._width), dtype=np.float32)
         states = self._model(input_ids=tokens["input_ids"], attention_mask=mask).last_hidden_state
         weights = mask.unsqueeze(-1).to(states.dtype)
         means = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
@@ -85,31 +132,24 @@ class TransformersEncoder:
         return found
 
 
-class SentenceEncoder:
+class SentenceEncoder(_FolderEncoder):
     """`sentence-transformers:MODEL`: what the library's `encode` gives. MODEL is a folder, or a name that it knows."""
 
-    def __init__(self, model: str) -> None:
-        """Raises ValueError if the package is missing, or if the model cannot be loaded."""
-        self.name = f"sentence-transformers:{model}"
-        self._who = f"encoder {self.name!r}"
-        with _loading(self._who, "sentence-transformers", "torch", "transformers"):
-            from sentence_transformers import SentenceTransformer
+    extra = "sentence-transformers"
+    packages = ("sentence-transformers", "torch", "transformers")
 
-            self._model: Any = SentenceTransformer(model, device="cpu")
-            self._lock = threading.Lock()
-            self.dim = int(self.encode([PROBE]).shape[1])
-            self.parameters = _n_parameters(self._model)
-            self.digest = _weights_digest(self._model.state_dict(), _sentence_settings(self._model))
-        self.title = title_of_model(model)
+    def _loaded(self, model: str) -> ModelFacts:
+        from sentence_transformers import SentenceTransformer
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Returns vectors (n, dim) float32."""
+        self._model: Any = SentenceTransformer(model, device="cpu")
+        width = int(self._rows([PROBE]).shape[1])
+        digest = _weights_digest(self._model.state_dict(), _sentence_settings(self._model))
+        return ModelFacts(digest, width, _n_parameters(self._model))
+
+    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
         prepared = [_whole(text) for text in texts]
-        with self._lock, foreign_code(self._who):
-            rows = self._model.encode(
-                prepared, batch_size=SENTENCE_BATCH, convert_to_numpy=True, show_progress_bar=False
-            )
-            return np.array(rows, dtype=np.float32, order="C")
+        rows = self._model.encode(prepared, batch_size=SENTENCE_BATCH, convert_to_numpy=True, show_progress_bar=False)
+        return np.array(rows, dtype=np.float32, order="C")
 
 
 def _whole(text: str) -> str:

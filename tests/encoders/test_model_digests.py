@@ -13,6 +13,7 @@ import pytest
 from encoder_samples import WIDTH, missing, save_tiny_model
 
 from ruvllm.encoders.base import Encoder
+from ruvllm.encoders.cache import CACHE_VARIABLE
 from ruvllm.encoders.huggingface import SentenceEncoder, TransformersEncoder, _weights_digest
 
 pytestmark = [
@@ -25,6 +26,11 @@ pytestmark = [
 
 TEXTS = ["def f(a):", "return a b x", "F"]
 Config = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +108,11 @@ def test_another_version_of_a_package_is_another_digest(monkeypatch: pytest.Monk
 def test_a_text_longer_than_the_model_is_cut(models: Path) -> None:
     rows = encoder_of(models / "plain").encode(["a b " * 500, "a b " * 32])
     np.testing.assert_array_equal(rows[0], rows[1])
+
+
+@pytest.mark.parametrize("kind", ["plain", "sentences"])
+def test_a_model_that_is_known_gives_the_same_when_it_is_loaded_later(models: Path, kind: str) -> None:
+    first, second = encoder_of(models / kind), encoder_of(models / kind)
+    assert first._is_loaded and not second._is_loaded  # type: ignore[attr-defined]
+    assert (first.dim, first.digest) == (second.dim, second.digest)  # type: ignore[attr-defined]
+    assert first.encode(TEXTS).tobytes() == second.encode(TEXTS).tobytes()
