@@ -106,13 +106,14 @@ def fit_back(queries: Rows, solutions: Rows, penalty: float) -> Form:
     """Ridge regression from solutions towards queries, of train pairs (n, d): solutions are mapped, not queries."""
     q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
     q, s = queries - q_mean, solutions - s_mean
-    return Form(_minus(q_mean), _ridge(s_mean, s, q - s, penalty), q)
+    (apply,) = _ridges(s_mean, s, q - s, [penalty])
+    return Form(_minus(q_mean), apply, q)
 
 
 def fit_across(queries: Rows, solutions: Rows, penalty: float) -> Form:
     """Ridge regression from queries (n, d) of one view to solutions (n, e) of another; for queries and solutions so."""
     q_mean, s_mean = queries.mean(axis=0), solutions.mean(axis=0)
-    apply = _regression(queries - q_mean, solutions - s_mean, penalty)
+    (apply,) = _regressions(queries - q_mean, solutions - s_mean, [penalty])
     return Form(lambda x: apply(x - q_mean), _minus(s_mean), apply(queries - q_mean))
 
 
@@ -163,7 +164,7 @@ def _fits(queries: Rows, solutions: Rows) -> dict[str, Callable[[], list[Form]]]
 
     @cache
     def ridges() -> list[tuple[float, Map]]:
-        return [(penalty, _ridge(q_mean, q, s - q, penalty)) for penalty in PENALTIES]
+        return list(zip(PENALTIES, _ridges(q_mean, q, s - q, PENALTIES), strict=True))
 
     return {
         "meanRemoval": lambda: [Form(_minus(q_mean), _minus(s_mean))],
@@ -201,20 +202,26 @@ def _principal_directions(rows: Rows, k: int) -> Rows:
     return _single((basis @ directions.T).T[:k])
 
 
-def _ridge(mean: Rows, queries: Rows, targets: Rows, penalty: float) -> Map:
-    """Towards the identity: centred x + x W."""
-    apply = _regression(queries, targets, penalty)
-    return lambda x: _single((x - mean) + apply(x - mean))
+def _ridges(mean: Rows, queries: Rows, targets: Rows, penalties: Sequence[float]) -> list[Map]:
+    """Towards the identity, with each of the penalties: centred x + x W."""
+
+    def towards_itself(apply: Map) -> Map:
+        return lambda x: _single((x - mean) + apply(x - mean))
+
+    return [towards_itself(apply) for apply in _regressions(queries, targets, penalties)]
 
 
-def _regression(queries: Rows, targets: Rows, penalty: float) -> Map:
+def _regressions(queries: Rows, targets: Rows, penalties: Sequence[float]) -> list[Map]:
     """In the dual where there are fewer pairs than dimensions: x Q' (Q Q' + lambda I)^-1 T."""
     n, d = queries.shape
-    if n <= d:
-        dual = np.linalg.solve(queries @ queries.T + penalty * np.eye(n, dtype=np.float32), targets)
-        return lambda x: _single((x @ queries.T) @ dual)
-    primal = np.linalg.solve(queries.T @ queries + penalty * np.eye(d, dtype=np.float32), queries.T @ targets)
-    return lambda x: _single(x @ primal)
+    is_dual = n <= d
+    gram, right = (queries @ queries.T, targets) if is_dual else (queries.T @ queries, queries.T @ targets)
+
+    def with_penalty(penalty: float) -> Map:
+        found = np.linalg.solve(gram + penalty * np.eye(len(gram), dtype=np.float32), right)
+        return lambda x: _single((x @ queries.T) @ found if is_dual else x @ found)
+
+    return [with_penalty(penalty) for penalty in penalties]
 
 
 def _single(x: NDArray[np.floating]) -> Rows:
