@@ -29,13 +29,16 @@ ABLATIONS = {
     "Docstrings": {MINILM: "minilm-ablation-code", HASHED_1536: "ablation-code"},
     "Four types": {MINILM: "minilm-ablation-types", HASHED_1536: "ablation-types"},
 }
+WORDS_ABLATIONS = {MINILM: "minilm-ablation-words", HASHED_1536: "ablation-words"}
+"""Of words, and of the ensemble."""
 HYBRID_RIDGE = "hybridRidgeCsls"
 Kept = Mapping[str, Source[Any]]
 
 
 def real_blocks(kept: Kept) -> dict[str, Callable[[], str]]:
     """What makes each block, by its name."""
-    makers = {"real-encoders": _real_encoders, "real-controls": _real_controls, "what-learns": _what_learns}
+    makers = {"real-encoders": _real_encoders, "real-controls": _real_controls, "what-learns": _what_learns,
+              "what-answers": _what_answers}  # fmt: skip
     return {name: partial(make, kept) for name, make in makers.items()}
 
 
@@ -125,6 +128,25 @@ def _what_learns(kept: Kept) -> str:
     ]
     columns = ["Recall@1, points", *(f"{where}, {encoder}" for where, encoder in found)]
     return markdown_table(columns, rows)
+
+
+def _what_answers(kept: Kept) -> str:
+    """What words bring to learning, and each kind of members to the ensemble, on docstrings of unseen files."""
+    documents = {encoder: kept[name].document for encoder, name in WORDS_ABLATIONS.items() if name in kept}
+    parts = {
+        encoder: {
+            **{f"learning, without {part.name}": part.overall.recall_at_1 for part in document.components},
+            **{f"ensemble, without {kind.name}": kind.recall_at_1 for kind in document.ensemble.kinds},
+        }
+        for encoder, document in documents.items()
+    }
+    names = list(dict.fromkeys(name for found in parts.values() for name in found))
+    rows = [[name, *(_cell(found.get(name)) for found in parts.values())] for name in names]
+    commands = [f"`{command_of(kept[name])}`" for name in WORDS_ABLATIONS.values() if name in kept]
+    return (
+        f"{markdown_table(['Recall@1, points', *parts], rows)}\n\nDocstrings of unseen files, five seeds, 95% "
+        f"intervals by Student's t over seeds. {'; '.join(commands)}."
+    )
 
 
 def _cell(effect: Difference | None) -> str:

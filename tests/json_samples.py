@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ruvllm.benchmark import ablation, forgetting, run, simd, sweep
+from ruvllm.benchmark import forgetting, run, simd, sweep
+from ruvllm.benchmark.ablation import documents, running
 from ruvllm.benchmark.plan import Options, recorded_options
 from ruvllm.learning.components import Component
 from ruvllm.results import document, summaries
@@ -40,17 +41,17 @@ def make_document(runs: Sequence[Entry], command: Sequence[str], isa: str = "aut
 
 
 def run_ablation(*arguments: Any) -> list[Entry]:
-    return as_json(ablation.run_ablation(*arguments))
+    return as_json(running.run_ablation(*arguments))
 
 
 def compare_with_full(runs: Sequence[Entry], components: Sequence[Component]) -> list[dict[str, Any]]:
     records = msgspec.convert(runs, list[AblationRun])
-    return as_json(ablation.compare_with_full(records, components))
+    return as_json(documents.compare_with_full(records, components))
 
 
 def make_ablation_document(runs: Sequence[Entry], options: Options, command: Sequence[str]) -> dict[str, Any]:
     records = msgspec.convert(runs, list[AblationRun])
-    return as_json(ablation.make_ablation_document(records, recorded_options(options), command, options.isa))
+    return as_json(documents.make_ablation_document(records, recorded_options(options), command, options.isa))
 
 
 def run_blocked(*arguments: Any) -> list[Entry]:

@@ -12,7 +12,14 @@ from typing import Any
 from ruvllm.benchmark.cell import Cell
 from ruvllm.evaluation.closed_forms import CLOSED, Form, closed_form_ranks, fit_closed_forms, pairs_of
 from ruvllm.evaluation.ensemble import EnsembleForm
-from ruvllm.evaluation.ensemble_members import EnsembleView, fit_ensembles
+from ruvllm.evaluation.ensemble_members import (
+    ENSEMBLE_KINDS,
+    N_GRAMS,
+    VECTORS,
+    EnsembleView,
+    fit_ensembles,
+    fit_without_each,
+)
 from ruvllm.evaluation.hybrid import Grid, HybridForm
 from ruvllm.evaluation.hybrid_forms import Hybrids, HybridViews, Weighed, hybrid_ranks
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
@@ -26,13 +33,22 @@ from ruvllm.evaluation.selection import (
     Choice,
     SelectedRetrieval,
 )
+from ruvllm.files.ignoring import ignore
 from ruvllm.learning.snapshots import Snapshot
 from ruvllm.learning.training import learn_view
 from ruvllm.learning.training_run import TrainingRun
 from ruvllm.results.task_records import MOST_TASKS
 from ruvllm.workloads.workload import TASK_TYPES, Retrieval, Workload
 
-__all__ = ["Compared", "MeasuredLexical", "Others", "compare_methods", "learn_lexical", "selection_of"]
+__all__ = [
+    "Compared", "MeasuredLexical", "Others", "compare_methods", "ensembles_without_each", "learn_lexical",
+    "selection_of",
+]  # fmt: skip
+
+Forms = Mapping[int, Mapping[str, Form]]
+"""Closed forms by task type and name."""
+Progress = Callable[[int, int], None]
+"""Hears of (fits done, fits in all)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +137,7 @@ def compare_methods(
     workload: Workload,
     learned: LearnedRetrieval,
     lexical: MeasuredLexical | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Compared | None:
     """Returns None without a retrieval question. `progress` hears of (fits done, fits in all)."""
     if workload.question is None:
@@ -150,31 +166,73 @@ def compare_methods(
     return Compared(test, beside, selecting.choices, _shares(hybrids))
 
 
+def ensembles_without_each(
+    cell: Cell, workload: Workload, learned: LearnedRetrieval, lexical: MeasuredLexical
+) -> dict[str, Ranks]:
+    """Ranks (n,) of the test queries by the ensemble, and without each kind of its members, by the kind's name.
+
+    A type whose ensemble has none of a kind is answered by all that it has.
+    """
+    question, isa = lexical.views.question, cell.plan.isa
+    forms = fit_closed_forms(question, workload.types, workload.parts.train, isa, ignore, (CLOSED,))
+    hashed = _hashed_forms(learned, lexical, ignore)
+    found = {
+        kind: fit_without_each(
+            _views(workload, learned, lexical, forms, hashed, kind), question.validation.of_type(kind), kind
+        )
+        for kind in forms
+    }
+    names = [ENSEMBLE, *(name for name in ENSEMBLE_KINDS if any(name in of_kind for of_kind in found.values()))]
+    whole = {
+        kind: {name: of_kind.get(name, of_kind[ENSEMBLE]) for name in names}
+        for kind, of_kind in found.items()
+        if of_kind
+    }
+    return {name: hybrid_ranks(question.test, whole, name, isa) for name in names}
+
+
 def _weighed(
     workload: Workload,
     learned: LearnedRetrieval,
     lexical: MeasuredLexical | None,
-    forms: Mapping[int, Mapping[str, Form]],
-    progress: Callable[[int, int], None],
+    forms: Forms,
+    progress: Progress,
 ) -> dict[int, dict[str, HybridForm | EnsembleForm]]:
     """All hybrids and ensembles of a run by type."""
     question = workload.question if lexical is None else lexical.views.question
     if question is None:
         return {}
-    twin = None if lexical is None else lexical.hashed
-    hashed: Mapping[int, Mapping[str, Form]] = {}
-    if twin is not None and twin.question is not None:
-        hashed = fit_closed_forms(twin.question, twin.types, twin.parts.train, learned.isa, progress, (CLOSED,))
+    hashed = _hashed_forms(learned, lexical, progress)
     found: dict[int, dict[str, HybridForm | EnsembleForm]] = {kind: {} for kind in forms}
     if lexical is not None:
         closed = lexical.views.fit_closed(forms, hashed)
         found = {kind: {**lexical.hybrids.get(kind, {}), **closed.get(kind, {})} for kind in forms}
     for kind in forms:
-        views = [_view("vectors", workload, learned, forms, kind, _as_it_is)]
-        if twin is not None and lexical is not None and lexical.views.hashed is not None:
-            views.append(_view("n-grams", twin, lexical.views.hashed, hashed, kind, _in_n_grams))
+        views = _views(workload, learned, lexical, forms, hashed, kind)
         found[kind] |= fit_ensembles(views, question.validation.of_type(kind), kind)
     return found
+
+
+def _hashed_forms(learned: LearnedRetrieval, lexical: MeasuredLexical | None, progress: Progress) -> Forms:
+    """The closed form of hashed n-grams by type; none where there is no such view."""
+    twin = None if lexical is None else lexical.hashed
+    if twin is None or twin.question is None:
+        return {}
+    return fit_closed_forms(twin.question, twin.types, twin.parts.train, learned.isa, progress, (CLOSED,))
+
+
+def _views(
+    workload: Workload,
+    learned: LearnedRetrieval,
+    lexical: MeasuredLexical | None,
+    forms: Forms,
+    hashed: Forms,
+    kind: int,
+) -> list[EnsembleView]:
+    views = [_view(VECTORS, workload, learned, forms, kind, _as_it_is)]
+    if lexical is not None and lexical.hashed is not None and lexical.views.hashed is not None:
+        views.append(_view(N_GRAMS, lexical.hashed, lexical.views.hashed, hashed, kind, _in_n_grams))
+    return views
 
 
 def _shares(weighed: Weighed) -> dict[int, dict[str, float]]:
@@ -186,7 +244,7 @@ def _view(
     name: str,
     workload: Workload,
     learned: LearnedRetrieval,
-    forms: Mapping[int, Mapping[str, Form]],
+    forms: Forms,
     kind: int,
     in_view: Callable[[Retrieval], Retrieval],
 ) -> EnsembleView:

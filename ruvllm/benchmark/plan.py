@@ -65,6 +65,8 @@ class Options:
     rank: int | None = None
     """None: the protocol's own; 16 on real input."""
     isa: str = "auto"
+    parts: tuple[str, ...] = ()
+    """Of an ablation: these alone, by their names; empty for all."""
 
 
 def recorded_options(options: Options, task_input: RealInput | None = None) -> RunOptions:

@@ -15,7 +15,7 @@ from ruvllm.commands import help_texts
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, output_options, run_options, split_names
 from ruvllm.commands.common import check_isas, run
 from ruvllm.commands.limits import ISAS, KEEP, MAX_FOLDS, MIN_FOLDS, STREAMS
-from ruvllm.commands.parameters import WholeNumber
+from ruvllm.commands.parameters import PARTS_HELP, WholeNumber
 from ruvllm.commands.sweeps.command import add_sweep_commands
 from ruvllm.version import __version__
 
@@ -102,6 +102,7 @@ add_sweep_commands(command, _run_models)
 
 @command.command("ablate", help=help_texts.ABLATE)
 @run_options(seeds_help="Run N seeds, beginning with --seed; at least 2.  [default: 10]", several_protocols=False)
+@click.option("--part", "parts", multiple=True, metavar="NAME", help=PARTS_HELP)
 def ablate(**options: Any) -> int:
     """Runs the ablation."""
     arguments = BenchArguments(**options)

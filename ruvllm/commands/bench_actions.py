@@ -116,7 +116,8 @@ def _run_streams(run: _Run) -> list[PrequentialRun]:
 
 def ablate(arguments: BenchArguments) -> int:
     """Runs each model without each of its components in turn."""
-    from ruvllm.benchmark.ablation import make_ablation_document, run_ablation
+    from ruvllm.benchmark.ablation.documents import make_ablation_document
+    from ruvllm.benchmark.ablation.running import run_ablation
 
     run = _prepare(arguments, default_seeds=10, least_seeds=LEAST_SEEDS)
     _carry_out(
@@ -195,6 +196,7 @@ def options_of(arguments: BenchArguments, encoder: Encoder | None, seeds: tuple[
         lexical=arguments.lexical,
         rank=arguments.rank,
         isa=arguments.isa,
+        parts=tuple(split_names(arguments.parts)),
     )
 
 

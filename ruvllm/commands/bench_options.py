@@ -55,7 +55,7 @@ class BenchArguments(OutputArguments):
     split: str
     encoder_name: str
     encoder_title: str | None
-    """What reports are to call the encoder; None for a name of its own."""
+    """In reports; None for a name of its own."""
     transfer: WorkloadSpec | None
     candidates: int | None
     """Of each task of real input; None for as many as there is room for."""
@@ -82,10 +82,10 @@ class BenchArguments(OutputArguments):
     folds: int | None = None
     stream: str = "mixed"
     controls: bool = False
-    keep: str | None = None
-    """Of which runs the checkpoint is kept; None for the default."""
+    keep: str | None = None  # of which runs the checkpoint is; None for the default
     details: bool = False
     no_texts: bool = False
+    parts: tuple[str, ...] = ()  # of an ablation
 
     def __post_init__(self) -> None:
         if self.train is not None and self.workload.name == "simulated":

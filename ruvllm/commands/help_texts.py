@@ -46,6 +46,7 @@ without an effect is shown as such. All six models and 10 seeds take some minute
 Examples:
   ruvllm-bench ablate --jobs 2
   ruvllm-bench ablate --protocol v2 --models StarCoder2-3B
+  ruvllm-bench ablate --workload code --tasks docstring --seeds 5 --part bm25,lexical-view
 """
 
 PROTOCOLS = """\

@@ -1,4 +1,4 @@
-"""Types of options: whole numbers and numbers within bounds, and paths below the user's home folder."""
+"""Types of options: whole numbers and numbers within bounds, paths below the user's home folder, and parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-__all__ = ["FILE", "Number", "WholeNumber"]
+__all__ = ["FILE", "PARTS_HELP", "Number", "WholeNumber"]
 
 
 class WholeNumber(click.IntRange):
@@ -44,3 +44,9 @@ class _File(click.Path):
 
 
 FILE = _File(path_type=Path)
+
+PARTS_HELP = (
+    "Take away, or add, this part alone, by its name in the table. For several, repeat the option or separate the "
+    "names by commas.  [default: all]"
+)
+"""Of --part, which ablate and plan --ablate have."""

@@ -51,6 +51,8 @@ class Member:
     """Its weight before anything is fitted, as a share of the others'."""
     of: Callable[[Retrieval], Scores]
     """Its scores of the queries of a question, all of one type."""
+    kinds: tuple[str, ...] = ()
+    """What it is one of; an ablation takes away all of a kind together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,8 +108,9 @@ class Fitting:
         self._spread = self._lists.spread()
 
     def fit(self, without: Collection[str] = ()) -> EnsembleForm:
-        """Fits the weights; members of these names get none."""
-        spread, free = self._spread, np.array([member.name not in without for member in self.members])
+        """Fits the weights; members of these names or kinds get none."""
+        off = set(without)
+        spread, free = self._spread, np.array([off.isdisjoint((m.name, *m.kinds)) for m in self.members])
         prior = np.array([member.prior for member in self.members]) * free
         hardest = [(features / spread)[:, free] for features in self._lists.hardest(prior / spread)]
         fold = np.arange(len(hardest)) % min(FOLDS, len(hardest))

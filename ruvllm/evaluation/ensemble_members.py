@@ -28,7 +28,7 @@ from ruvllm.evaluation.scored import Part, Scores, no_scores, of_vectors
 from ruvllm.evaluation.selection import ENSEMBLE, ENSEMBLE_CLOSED, LEARNED
 from ruvllm.workloads.workload import Retrieval
 
-__all__ = ["EnsembleView", "fit_ensembles", "members_of"]
+__all__ = ["ENSEMBLE_KINDS", "N_GRAMS", "VECTORS", "EnsembleView", "fit_ensembles", "fit_without_each", "members_of"]
 
 Rows = NDArray[np.float32]
 
@@ -38,7 +38,19 @@ files (4 seeds) at shares of 0.4, 0.5, 0.6, 0.7, and 20.2, 20.8, 21.3, 21.5 on k
 ACROSS = 0.5
 WORDS = 2.0
 """Prior weights of what goes across views, and of words: one member of the latter stands beside three of each view."""
-ROOM = "room"
+RIDGE, BACK, ACROSS_VIEWS, OF_WORDS, ROOM = "ridge", "back", "across", "words", "room"
+VECTORS, N_GRAMS = "vectors", "n-grams"
+ENSEMBLE_KINDS = {
+    LEARNED: "nothing that was learned",
+    RIDGE: "no ridge map from queries to solutions",
+    BACK: "no ridge map from solutions to queries",
+    ACROSS_VIEWS: "no ridge map from one view to the other",
+    ROOM: "no room around a solution",
+    OF_WORDS: "no BM25",
+    N_GRAMS: "no hashed n-grams beside the encoder's vectors",
+    VECTORS: "none of the encoder's vectors",
+}
+"""Kinds of members, and what an ensemble has without one."""
 NEIGHBOURS = 10
 """Other candidates among which one's room is found."""
 
@@ -66,28 +78,44 @@ class EnsembleView:
         learned = replace(self.learned, shares=dict.fromkeys(self.learned.shares, SHARE))
         form = replace(self.form, shares=(SHARE,))
         yield self._member(LEARNED, 1.0, lambda question: of_vectors(learned.in_place(question)))
-        yield self._member("ridge", 1.0, lambda question: of_vectors(form.in_place(question, isa)))
-        yield self._member("back", 1.0, lambda question: of_vectors(back.in_place(question, isa)))
+        yield self._member(RIDGE, 1.0, lambda question: of_vectors(form.in_place(question, isa)))
+        yield self._member(BACK, 1.0, lambda question: of_vectors(back.in_place(question, isa)))
         yield self._member(ROOM, 0.0, lambda question: _room(learned, question))
 
     def _member(self, kind: str, prior: float, of: Callable[[Retrieval], Scores]) -> Member:
-        return Member(f"{self.name} {kind}", prior, _latest(lambda question: of(self.in_view(question))))
+        in_view = _latest(lambda question: of(self.in_view(question)))
+        return Member(f"{self.name} {kind}", prior, in_view, (kind, self.name))
 
 
 def members_of(views: Sequence[EnsembleView], kind: int, *, words: bool) -> list[Member]:
     """All members for a type: of each view, from each to each other, and BM25 if there are words."""
     found = [member for view in views for member in view.members()]
     found += [_across(a, b) for a in views for b in views if a is not b]
-    return [*found, Member("words", WORDS, lambda question: _words(question, kind))] if words else found
+    if words:
+        found.append(Member(OF_WORDS, WORDS, lambda question: _words(question, kind), (OF_WORDS,)))
+    return found
 
 
 def fit_ensembles(views: Sequence[EnsembleView], validation: Retrieval, kind: int) -> dict[str, EnsembleForm]:
     """Fits both ensembles to n queries of one type; none where they are fewer than 2 or there are no forms."""
-    if len(validation.queries) < 2 or any(view.form.penalty is None for view in views):
+    fitting = _fitting(views, validation, kind)
+    return {} if fitting is None else {ENSEMBLE: fitting.fit(), ENSEMBLE_CLOSED: fitting.fit(without=(LEARNED,))}
+
+
+def fit_without_each(views: Sequence[EnsembleView], validation: Retrieval, kind: int) -> dict[str, EnsembleForm]:
+    """Fits the ensemble, by the name ENSEMBLE, and one without each of ENSEMBLE_KINDS that it has members of."""
+    fitting = _fitting(views, validation, kind)
+    if fitting is None:
         return {}
-    fitting = Fitting(members_of(views, kind, words=validation.words is not None), validation)
-    learned = {f"{view.name} {LEARNED}" for view in views}
-    return {ENSEMBLE: fitting.fit(), ENSEMBLE_CLOSED: fitting.fit(without=learned)}
+    there = {each for member in fitting.members for each in member.kinds}
+    off = [each for each in ENSEMBLE_KINDS if each in there and any(each not in m.kinds for m in fitting.members)]
+    return {ENSEMBLE: fitting.fit()} | {each: fitting.fit(without=(each,)) for each in off}
+
+
+def _fitting(views: Sequence[EnsembleView], validation: Retrieval, kind: int) -> Fitting | None:
+    if len(validation.queries) < 2 or any(view.form.penalty is None for view in views):
+        return None
+    return Fitting(members_of(views, kind, words=validation.words is not None), validation)
 
 
 def _across(a: EnsembleView, b: EnsembleView) -> Member:
@@ -97,7 +125,7 @@ def _across(a: EnsembleView, b: EnsembleView) -> Member:
         twin = replace(a.in_view(question), solutions=b.in_view(question).solutions)
         return of_vectors(form.in_place(twin, a.learned.isa))
 
-    return Member(f"{a.name} to {b.name}", ACROSS, _latest(of))
+    return Member(f"{a.name} to {b.name}", ACROSS, _latest(of), (ACROSS_VIEWS, a.name, b.name))
 
 
 def _latest(of: Callable[[Retrieval], Scores]) -> Callable[[Retrieval], Scores]:

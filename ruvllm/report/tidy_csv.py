@@ -66,6 +66,8 @@ def _ablation(document: AblationDocument) -> Iterator[Row]:
         yield from _measured({**common, "model": run.model, "seed": run.seed, "variant": run.without or "full"}, run)
     for component in document.components:
         yield from _measured({**common, "variant": component.name}, component)
+    for kind in () if document.ensemble is None else document.ensemble.kinds:
+        yield from _measured({**common, "variant": f"ensemble without {kind.name}"}, kind)
 
 
 def _stream(document: StreamDocument) -> Iterator[Row]:

@@ -23,8 +23,8 @@ class AblationMeasures(Record, Generic[T], kw_only=True):
     ece: T
 
 
-class FrozenRetrieval(Record):
-    """How the frozen vectors answer the test queries."""
+class MeanRetrieval(Record):
+    """How test queries are answered."""
 
     recall_at_1: float
     mrr: float
@@ -41,7 +41,9 @@ class AblationRun(AblationMeasures[float], kw_only=True):
     confidence: float
     reached_90: bool
     added: bool | None = None
-    frozen: FrozenRetrieval | None = None
+    frozen: MeanRetrieval | None = None
+    ensembles: dict[str, MeanRetrieval] | None = None
+    """Of the full system where words count: all scores weighed together, and the same without each kind of them."""
     input: InputIdentity | None = None
     """Of real input; once in the document, not in its runs."""
 
@@ -67,6 +69,22 @@ class AblationComponent(Record):
     models: dict[str, AblationMeasures[Difference]] | None = None
 
 
+class EnsembleKind(Record):
+    """What changes where an ensemble has no members of a kind."""
+
+    name: Name
+    without: str
+    recall_at_1: Difference
+    mrr: Difference
+
+
+class EnsembleAblation(Record):
+    """The ensemble of the full system, and what it loses without each kind of its members."""
+
+    full: MeanRetrieval
+    kinds: list[EnsembleKind]
+
+
 class AblationDocument(Header, kw_only=True, tag="ablation"):
     """The results file of an ablation; trimmed files have no runs."""
 
@@ -77,8 +95,9 @@ class AblationDocument(Header, kw_only=True, tag="ablation"):
     seeds: Seeds
     method: Method
     full: AblationMeasures[float]
-    frozen: FrozenRetrieval | None = None
+    frozen: MeanRetrieval | None = None
     components: Annotated[list[AblationComponent], Meta(min_length=1)]
+    ensemble: EnsembleAblation | None = None
     input: InputIdentity | None = None
     """None for the simulated workload, and in files of before version 0.3.0."""
     runs: list[AblationRun] | None = None

@@ -1,5 +1,6 @@
 """Ablation: what a component is, the smallest run of all of them, and when the goal is reached."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from experiment_samples import SHORTEST, Listener, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from json_samples import make_ablation_document, run_ablation
+from scipy import stats
 from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm._core import LearnFrom, ReplayPolicy
-from ruvllm.benchmark.ablation import tasks_to_goal
+from ruvllm.benchmark.ablation.running import tasks_to_goal
 from ruvllm.benchmark.plan import Options, make_cell
-from ruvllm.benchmark.run import measure_cell
+from ruvllm.benchmark.run import measure_cell, run_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.retrieval import CSLS_SHARES
 from ruvllm.learning.components import COMPONENTS, Component, components_of, variants_of
@@ -82,6 +84,20 @@ CODE_TASKS = tuple(
     for w in [f"{'aeiou'[i % 5]}{i}rows"]
 )
 CORPUS = Corpus(CODE_TASKS, Path("."), n_files=12, n_skipped=0, digest="0" * 64)
+WORDS = ("row", "tree", "file", "lock", "node", "page", "word", "gene", "band", "coin")
+DRAWN = [random.Random(i).choices(WORDS, k=6) for i in range(240)]
+HARD = replace(
+    CORPUS,
+    functions=tuple(
+        DocumentedFunction(
+            f"Give the {a} and {b} of a {c}, or a {d}.",
+            f"def f({d}, {x}):\n    return {a}[{i % 7}] + {y} * {i % 5}",
+            *(f"m{i % 12}.py", f"f{i}", i),
+        )
+        for i, (a, b, c, d, x, y) in enumerate(DRAWN)
+    ),
+)
+"""Many functions answer as well by their words: what is first is no matter of course."""
 
 
 def names(components: Sequence[Component]) -> list[str]:
@@ -289,6 +305,35 @@ def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
         )
     ]
     assert found["overall"]["recallAt1"]["difference"] == pytest.approx(sum(differences) / 2)
+
+
+def test_the_ensemble_of_the_full_system_is_that_of_the_run_and_loses_each_kind_of_its_members() -> None:
+    options = Options(
+        protocols=("v3",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), workload="code", parts=("bm25",)
+    )
+    runs = run_ablation(options, code_input(HARD, DOCSTRING), 2, QuietReporter())
+    assert [run["without"] for run in runs] == 2 * [None, "bm25"]
+    assert [("ensembles" in run) for run in runs] == 2 * [True, False]
+    found = runs[0]["ensembles"]
+    assert list(found) == ["ensemble", "learned", "ridge", "back", "room", "words", "vectors"]  # these are n-grams
+    cell = make_cell(options, DOCSTRINGS, SMALL_MODEL, 1, code_input(HARD, DOCSTRING))
+    answers = run_cell(replace(cell, controls=False), None).answers
+    assert found["ensemble"]["mrr"] == pytest.approx(np.mean(answers.ensemble))
+    assert found["learned"]["mrr"] == pytest.approx(np.mean(answers.closed_forms["ensembleClosed"]))
+    assert len({figures["mrr"] for figures in found.values()}) > 4  # what is taken away was there
+    document = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
+    whole = [run["ensembles"] for run in runs if run["without"] is None]
+    assert document["ensemble"]["full"]["mrr"] == pytest.approx(np.mean([each["ensemble"]["mrr"] for each in whole]))
+    for kind in document["ensemble"]["kinds"]:
+        lost = [each[kind["name"]]["recallAt1"] - each["ensemble"]["recallAt1"] for each in whole]
+        interval = stats.t.interval(0.95, 1, loc=np.mean(lost), scale=stats.sem(lost)) if any(lost) else (0.0, 0.0)
+        assert kind["recallAt1"]["difference"] == pytest.approx(np.mean(lost))
+        assert kind["recallAt1"]["ci95"] == pytest.approx(interval, abs=1e-9)
+
+
+def test_a_part_that_is_not_there_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ValueError, match="there is no part 'lexical-view' to take away or to add; there are heads, "):
+        run_ablation(replace(SHORTEST, parts=("lexical-view",)), None, 1, QuietReporter())
 
 
 def test_without_words_an_ablation_takes_none_away() -> None:

@@ -13,7 +13,7 @@ import pytest
 from bench_samples import bench, stored
 from json_samples import Entry, run_cell, summarise
 
-from ruvllm.benchmark import ablation
+from ruvllm.benchmark.ablation import running as ablation
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.learner import load_checkpoint
 from ruvllm.benchmark.plan import Options, make_cell, protocol_of

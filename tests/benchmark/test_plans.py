@@ -13,7 +13,7 @@ from bench_samples import DOCSTRING, write_corpus
 from msgspec import structs
 from sweep_samples import small_options, small_plan_of
 
-from ruvllm.benchmark.ablation import ablation_jobs
+from ruvllm.benchmark.ablation.running import ablation_jobs
 from ruvllm.benchmark.forgetting import blocked_jobs
 from ruvllm.benchmark.plan import cell_of_job, make_cells, make_jobs
 from ruvllm.benchmark.sweeps.inputs import load_input, with_digests

@@ -19,7 +19,8 @@ from msgspec import structs
 from sweep_samples import small_options, small_plan_of
 
 import ruvllm
-from ruvllm.benchmark.ablation import ablation_jobs, make_ablation_document, run_ablation
+from ruvllm.benchmark.ablation.documents import make_ablation_document
+from ruvllm.benchmark.ablation.running import ablation_jobs, run_ablation
 from ruvllm.benchmark.forgetting import blocked_jobs, make_forgetting_document, run_blocked
 from ruvllm.benchmark.plan import make_cells, make_jobs, recorded_options, with_candidates
 from ruvllm.benchmark.streaming.prequential import run_streams, stream_jobs

@@ -100,6 +100,7 @@ def test_the_whole_is_what_one_core_writes(folder: Path, tmp_path: Path) -> None
         (("run", "--plan", "p.jsonl", "d", "--executor", "dask"), "must be processes, dask:ADDRESS, ray[:ADDRESS] or "),
         (("plan", "--out", "x"), "No such option '--out'"),
         (("plan", "--ablate", "--folds", "5"), "--folds is not for --ablate"),
+        (("plan", "--part", "ewc"), "--part is for --ablate"),
         (("plan", "--ablate", "--seeds", "1"), "an interval over seeds needs at least 2"),
         (("plan", "--models", "nobody"), "no model is called 'nobody'"),
         (("merge",), "Missing argument 'DIR'"),
@@ -116,6 +117,7 @@ def test_wrong_usage(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("run", "--plan", "p.jsonl", "d"), "p.jsonl"),
+        (("plan", "--ablate", "--part", "ewc,magic"), "there is no part 'magic' to take away or to add"),
         (("merge", "d"), "d has no plan.jsonl in it: name the plan with --plan"),
     ],
 )

@@ -109,6 +109,26 @@ def test_no_colours_where_there_is_no_terminal() -> None:
     assert "\x1b" not in printed(show_details, document(), 150)
 
 
+def test_what_an_ensemble_is_made_of_is_a_table_of_its_own() -> None:
+    def means(recall: float) -> dict[str, float]:
+        return {"recallAt1": recall, "mrr": 0.75}
+
+    runs = [
+        ablated(None, seed=0, ensembles={"ensemble": means(0.5), "words": means(0.25), "learned": means(0.5)}),
+        ablated("ewc", seed=0),
+        ablated(None, seed=1, ensembles={"ensemble": means(0.625), "words": means(0.375), "learned": means(0.875)}),
+        ablated("ewc", seed=1),
+    ]
+    text = printed(show_details, make_ablation_document(runs, Options(seeds=(0, 1)), []), 200)
+    assert "With all: recall@1 56.2%, MRR 75.0%." in " ".join(text.split())
+    assert " ".join(row(text, "words")).startswith("-25.0 [-25.0, -25.0] +0.0 [+0.0, +0.0] recall@1 no BM25")
+    assert " ".join(row(text, "learned")).startswith("+12.5 [-146.3, +171.3] +0.0 [+0.0, +0.0] none nothing that was")
+    with_one = [run if run["seed"] else {**run, "ensembles": None} for run in runs]
+    assert "What the ensemble is made of" not in printed(
+        show_details, make_ablation_document(with_one, Options(seeds=(0, 1)), []), 200
+    )
+
+
 def test_the_results_of_runs_can_be_shown() -> None:
     runs = [
         ablated(without, seed=seed, resolveRate=0.75 if without == "lora" else 1.0)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ruvllm.benchmark import ablation, forgetting
+from ruvllm.benchmark import forgetting
+from ruvllm.benchmark.ablation import running as ablation
 from ruvllm.benchmark.plan import cell_of_job
 from ruvllm.benchmark.streaming import prequential
 from ruvllm.benchmark.sweep import Place, Run, make_benchmark_run, outcome

@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import structs
 
-from ruvllm.benchmark import ablation, forgetting
-from ruvllm.benchmark.ablation import make_ablation_document
+from ruvllm.benchmark import forgetting
+from ruvllm.benchmark.ablation import running as ablation
+from ruvllm.benchmark.ablation.documents import make_ablation_document
 from ruvllm.benchmark.forgetting import make_forgetting_document
 from ruvllm.benchmark.streaming import prequential
 from ruvllm.benchmark.sweeps.cell_files import read_cell, survey

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 from msgspec import structs
 
-from ruvllm.benchmark.ablation import ablation_jobs
+from ruvllm.benchmark.ablation.running import ablation_jobs
 from ruvllm.benchmark.checkpointing import kept_runs
 from ruvllm.benchmark.forgetting import blocked_jobs
 from ruvllm.benchmark.plan import Options, make_jobs, recorded_options

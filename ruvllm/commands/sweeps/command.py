@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, output_options
-from ruvllm.commands.parameters import FILE
+from ruvllm.commands.parameters import FILE, PARTS_HELP
 from ruvllm.commands.sweeps import texts
 
 __all__ = ["SweepArguments", "add_sweep_commands"]
@@ -45,7 +45,7 @@ def add_sweep_commands(command: click.Group, run_models: Callable[..., int]) -> 
     """Adds plan, run and merge to ruvllm-bench, whose own options are those of a run."""
     params = [each for each in command.params if each.expose_value]
     planned = [each for each in params if each.name not in NOT_PLANNED]
-    command.add_command(click.Command("plan", help=texts.PLAN, params=[*planned, _ABLATE], callback=_plan))
+    command.add_command(click.Command("plan", help=texts.PLAN, params=[*planned, _ABLATE, _PARTS], callback=_plan))
 
     def run(**options: Any) -> int:
         return _run(run_models, **options)
@@ -65,6 +65,7 @@ def _shard(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 
 
 _ABLATE = click.Option(["--ablate"], is_flag=True, help="Plan what ruvllm-bench ablate runs.")
+_PARTS = click.Option(["--part", "parts"], multiple=True, metavar="NAME", help=PARTS_HELP)
 _FOLDER = click.Argument(["folder"], metavar="[DIR]", required=False, type=FILE)
 _SWEEP = (
     click.Option(["--plan"], type=FILE, metavar="FILE", help="Make the cells of this plan, in DIR."),
@@ -109,6 +110,8 @@ def _plan(ablate: bool, **options: Any) -> int:
     arguments.check()
     if ablate:
         _check_ablation(arguments)
+    elif arguments.parts:
+        raise click.UsageError("--part is for --ablate: a run has all parts of its protocol")
     from ruvllm.commands.sweeps import actions
 
     return actions.print_plan(arguments, ablates=ablate)

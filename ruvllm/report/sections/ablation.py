@@ -8,11 +8,11 @@ from functools import partial
 from ruvllm.report.drawing import Bar, draw_bars
 from ruvllm.report.parts import Figure, Panel, Section, Table, slug
 from ruvllm.report.wording import STAND_INS, counted, listed, percent, points_with
-from ruvllm.results.experiment_records import AblationComponent, AblationDocument
+from ruvllm.results.experiment_records import AblationComponent, AblationDocument, EnsembleAblation
 from ruvllm.results.records import Difference
 from ruvllm.results.subjects import subject_of_ablation
 
-__all__ = ["ablation_section", "ablation_table"]
+__all__ = ["ablation_section", "ablation_table", "ensemble_table"]
 
 RECALL, MRR = ("recall_at_1", "Recall@1, points", 100.0), ("mrr", "MRR, points", 100.0)
 RESOLVED, TASKS = ("resolve_rate", "Resolve rate, points", 100.0), ("tasks_to_90", "Training tasks to 90%", 1.0)
@@ -35,6 +35,10 @@ UNTIL_90 = (
     "Tasks to 90%: training tasks until 90% of the test tasks are resolved; a run that never gets there counts with "
     "all its tasks. "
 )
+OF_ENSEMBLE = (
+    "The same trained runs, answered by the ensemble: its weights are fitted to the validation part again without a "
+    "kind of members. Without it minus with it, 95% interval by Student's t over seeds, not adjusted for their number."
+)
 EFFECT = "Effect on: measures whose interval leaves out 0; none: the component is shown as having none."
 
 
@@ -53,6 +57,7 @@ def ablation_section(document: AblationDocument) -> Section:
             *_cautions(document),
             _figure(document, title),
             ablation_table(document),
+            *(() if document.ensemble is None else (ensemble_table(document.ensemble),)),
         ),
     )
 
@@ -113,6 +118,19 @@ def ablation_table(document: AblationDocument) -> Table:
     )  # fmt: skip
     explained = EXPLAINED + (ADDED if more else "") + (UNTIL_90 if gets_there else "") + EFFECT
     return Table("Differences to the full system", columns, rows, explained)
+
+
+def ensemble_table(ensemble: EnsembleAblation) -> Table:
+    """What the ensemble loses without each kind of its members."""
+    rows = tuple(
+        (kind.name, _difference(kind.recall_at_1), _difference(kind.mrr),
+         ", ".join(name for name, found in (("recall@1", kind.recall_at_1), ("MRR", kind.mrr)) if found.excludes_zero)
+         or "none", kind.without)
+        for kind in ensemble.kinds
+    )  # fmt: skip
+    full = f"With all: recall@1 {percent(ensemble.full.recall_at_1)}, MRR {percent(ensemble.full.mrr)}. "
+    columns = ("Ensemble without", RECALL[1], MRR[1], "Effect on", "It has")
+    return Table("What the ensemble is made of", columns, rows, full + OF_ENSEMBLE)
 
 
 def _difference(found: Difference | None, digits: int = 1, factor: float = 100) -> str:

@@ -1,0 +1,1 @@
+"""Ablation: a protocol without each of its parts in turn."""
