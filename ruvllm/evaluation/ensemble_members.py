@@ -26,6 +26,7 @@ from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import crowding
 from ruvllm.evaluation.scored import Part, Scores, no_scores, of_vectors
 from ruvllm.evaluation.selection import ENSEMBLE, ENSEMBLE_CLOSED, LEARNED
+from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.workload import Retrieval
 
 __all__ = ["ENSEMBLE_KINDS", "N_GRAMS", "VECTORS", "EnsembleView", "fit_ensembles", "fit_without_each", "members_of"]
@@ -53,6 +54,8 @@ ENSEMBLE_KINDS = {
 """Kinds of members, and what an ensemble has without one."""
 NEIGHBOURS = 10
 """Other candidates among which one's room is found."""
+MOST_OTHERS = 1 << 14
+"""Candidates, evenly spaced, among which neighbours are looked for: the pairs of a million are 10^12."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,12 +149,20 @@ def _room(learned: LearnedRetrieval, question: Retrieval) -> Scores:
     crowded = np.zeros(len(solutions), dtype=np.float32)
     for block in question.blocks():
         if len(block.candidates) > NEIGHBOURS:
-            rows = solutions[block.candidates]
-            with_itself = crowding(rows, rows, neighbours=NEIGHBOURS + 1, isa=learned.isa)
-            crowded[block.candidates] = ((NEIGHBOURS + 1) * with_itself - 1.0) / NEIGHBOURS
+            crowded[block.candidates] = _crowded_by_others(take_rows(solutions, block.candidates), learned.isa)
 
     def scores(part: Part) -> Rows:
         room: Rows = np.broadcast_to(-crowded[part.candidates], (len(part.members), len(part.candidates)))
         return room
 
     return scores
+
+
+def _crowded_by_others(rows: Rows, isa: str) -> Rows:
+    """The mean cosine (n,) of each row (n, d) with the others nearest to it, of MOST_OTHERS at most."""
+    step = -(-len(rows) // MOST_OTHERS)
+    some = np.ascontiguousarray(rows[::step])
+    with_itself = crowding(some, some, neighbours=NEIGHBOURS + 1, isa=isa)
+    crowded = with_itself if step == 1 else crowding(rows, some, neighbours=NEIGHBOURS, isa=isa)
+    crowded[::step] = ((NEIGHBOURS + 1) * with_itself - 1.0) / NEIGHBOURS
+    return crowded

@@ -106,10 +106,11 @@ class CandidateTable:
     def _fill_pool(self, members: Numbers, others: Sequence[Numbers]) -> None:
         """Draws for the tasks of a pool. If it is too small, each of `others` in turn fills up."""
         wanted = np.array([i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1], dtype=np.uint32)
+        groups = [_Different(group, self._bodies, self._lengths) for group in (members, *others)] if len(wanted) else []
         several = np.isin(wanted, list(self._other_answers))
-        drawn = self._windows(wanted[~several], members, others)
+        drawn = self._windows(wanted[~several], groups)
         for i in np.flatnonzero(several).tolist():  # each from a pool of its own
-            drawn |= self._windows(wanted[i : i + 1], members, others)
+            drawn |= self._windows(wanted[i : i + 1], groups)
         for i in members.tolist():
             hard_first, order = self._own(i), RandomStream(self._seed, Purpose.DATASET, i + 1, 1)
             missing = self._m - 1 - len(hard_first)
@@ -138,31 +139,32 @@ class CandidateTable:
         return [int(row) for row in (*hard, *easy)]
 
     def _windows(
-        self, wanted: Numbers, members: Numbers, others: Sequence[Numbers]
+        self, wanted: Numbers, groups: Sequence[_Different]
     ) -> dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]]:
         """Returns other solutions of similar length for each wanted task, in random order and hardest first.
 
-        What is right for the first one's prompt too is none of them.
+        They come from the first of the groups; if that is too small, the others in turn fill up. What is right for the
+        first task's prompt too is none of them.
         """
         if not len(wanted):
             return {}
         right_too = self._bodies[list(self._other_answers.get(int(wanted[0]), ()))]
-        different, *rest = (self._different(group, right_too) for group in (members, *others))
-        size = min(WINDOW, len(different)) - 1
+        pool, *rest = (_Pool(group, group.places(right_too)) for group in groups)
+        size = min(WINDOW, len(pool)) - 1
         fill = max(0, self._m - 1 - size)
         if size + fill > len(rest[-1]) - 1:
             raise TooFewSolutionsError(
                 f"{self._m} candidates need as many different solutions in each part, not {len(rest[-1])}"
             )
-        place = {int(self._bodies[j]): p for p, j in enumerate(different.tolist())}
+        fill_from = [each.cut(0, len(each)) for each in rest] if fill else []
         pools = np.empty((len(wanted), size + fill), dtype=np.int32)
-        for row, i in enumerate(wanted.tolist()):
+        places = pool.places(self._bodies[wanted]).tolist()
+        for row, (i, at) in enumerate(zip(wanted.tolist(), places, strict=True)):
             stream = RandomStream(self._seed, Purpose.DATASET, i + 1)
-            at = place[int(self._bodies[i])]
-            low, high = max(0, at - size), min(at, len(different) - size - 1)
+            low, high = max(0, at - size), min(at, len(pool) - size - 1)
             begin = low + stream.below(high - low + 1)
-            window = np.delete(different[begin : begin + size + 1], at - begin)
-            fillers = self._fillers((*window.tolist(), i), rest, fill, stream) if fill else []
+            window = np.delete(pool.cut(begin, size + 1), at - begin)
+            fillers = self._fillers((*window.tolist(), i), fill_from, fill, stream) if fill else []
             pools[row] = [*window[stream.permutation(size)], *fillers]
         ordered = np.empty_like(pools)
         for begin in range(0, len(wanted), BLOCK):
@@ -184,9 +186,45 @@ class CandidateTable:
                     found.append(j)
         return found
 
-    def _different(self, members: Numbers, without: NDArray[np.int64]) -> Numbers:
-        """Returns one member for each different solution, ordered by its length; none with a body of `without`."""
-        if len(without):
-            members = members[~np.isin(self._bodies[members], without)]
-        first = members[np.unique(self._bodies[members], return_index=True)[1]]
-        return first[np.lexsort((first, self._lengths[first]))]
+
+class _Different:
+    """One task (k,) of a group for each different solution, ordered by its length."""
+
+    def __init__(self, members: Numbers, bodies: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+        self._bodies, of_each = np.unique(bodies[members], return_index=True)
+        first = members[of_each]
+        order = np.lexsort((first, lengths[first]))
+        self.tasks: Numbers = first[order]
+        self._places = np.empty(len(order), dtype=np.int64)
+        self._places[order] = np.arange(len(order))
+
+    def places(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns the place of each of these solutions that is one of the group's."""
+        at = np.minimum(np.searchsorted(self._bodies, bodies), len(self._bodies) - 1)
+        found: NDArray[np.int64] = self._places[at[self._bodies[at] == bodies]]
+        return found
+
+
+class _Pool:
+    """The tasks of a group without some of them: nothing of the group is copied, for one task's pool may be large."""
+
+    def __init__(self, group: _Different, gone: NDArray[np.int64]) -> None:
+        self._group, self._gone = group, np.unique(gone)
+
+    def __len__(self) -> int:
+        return len(self._group.tasks) - len(self._gone)
+
+    def places(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns the places (n,) of these solutions (n,), which are all among them."""
+        places = self._group.places(bodies)
+        return places - np.searchsorted(self._gone, places)
+
+    def cut(self, begin: int, n: int) -> Numbers:
+        """Returns n tasks from a place on."""
+        if not len(self._gone):
+            return self._group.tasks[begin : begin + n]
+        for place in self._gone.tolist():
+            begin += place <= begin
+        near = slice(begin, begin + n + len(self._gone))
+        gone = self._gone[(self._gone >= near.start) & (self._gone < near.stop)]
+        return np.delete(self._group.tasks[near], gone - near.start)[:n]

@@ -77,3 +77,18 @@ def test_what_is_drawn_depends_on_the_seed() -> None:
     other.fill(np.arange(60, dtype=np.uint32))
     assert not np.array_equal(one.rows, other.rows)
     assert np.array_equal(one.rows, filled(replace(encoded), 0.5).rows)
+
+
+@pytest.mark.parametrize("n", [120, 12])  # more than a window, and so few that others fill up
+def test_right_answers_of_other_tasks_are_as_if_they_were_not_there(n: int) -> None:
+    drawn = np.random.default_rng(n)
+    bodies = drawn.integers(0, n - 2, n)
+    encoded = on_a_circle([f"text {'x' * (body % 40)} {body}" for body in bodies.tolist()])
+    others = {i: [j for j in drawn.choice(n, 3).tolist() if bodies[j] != bodies[i]] for i in range(0, n, 2)}
+    table = CandidateTable(encoded, np.full(n, 0.5), n_candidates=5, seed=3, other_answers=others)
+    table.fill(np.arange(n, dtype=np.uint32))
+    for i, right_too in others.items():
+        left = np.flatnonzero(~np.isin(bodies, bodies[right_too])).astype(np.uint32)
+        without = CandidateTable(encoded, np.full(n, 0.5), n_candidates=5, seed=3)
+        without.fill(left)
+        assert table.rows[i].tolist() == without.rows[i].tolist()
