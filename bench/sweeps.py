@@ -11,6 +11,7 @@ their digest with those of one core by the ordinary command. Exit code 1 where a
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
 import shutil
@@ -18,9 +19,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,6 +39,8 @@ from ruvllm.results.reading import read_sources
 GOAL = 0.6
 """Of one worker's time, with two."""
 ENGINES = ("processes", "dask", "ray")
+MOST_LATER = 0.2
+"""Seconds after a cell until a worker is killed, at most: about the length of a cell."""
 COMMAND = [sys.executable, "-c", "import sys; from ruvllm.commands.bench import main; sys.exit(main())"]
 
 
@@ -55,7 +59,7 @@ def digest(folder: Path, plan: Plan) -> str:
 def cluster(engine: str, workers: int) -> Iterator[tuple[str, Callable[[], list[int]]]]:
     """The name of an executor with so many workers that have loaded the package, and how to ask for their processes."""
     if engine == "processes":
-        yield "processes", lambda: []
+        yield "processes", lambda: [process.pid for process in multiprocessing.active_children() if process.pid]
     elif engine == "dask":
         from distributed import Client, LocalCluster
 
@@ -64,14 +68,14 @@ def cluster(engine: str, workers: int) -> Iterator[tuple[str, Callable[[], list[
             Client(found) as client,
         ):
             client.run(_load)
-            yield f"dask:{found.scheduler_address}", lambda: list(client.run(os.getpid).values())
+            yield f"dask:{found.scheduler_address}", lambda: [n.pid for n in found.workers.values() if n.pid]
     else:
         import ray
 
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
         try:
             load = ray.remote(_load)
-            ray.get([load.remote() for _ in range(4 * workers)])
+            ray.get([load.remote() for _ in range(2 * workers)])
             yield "ray", _ray_workers
         finally:
             ray.shutdown()
@@ -85,15 +89,23 @@ def _load() -> None:
 
 
 def _ray_workers() -> list[int]:
-    """Processes whose title says that they are working for ray."""
+    """Grandchildren of this process that work for ray, as their title says; those of another's ray are not touched."""
+    return [pid for pid in _processes_named(b"ray::_call") if _parent(_parent(pid)) == os.getpid()]
+
+
+def _processes_named(title: bytes) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::_call"):
+        with suppress(OSError):  # it has ended
+            if path.read_bytes().startswith(title):
                 found.append(int(path.parent.name))
-        except OSError:
-            continue
     return found
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[1])
+    return 0
 
 
 def speed(engine: str, plan: Plan, repetitions: int, expected: str, folder: Path) -> bool:
@@ -120,37 +132,39 @@ def speed(engine: str, plan: Plan, repetitions: int, expected: str, folder: Path
 
 
 def kills(engine: str, plan: Plan, times: int, expected: str, folder: Path) -> bool:
-    """Kills a process of the sweep's after a random time, again and again; the sweep must end with the same results."""
-    draw, good, killed = random.Random(17), 0, 0
-    for number in range(times):
-        out = folder / f"{engine}-kill-{number}"
-        with cluster(engine, 2) as (name, workers):
+    """So many sweeps by the same workers, one of which is killed in each; each must end with the same results."""
+    draw, good, killed, longest = random.Random(17), 0, 0, 0.0
+    with cluster(engine, 2) as (name, workers):
+        for number in range(times):
+            out, begin = folder / f"{engine}-kill-{number}", time.perf_counter()
             killed += _killed_while_running(plan, out, name, workers, draw)
-        good += digest(out, plan) == expected
-        shutil.rmtree(out)
-    said = f"{good} of {times} sweeps are whole, with the same results; {killed} workers were killed"
-    print(f"{engine}: {said}", flush=True)
-    return good == times
+            took = time.perf_counter() - begin
+            longest = max(longest, took)
+            good += digest(out, plan) == expected
+            shutil.rmtree(out)
+            so_far = f"{engine}: {good} of {number + 1} whole, {killed} killed, {took:.1f} s "
+            print(so_far, end="\r", file=sys.stderr, flush=True)
+    said = f"{good} of {times} sweeps are whole, with the same results; a worker was killed in {killed}"
+    print(f"{engine}: {said}; the longest took {longest:.1f} s", flush=True)
+    return good == killed == times
 
 
 def _killed_while_running(
     plan: Plan, out: Path, name: str, workers: Callable[[], list[int]], draw: random.Random
-) -> int:
-    """Runs the plan, and kills one worker once a random number of its cells is there. Returns how many were."""
-    import multiprocessing
-    import threading
-
-    ended, count, wanted = threading.Event(), [0], draw.randrange(max(1, len(plan.jobs) // 2))
+) -> bool:
+    """Runs the plan, and kills one worker once a random number of its cells is there. Returns whether one was."""
+    ended, killed = threading.Event(), threading.Event()
+    wanted, later = draw.randrange(max(1, len(plan.jobs) // 2)), draw.random() * MOST_LATER
 
     def kill() -> None:
-        while not ended.is_set():
-            if len(list((out / CELLS).glob("*.json"))) >= wanted:
-                time.sleep(draw.random() * 0.2)
-                found = workers() or [process.pid for process in multiprocessing.active_children() if process.pid]
-                if found and not ended.is_set():
-                    os.kill(draw.choice(found), signal.SIGKILL)
-                    count[0] += 1
-                    return
+        while len(list((out / CELLS).glob("*.json"))) < wanted and not ended.is_set():
+            time.sleep(0.01)
+        time.sleep(later)
+        while not (ended.is_set() or killed.is_set()):
+            for pid in draw.sample(found := workers(), min(1, len(found))):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.set()
             time.sleep(0.01)
 
     thread = threading.Thread(target=kill)
@@ -160,7 +174,7 @@ def _killed_while_running(
     finally:
         ended.set()
         thread.join()
-    return count[0]
+    return killed.is_set()
 
 
 def arguments() -> argparse.Namespace:
