@@ -52,6 +52,15 @@ def test_rows_lie_where_queries_differ_most_and_are_as_long_as_they_differ_littl
     np.testing.assert_allclose(spread, SPREAD, rtol=0.1)
 
 
+def test_what_all_queries_have_in_common_is_no_direction() -> None:
+    rows, along = queries(1, 300)
+    common = unit(np.random.default_rng(2).standard_normal(DIM) @ (np.eye(DIM) - along.T @ along))
+    directions, parameters = found(unit(rows + 2 * common))
+    assert np.abs(directions.rows @ common).max() < 0.05  # their mean differs from it by chance
+    assert np.linalg.norm(directions.rows @ along.T) ** 2 > 0.98 * RANK
+    assert np.abs(np.mean(unit(rows + 2 * common) @ parameters[0].T, axis=0)).max() < 0.2 * SPREAD
+
+
 def test_what_was_learned_along_the_new_rows_stays() -> None:
     rng = np.random.default_rng(2)
     rows, _ = queries(3, 32)
