@@ -71,6 +71,11 @@ REFERENCE = (
          "SimulatedWorld", "load_checkpoint"),
     ),
     ReferencePage("sweeps", "Sweeps", "ruvllm", "The cells of a plan, made by any executor.", ("run_plan",)),
+    ReferencePage("plans", "Plans", "ruvllm.benchmark.plan", "What a sweep measures.",
+                  ("Options", "make_jobs", "recorded_options")),
+    ReferencePage("plan-files", "The cells of a plan", "ruvllm.benchmark.sweeps.plans", "A plan, and its file.",
+                  ("Plan",)),
+    ReferencePage("models", "Simulated models", "ruvllm.encoders.models", "The six models by name.", ("find_models",)),
     ReferencePage("files", "Saved objects", "ruvllm", "The whole state of an object, as a file.", ("save", "load")),
     ReferencePage("workloads", "Workloads", "ruvllm.workloads", "Where tasks come from."),
     ReferencePage("tasks", "Tasks of your own", "ruvllm.workloads.tasks", "A task as texts."),
@@ -82,6 +87,7 @@ REFERENCE = (
     ReferencePage("statistics", "Statistics", "ruvllm.evaluation.statistics", "Means, intervals and errors."),
     ReferencePage("bootstrap", "Bootstrap", "ruvllm.evaluation.bootstrap", "Intervals over seeds and tasks.",
                   ("bootstrap_interval", "bootstrap_intervals", "describe")),
+    ReferencePage("answers", "Answers", "ruvllm.evaluation.answers", "What a run answered.", ("TaskAnswers",)),
     ReferencePage("paired-tests", "Paired tests", "ruvllm.evaluation.paired_tests", "One run against another.",
                   ("paired_tests", "PairedTests", "PairedDifference", "mcnemar_p", "holm_adjusted",
                    "smallest_difference", "describe_tests")),
@@ -93,6 +99,8 @@ REFERENCE = (
     ReferencePage("reading", "Results files", "ruvllm.results.reading", "Reading what a benchmark wrote.",
                   ("read_document", "read_sources", "parse_document", "in_memory", "Collection", "Source",
                    "NotResultsError")),
+    ReferencePage("documents", "What a file holds", "ruvllm.results.summary_records", "A results file in memory.",
+                  ("BenchmarkDocument",)),
     ReferencePage("pairing", "Pairs of runs", "ruvllm.results.pairing", "The runs of two files, task by task.",
                   ("read_answers", "answered_runs", "pair_runs", "AnsweredRuns", "AnsweredRun", "PairedModel",
                    "CannotCompareError", "OtherKindError")),
@@ -178,15 +186,35 @@ def resolved(dotted: str) -> Any:
     raise AttributeError(dotted)
 
 
-def shown_in_docstrings(value: Any) -> Iterator[str]:
-    """The `>>>` examples of a class and its own methods, or of a function."""
+def docstrings(value: Any) -> Iterator[str]:
+    """Those of a class and its own methods, or of a function."""
     texts = [value.__doc__] if _is_named(value) else []  # of its own: an int's says nothing of an enumeration
     if isinstance(value, type):
         own = [member for name, member in vars(value).items() if not name.startswith("_")]
         texts += [member.__doc__ for member in own if inspect.isroutine(member)]
-    for text in texts:
-        if isinstance(text, str) and ">>> " in text:
-            yield "".join(example.source for example in doctest.DocTestParser().get_examples(text))
+    yield from (text for text in texts if isinstance(text, str))
+
+
+def shown_in_docstrings(value: Any) -> Iterator[str]:
+    """The `>>>` examples in them, but what is only shown and never run."""
+    for text in docstrings(value):
+        found = [each for each in doctest.DocTestParser().get_examples(text) if not each.options.get(doctest.SKIP)]
+        if found:
+            yield "".join(example.source for example in found)
+
+
+def names_that_are_not_public() -> dict[str, list[str]]:
+    """Names of the project that pages and programs use, and that the reference does not have, with these files."""
+    names, known = public_names(), {id(value) for value in public_names().values()}
+    strangers: dict[str, list[str]] = {}
+    for example in examples():
+        for dotted in used_names(example.code):
+            parts = dotted.split(".")
+            prefixes = [".".join(parts[:n]) for n in range(len(parts), 1, -1)]
+            is_public = any(prefix in names or id(_found(prefix)) in known for prefix in prefixes)
+            if not (is_public or inspect.ismodule(_found(dotted))):
+                strangers.setdefault(dotted, []).append(example.path)
+    return strangers
 
 
 def places_of_examples() -> dict[str, list[str]]:

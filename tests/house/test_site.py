@@ -144,6 +144,19 @@ def test_every_public_name_has_an_example_that_is_run() -> None:
     assert {name for name, files in places.items() if not files} == set(), "show each in a docstring, or on a page"
 
 
+def test_what_pages_and_programs_use_is_public() -> None:
+    assert names.names_that_are_not_public() == {}, "give each a page in REFERENCE, or use a public name"
+
+
+def test_an_example_that_is_not_run_does_not_count() -> None:
+    def shown() -> None:
+        """>>> shown()  # doctest: +SKIP"""
+
+    assert list(names.shown_in_docstrings(shown)) == []
+    shown.__doc__ = ">>> shown()"
+    assert list(names.shown_in_docstrings(shown)) == ["shown()\n"]
+
+
 def test_a_name_without_an_example_is_found() -> None:
     assert names.used_names("import ruvllm as r\nr.dot([1], [2])") == {"ruvllm", "ruvllm.dot"}
     assert "ruvllm.online.evaluate.headroom" in names.used_names("from ruvllm.online import evaluate as e\ne.headroom")
