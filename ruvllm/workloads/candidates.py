@@ -28,9 +28,10 @@ CANDIDATES, FEWEST = 8, 2
 """Number of candidates of each task if there is room, and the smallest with which there is a choice."""
 WINDOW = 32
 """Solutions of similar length that distractors are drawn from."""
-BLOCK = 8192
+BLOCK = 1 << 15
 """Tasks whose solutions are copied at once."""
 
+Drawn = NDArray[np.int32]
 
 NONE: Mapping[int, Sequence[int]] = MappingProxyType({})
 
@@ -108,9 +109,8 @@ class CandidateTable:
         wanted = np.array([i for i in members.tolist() if len(self._own_rows[i]) < self._m - 1], dtype=np.uint32)
         groups = [_Different(group, self._bodies, self._lengths) for group in (members, *others)] if len(wanted) else []
         several = np.isin(wanted, list(self._other_answers))
-        drawn = self._windows(wanted[~several], groups)
-        for i in np.flatnonzero(several).tolist():  # each from a pool of its own
-            drawn |= self._windows(wanted[i : i + 1], groups)
+        alone = [wanted[i : i + 1] for i in np.flatnonzero(several).tolist()]  # each draws from a pool of its own
+        drawn = self._hardest_first([(some, self._windows(some, groups)) for some in (wanted[~several], *alone)])
         for i in members.tolist():
             hard_first, order = self._own(i), RandomStream(self._seed, Purpose.DATASET, i + 1, 1)
             missing = self._m - 1 - len(hard_first)
@@ -138,16 +138,14 @@ class CandidateTable:
         easy = pool[~np.isin(pool, hard)][: n - n_hard]
         return [int(row) for row in (*hard, *easy)]
 
-    def _windows(
-        self, wanted: Numbers, groups: Sequence[_Different]
-    ) -> dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """Returns other solutions of similar length for each wanted task, in random order and hardest first.
+    def _windows(self, wanted: Numbers, groups: Sequence[_Different]) -> Drawn:
+        """Returns other solutions (k, size) of similar length for each of k wanted tasks, in random order.
 
         They come from the first of the groups; if that is too small, the others in turn fill up. What is right for the
         first task's prompt too is none of them.
         """
         if not len(wanted):
-            return {}
+            return np.empty((0, 0), dtype=np.int32)
         right_too = self._bodies[list(self._other_answers.get(int(wanted[0]), ()))]
         pool, *rest = (_Pool(group, group.places(right_too)) for group in groups)
         size = min(WINDOW, len(pool)) - 1
@@ -166,12 +164,26 @@ class CandidateTable:
             window = np.delete(pool.cut(begin, size + 1), at - begin)
             fillers = self._fillers((*window.tolist(), i), fill_from, fill, stream) if fill else []
             pools[row] = [*window[stream.permutation(size)], *fillers]
-        ordered = np.empty_like(pools)
-        for begin in range(0, len(wanted), BLOCK):
-            block = slice(begin, begin + BLOCK)
-            right = np.ascontiguousarray(self._solutions[wanted[block]])
-            ordered[block] = hardest(right, self._solutions, pools[block])
-        return dict(zip(wanted.tolist(), zip(pools, ordered, strict=True), strict=True))
+        return pools
+
+    def _hardest_first(self, windows: Sequence[tuple[Numbers, Drawn]]) -> dict[int, tuple[Drawn, Drawn]]:
+        """Returns what was drawn for each task, as it is and hardest first.
+
+        Together, as each call of the core goes through all solutions.
+        """
+        by_size: dict[int, list[tuple[Numbers, Drawn]]] = {}
+        for tasks, pools in windows:
+            by_size.setdefault(pools.shape[1], []).append((tasks, pools))
+        found: dict[int, tuple[Drawn, Drawn]] = {}
+        for same in by_size.values():
+            wanted, drawn = (np.concatenate(parts) for parts in zip(*same, strict=True))
+            ordered = np.empty_like(drawn)
+            for begin in range(0, len(wanted), BLOCK):
+                block = slice(begin, begin + BLOCK)
+                right = np.ascontiguousarray(self._solutions[wanted[block]])
+                ordered[block] = hardest(right, self._solutions, drawn[block])
+            found |= dict(zip(wanted.tolist(), zip(drawn, ordered, strict=True), strict=True))
+        return found
 
     def _fillers(
         self, taken: Sequence[int], groups: Sequence[Numbers], n: int, stream: RandomStream
