@@ -7,9 +7,11 @@ whatever is learned, and its recall can be measured again with adapted queries.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from statistics import median
 from typing import Protocol
 
 import numpy as np
@@ -19,10 +21,12 @@ from ruvllm._core import VectorBank
 from ruvllm.evaluation.statistics import mean, student_t_interval
 from ruvllm.online.encoding import matrix_of
 from ruvllm.online.wrappers.libraries import FaissIndex, USearchIndex
+from ruvllm.online.wrappers.lists import RowLists
+from ruvllm.online.wrappers.nearest import AT_ONCE, best, exact_search, units
 
 __all__ = ["EXACT_UP_TO", "Recall", "SearchIndex"]
 
-KINDS = ("auto", "exact", "faiss", "usearch")
+KINDS = ("auto", "exact", "lists", "faiss", "usearch")
 EXACT_UP_TO = 50_000
 """Rows up to which `auto` searches exactly: a query takes some milliseconds, and nothing is missed."""
 WANTED = 0.98
@@ -30,13 +34,14 @@ NEIGHBOURS = 32
 """Of each row in the graph of an approximate index."""
 BUILDING = 200
 """Rows that are looked at for the neighbours of a new one."""
-EFFORTS = tuple(2**i for i in range(5, 13))
+EFFORTS = tuple(round(2 ** (i / 2)) for i in range(10, 27))
 """Rows that a search looks at, of which the first is taken that misses few enough."""
 WORTHWHILE = 100
 """A graph looks at some thirty rows for each of its effort, here and there in memory: beyond a hundredth of all rows
-reading every row in turn is as fast."""
+reading every row in turn is as fast. Lists scan all their codes by then."""
 FEWEST_QUERIES = 50
-ADDED_AT_ONCE = 8192
+TIMED = 5
+"""Queries by which `auto` measures what a search takes."""
 
 Rows = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -72,6 +77,8 @@ class SearchIndex:
     ([[2]], 'exact', 1.0)
     """
 
+    _searched: _Searched
+
     def __init__(
         self,
         rows: ArrayLike,
@@ -84,15 +91,16 @@ class SearchIndex:
     ) -> None:
         """Indexes rows (n, dim), float32.
 
-        `kind`: "exact"; "faiss" or "usearch", a graph of neighbours (HNSW; Malkov & Yashunin 2018) in that library; or
-        "auto": exact up to EXACT_UP_TO rows or without `queries`, else whichever of the two is installed, and exact
-        again if that would have to look at too many rows. An approximate index needs `queries` (m, dim), at least 50
-        like those that will be asked: it looks at more and more rows until it finds the share `wanted` of the k
-        nearest. `recall` says what it came to. A graph is built by several threads and is another one each time.
-        `progress` gets (rows done, rows in all).
+        `kind`: "exact"; "lists", inverted lists of codes in faiss whose nearest rows are compared exactly; "faiss" or
+        "usearch", a graph of neighbours (HNSW; Malkov & Yashunin 2018) in that library; or "auto": exact up to
+        EXACT_UP_TO rows or without `queries`, else lists, or a graph if only usearch is installed, and exact again if
+        that would have to look at too many rows or takes longer, measured here. An approximate index needs `queries`
+        (m, dim), at least 50 like those that will be asked: it looks at more and more rows until the share of the k
+        nearest that it finds is `wanted` or more by the lower end of its interval. `recall` says what it came to. An
+        index is built by several threads and may be another one each time. `progress` gets (rows done, rows in all).
 
-        Raises ValueError for shapes, kinds and shares that are none, and for too few queries; ImportError if the
-        library is not installed.
+        Raises ValueError for shapes, kinds and shares that are none, and for too few queries or rows; ImportError if
+        the library is not installed.
         """
         as_they_are = isinstance(rows, np.ndarray) and rows.dtype == np.float32  # maybe larger than memory
         self._rows: Rows = rows if as_they_are else matrix_of(rows, "rows", None)  # type: ignore[assignment]
@@ -103,34 +111,44 @@ class SearchIndex:
         samples = None if queries is None else matrix_of(queries, "queries", self._rows.shape[1])
         self.kind = _kind(kind, len(self._rows), samples is not None)
         self._k = min(k, len(self._rows))
-        if self.kind != "exact":
-            if samples is None or len(samples) < FEWEST_QUERIES:
-                n = 0 if samples is None else len(samples)
-                raise ValueError(f"an approximate index is measured by at least {FEWEST_QUERIES} queries, not {n}")
-            self._searched: _Searched = (_Faiss if self.kind == "faiss" else _USearch)(self._rows, progress)
-            if self._looks_at_enough(samples, wanted) or kind != "auto":
-                return
-            self.kind = "exact"  # a graph would take as long
-        self._searched = _Exact(self._rows)
-        self.recall = Recall(1.0, 1.0, 1.0, self._k, 0 if samples is None else len(samples))
+        if self.kind == "exact":
+            self._search_exactly(0 if samples is None else len(samples))
+        elif samples is None or len(samples) < FEWEST_QUERIES:
+            n = 0 if samples is None else len(samples)
+            raise ValueError(f"an approximate index is measured by at least {FEWEST_QUERIES} queries, not {n}")
+        else:
+            self._searched = {"lists": RowLists, "faiss": _Faiss, "usearch": _USearch}[self.kind](self._rows, progress)
+            enough = self._looks_at_enough(samples, wanted)
+            if kind == "auto" and not (enough and self._is_faster(samples)):
+                self._search_exactly(len(samples))
+
+    def _search_exactly(self, queries: int) -> None:
+        self.kind, self._searched = "exact", _Exact(self._rows)
+        self.recall = Recall(1.0, 1.0, 1.0, self._k, queries)
 
     def _looks_at_enough(self, queries: Rows, wanted: float) -> bool:
         """Looks at more and more rows. Returns whether few enough do for the share that is wanted."""
-        exact = _exact_search(self._rows, queries, self._k)
+        exact = exact_search(self._rows, queries, self._k)
         for effort in EFFORTS:
             if effort > max(EFFORTS[0], len(self._rows) // WORTHWHILE):
                 break
             self._searched.look_at(effort)
             self.recall = _recall(exact, self._searched.search(queries, self._k))
-            if self.recall.share >= wanted:
+            if self.recall.low >= wanted:
                 return True
         return False
+
+    def _is_faster(self, queries: Rows) -> bool:
+        """Whether a search takes less than exact search would by what that takes on some of the rows."""
+        some = self._rows[:EXACT_UP_TO]
+        exactly = _seconds(_Exact(some), queries, min(self._k, len(some))) * len(self._rows) / len(some)
+        return _seconds(self._searched, queries, self._k) < exactly
 
     def measured(self, queries: ArrayLike, k: int | None = None) -> Recall:
         """Returns the recall for other queries (m, dim), m >= 2, such as adapted ones, by an exact search of each."""
         rows = matrix_of(queries, "queries", self._rows.shape[1])
         k = min(k or self._k, len(self._rows))
-        return _recall(_exact_search(self._rows, rows, k), self.search(rows, k))
+        return _recall(exact_search(self._rows, rows, k), self.search(rows, k))
 
     def search(self, vectors: ArrayLike, k: int = 10) -> Ids:
         """Returns the numbers (m, k) of the rows with the highest cosines to each of vectors (m, dim), best first.
@@ -168,7 +186,7 @@ class _Exact:
         """It looks at all."""
 
     def search(self, vectors: Rows, k: int) -> Ids:
-        return np.stack([_best(self._bank.cosine(vector), k) for vector in vectors])
+        return np.stack([best(self._bank.cosine(vector), k) for vector in vectors])
 
 
 class _Faiss(FaissIndex):
@@ -178,8 +196,8 @@ class _Faiss(FaissIndex):
         n, dim = rows.shape
         super().__init__(faiss.IndexHNSWFlat(dim, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT))
         self._index.hnsw.efConstruction = BUILDING
-        for begin in range(0, n, ADDED_AT_ONCE):
-            self._index.add(_units(rows[begin : begin + ADDED_AT_ONCE]))
+        for begin in range(0, n, AT_ONCE):
+            self._index.add(units(rows[begin : begin + AT_ONCE]))
             _tell(progress, begin, n)
 
     def look_at(self, effort: int) -> None:
@@ -194,8 +212,8 @@ class _USearch(USearchIndex):
         super().__init__(
             Index(ndim=dim, metric="cos", dtype="f16", connectivity=NEIGHBOURS, expansion_add=BUILDING)
         )
-        for begin in range(0, n, ADDED_AT_ONCE):
-            block = np.ascontiguousarray(rows[begin : begin + ADDED_AT_ONCE])
+        for begin in range(0, n, AT_ONCE):
+            block = np.ascontiguousarray(rows[begin : begin + AT_ONCE])
             self._index.add(np.arange(begin, begin + len(block)), block)
             _tell(progress, begin, n)
 
@@ -205,12 +223,7 @@ class _USearch(USearchIndex):
 
 def _tell(progress: Progress | None, begin: int, n: int) -> None:
     if progress is not None:
-        progress(min(begin + ADDED_AT_ONCE, n), n)
-
-
-def _units(rows: Rows) -> Rows:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.ascontiguousarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+        progress(min(begin + AT_ONCE, n), n)
 
 
 def _kind(kind: str, n: int, has_queries: bool) -> str:
@@ -220,34 +233,17 @@ def _kind(kind: str, n: int, has_queries: bool) -> str:
         return kind
     if n <= EXACT_UP_TO or not has_queries:
         return "exact"
-    return next((name for name in ("faiss", "usearch") if find_spec(name) is not None), "exact")
+    return next((kind for name, kind in (("faiss", "lists"), ("usearch", "usearch")) if find_spec(name)), "exact")
 
 
-def _best(cosines: NDArray[np.float32], k: int) -> Ids:
-    """Numbers (k,) of the largest, the largest first, of equal ones the first."""
-    least = np.partition(cosines, -k)[-k]
-    sure = np.flatnonzero(cosines > least)
-    found = np.concatenate([sure, np.flatnonzero(cosines == least)[: k - len(sure)]])
-    order: Ids = found[np.lexsort((found, -cosines[found]))]
-    return order
-
-
-def _exact_search(rows: Rows, queries: Rows, k: int) -> Ids:
-    """Numbers (m, k) of the rows (n, dim) with the highest cosines to each query (m, dim); n at a time in memory.
-
-    Through BLAS: equally near rows may change places on another machine.
-    """
-    units = _units(queries)
-    best = np.full((len(queries), 0), 0, dtype=np.int64)
-    cosines = np.empty((len(queries), 0), dtype=np.float32)
-    for begin in range(0, len(rows), ADDED_AT_ONCE):
-        block = rows[begin : begin + ADDED_AT_ONCE]
-        found = units @ _units(block).T
-        numbers = np.broadcast_to(np.arange(begin, begin + len(block)), found.shape)
-        cosines, best = np.hstack([cosines, found]), np.hstack([best, numbers])
-        kept = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-        cosines, best = np.take_along_axis(cosines, kept, 1), np.take_along_axis(best, kept, 1)
-    return best
+def _seconds(searched: _Searched, queries: Rows, k: int) -> float:
+    """Median of single queries, after one to warm up."""
+    taken = []
+    for query in queries[: TIMED + 1]:
+        begin = time.perf_counter()
+        searched.search(query[None], k)
+        taken.append(time.perf_counter() - begin)
+    return median(taken[1:])
 
 
 def _recall(exact: Ids, found: Ids) -> Recall:
