@@ -10,7 +10,7 @@ and peak memory for each function, and by how much they grow from step to step; 
 `search` prints medians for single queries on one thread: exact search beside the time in which the same bytes are read,
 and an approximate index with its recall. Vectors are hashed n-grams of the functions, or made of yours: each telling
 turns the sign of some principal components, of queries and solutions alike, so that their spread and what belongs
-together stay. How near an index comes depends on the encoder: n-grams have no neighbourhoods to speak of.
+together stay. How many rows an index has to look at depends on the encoder.
 """
 
 from __future__ import annotations
