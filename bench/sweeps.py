@@ -64,7 +64,7 @@ def cluster(engine: str, workers: int) -> Iterator[tuple[str, Callable[[], list[
         from distributed import Client, LocalCluster
 
         with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found,
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as found,
             Client(found) as client,
         ):
             client.run(_load)
