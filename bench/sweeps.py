@@ -28,6 +28,7 @@ from statistics import median
 from typing import Any
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("RAY_worker_niceness", "0")  # it is 15, so that workers wait for whatever else is running
 
 from ruvllm.benchmark.sweeps.cell_files import CELLS
 from ruvllm.benchmark.sweeps.dispatch import run_plan

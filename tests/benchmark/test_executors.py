@@ -28,6 +28,7 @@ COMMAND = [sys.executable, "-c", "import sys; from ruvllm.commands.bench import 
 """Without the BENCH_COMMAND's errors for warnings: those of dask and ray are theirs."""
 PATIENT = {
     "RAY_AUTH_MODE": "disabled", "RAY_health_check_failure_threshold": "100", "RAY_health_check_timeout_ms": "60000",
+    "RAY_worker_niceness": "0",  # it is 15
     "DASK_LOGGING__DISTRIBUTED": "critical", "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "180s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "180s",
 }  # fmt: skip
