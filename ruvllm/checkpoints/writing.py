@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -21,7 +22,7 @@ from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.files.arrays import StateArrays, resume_path, state_digest, to_safetensors
 from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import InvalidFileError
-from ruvllm.files.json_writing import Texts, stringify
+from ruvllm.files.json_writing import Texts, pieces_of_json, stringify
 
 __all__ = [
     "CheckpointConflictError",
@@ -169,7 +170,7 @@ def write_checkpoint(
     if resume is not None:
         write_in_folder(resume_path(path), to_safetensors(resume))
     if not there:
-        write_in_folder(path, checkpoint_text(document, texts).encode())
+        write_in_folder(path, *_pieces_of_text(document, texts))
     return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)
 
 
@@ -209,9 +210,17 @@ def _hashes(document: dict[str, Any]) -> CheckpointHashes:
     return CheckpointHashes(document["stateHash"], document["runHash"], document["checkpointId"])
 
 
-def checkpoint_text(document: dict[str, Any], texts: Texts | None = None) -> str:
-    lines = (f"{stringify(key)}:{stringify(value, texts)}" for key, value in document.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+def checkpoint_text(document: dict[str, Any]) -> str:
+    return b"".join(_pieces_of_text(document, {})).decode()
+
+
+def _pieces_of_text(document: dict[str, Any], texts: Texts) -> Iterator[bytes]:
+    separator = "{\n"
+    for key, value in document.items():
+        yield f"{separator}{stringify(key)}:".encode()
+        yield from pieces_of_json(value, texts)
+        separator = ",\n"
+    yield b"\n}\n"
 
 
 def _same_run(path: Path, digest: str) -> str:

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 try:
@@ -22,8 +22,10 @@ class UnwritableFolderError(OSError):
     """No file can be made in a folder. The message is one line for the user."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, *data: bytes) -> None:
     """Writes a file so that at every moment `path` is absent, or has all of its old or all of its new content.
+
+    `data` are the pieces of the content.
 
     A temporary file in the same folder is written, synchronised and renamed. Then the folder is synchronised, so that
     the name survives a power cut too. On any error, also an interrupt, the temporary file is removed. Permissions
@@ -53,11 +55,11 @@ def write_once(path: Path, data: bytes) -> bool:
         temporary.unlink()
 
     _make_folder_of(path)
-    _write_and_place(path, data, place)
+    _write_and_place(path, [data], place)
     return written
 
 
-def _write_and_place(path: Path, data: bytes, place: Callable[[Path], object]) -> None:
+def _write_and_place(path: Path, data: Sequence[bytes], place: Callable[[Path], object]) -> None:
     temporary = path.parent / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
         _write_and_sync(temporary, data)
@@ -66,19 +68,19 @@ def _write_and_place(path: Path, data: bytes, place: Callable[[Path], object]) -
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, _reason(error, len(data)), str(path)) from error
+            raise OSError(error.errno, _reason(error, sum(map(len, data))), str(path)) from error
         raise
     _sync_folder(path.parent)
 
 
-def write_in_folder(path: Path, data: bytes) -> None:
+def write_in_folder(path: Path, *data: bytes) -> None:
     """As write_atomically(), in a folder that is made if it is missing, and not left behind without the file."""
     missing = [folder for folder in path.parents if not folder.exists()]
     try:
         for attempts_left in (2, 1, 0):
             _make_folder_of(path)
             try:
-                return write_atomically(path, data)
+                return write_atomically(path, *data)
             except FileNotFoundError:  # another run has just removed the folder, because it was empty
                 if not attempts_left:
                     raise
@@ -122,7 +124,7 @@ def ensure_writable_folder(path: Path) -> None:
     probe = path / f".ruvllm-{secrets.token_hex(8)}.tmp"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _write_and_sync(probe, b"probe")
+        _write_and_sync(probe, [b"probe"])
         probe.unlink()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         with contextlib.suppress(OSError, ValueError):
@@ -143,13 +145,14 @@ def _reason(error: OSError, size: int) -> str:
     return reason
 
 
-def _write_and_sync(path: Path, data: bytes) -> None:
+def _write_and_sync(path: Path, data: Sequence[bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags, 0o666), "wb") as file:
         if fcntl is not None:
             with contextlib.suppress(OSError):  # not every network file system has locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(data)
+        for piece in data:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 

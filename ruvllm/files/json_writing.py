@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = [
     "canonical_json",
     "digest_of_canonical_json",
     "digest_of_json",
+    "pieces_of_json",
     "stringify",
     "to_json",
 ]
@@ -35,8 +36,10 @@ _NESTING = frozenset((dict, list, tuple))
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer of I-JSON (RFC 7493, section 2.2), on which RFC 8785 builds."""
-Texts = dict[int, str]
+Texts = dict[int, bytes]
 """Texts of arrays and of lists of numbers by their id(), for values that are written several times without a change."""
+_Parts = list[str | bytes]
+"""A text in pieces. Those that may be long are bytes, so that they are hashed and written without a copy."""
 
 
 def stringify(value: object, texts: Texts | None = None) -> str:
@@ -60,6 +63,11 @@ def canonical_json(value: object, texts: Texts | None = None) -> bytes:
     magnitude and a lone surrogate, and TypeError for a value that JSON does not have.
     """
     return _write(value, _CANONICAL, texts).encode()
+
+
+def pieces_of_json(value: object, texts: Texts) -> Iterator[bytes]:
+    """Yields the UTF-8 bytes of stringify(value) in pieces: long texts by themselves, short ones together."""
+    return _pieces(value, _ECMASCRIPT, texts)
 
 
 def digest_of_json(value: object, texts: Texts | None = None) -> str:
@@ -112,26 +120,34 @@ def _write(value: object, rules: _Rules, texts: Texts | None = None) -> str:
     Takes None, bool, int, float, str, dict with str keys, list, tuple and float32 arrays (n,) or (m, n). Raises
     ValueError for a number that is not finite, and TypeError for any other type.
     """
-    parts: list[str] = []
+    parts: _Parts = []
     _append(value, rules, parts, texts)
-    return "".join(parts)
+    return "".join([part if isinstance(part, str) else part.decode() for part in parts])
 
 
 def _digest(value: object, rules: _Rules, texts: Texts | None) -> str:
-    """Returns the SHA-256 of what _write() returns: long texts by themselves, short ones together."""
-    parts: list[str] = []
-    _append(value, rules, parts, texts)
-    digest, begin = hashlib.sha256(), 0
-    for number, part in enumerate(parts):
-        if len(part) >= _LONG:
-            digest.update("".join(parts[begin:number]).encode())
-            digest.update(part.encode())
-            begin = number + 1
-    digest.update("".join(parts[begin:]).encode())
+    """Returns the SHA-256 of what _write() returns."""
+    digest = hashlib.sha256()
+    for piece in _pieces(value, rules, texts):
+        digest.update(piece)
     return digest.hexdigest()
 
 
-def _append(value: object, rules: _Rules, parts: list[str], texts: Texts | None) -> None:
+def _pieces(value: object, rules: _Rules, texts: Texts | None) -> Iterator[bytes]:
+    parts: _Parts = []
+    _append(value, rules, parts, texts)
+    short: list[str] = []
+    for part in parts:
+        if isinstance(part, bytes) and len(part) >= _LONG:
+            yield "".join(short).encode()
+            yield part
+            short.clear()
+        else:
+            short.append(part if isinstance(part, str) else part.decode())
+    yield "".join(short).encode()
+
+
+def _append(value: object, rules: _Rules, parts: _Parts, texts: Texts | None) -> None:
     if isinstance(value, str):
         parts.append(_quoted(value, rules))
     elif value is None or isinstance(value, bool):
@@ -150,12 +166,12 @@ def _append(value: object, rules: _Rules, parts: list[str], texts: Texts | None)
         raise TypeError(f"JSON has no {type(value).__module__}.{type(value).__qualname__}: {value!r:.80}")
 
 
-def _known(value: Any, texts: Texts | None, write: Callable[[Any], str]) -> str:
+def _known(value: Any, texts: Texts | None, write: Callable[[Any], str]) -> bytes:
     if texts is None:
-        return write(value)
+        return write(value).encode()
     text = texts.get(id(value))
     if text is None:
-        text = texts[id(value)] = write(value)
+        text = texts[id(value)] = write(value).encode()
     return text
 
 
@@ -164,7 +180,7 @@ def _floats_text(values: list[Any] | tuple[Any, ...]) -> str:
 
 
 def _append_list(
-    values: list[Any] | tuple[Any, ...], rules: _Rules, parts: list[str], texts: Texts | None
+    values: list[Any] | tuple[Any, ...], rules: _Rules, parts: _Parts, texts: Texts | None
 ) -> None:
     # A matrix is a list of long lists of floats. The core writes each of them at once.
     if (texts is not None and id(values) in texts) or set(map(type, values)) == {float}:
@@ -179,7 +195,7 @@ def _append_list(
 
 
 def _append_object(
-    mapping: Mapping[str, object], rules: _Rules, parts: list[str], texts: Texts | None
+    mapping: Mapping[str, object], rules: _Rules, parts: _Parts, texts: Texts | None
 ) -> None:
     for key in mapping:
         if not isinstance(key, str):
