@@ -13,7 +13,8 @@ from rich.console import Console
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.sweep import Reporter, outcome, run_cells
-from ruvllm.commands.progress import BarReporter, LineReporter, QuietReporter
+from ruvllm.commands.outcome.progress_shown import BarReporter, LineReporter
+from ruvllm.commands.progress import QuietReporter
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.workloads.splits import Fold
 
@@ -184,7 +185,7 @@ def test_folds_of_one_seed_have_progress_of_their_own(tmp_path_factory: pytest.T
 
 def test_long_work_says_so_now_and_then_and_short_work_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("ruvllm.commands.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("ruvllm.commands.outcome.progress_shown.time.monotonic", lambda: clock[0])
     file = io.StringIO()
     reporter = LineReporter(Console(file=file, width=40))
     for second in range(26):
@@ -195,8 +196,8 @@ def test_long_work_says_so_now_and_then_and_short_work_nothing(monkeypatch: pyte
 
 
 def test_work_that_nobody_calls_about_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ruvllm.commands.progress.SECONDS_BEFORE_LINE", 0.01)
-    monkeypatch.setattr("ruvllm.commands.progress.SECONDS_BETWEEN_LINES", 0.02)
+    monkeypatch.setattr("ruvllm.commands.outcome.progress_shown.SECONDS_BEFORE_LINE", 0.01)
+    monkeypatch.setattr("ruvllm.commands.outcome.progress_shown.SECONDS_BETWEEN_LINES", 0.02)
     file = io.StringIO()
     with LineReporter(Console(file=file, width=80)) as reporter:
         reporter.work("encoding", 0, 10)
@@ -219,7 +220,7 @@ def test_work_that_begins_again_is_not_taken_for_what_it_was(monkeypatch: pytest
         def start(self) -> None:
             pass
 
-    monkeypatch.setattr("ruvllm.commands.progress.threading.Timer", Timer)
+    monkeypatch.setattr("ruvllm.commands.outcome.progress_shown.threading.Timer", Timer)
     file = io.StringIO()
     reporter = LineReporter(Console(file=file, width=80))
     for _ in range(3):
