@@ -86,10 +86,7 @@ FloatArray adapt(Engine& e, const Floats& queries, const ArrayArgument<std::uint
         require_finite(e.lora().kernels(), {h.data + i * h.columns, h.columns}, "queries");
     FloatArray z({static_cast<py::ssize_t>(h.rows), static_cast<py::ssize_t>(h.columns)});
     float* out = z.mutable_data();
-    unlocked([&] {
-        for (std::size_t i = 0; i < h.rows; ++i)
-            e.adapt(h.data + i * h.columns, type[i], out + i * h.columns);
-    });
+    unlocked([&] { e.adapt(h.data, type.data(), h.rows, out); });
     return z;
 }
 

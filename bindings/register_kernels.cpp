@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "binding.hpp"
+#include "components.hpp"
+#include "ruvllm/components/retrieval.hpp"
 
 namespace py = pybind11;
 using namespace ruvllm;
@@ -59,6 +61,20 @@ void register_reductions(py::module_& m)
                  const auto bank = matrix_view(rows, "rows", q.size());
                  FloatArray out(static_cast<py::ssize_t>(bank.rows));
                  kernels.cosine_many(q.data(), bank.data, bank.rows, bank.columns, q.size(), out.mutable_data());
+                 return out;
+             });
+    function(m, "cosine_matrix", "queries, rows, *, isa='auto'",
+             "cosine_similarity() of each of (k, n) queries against each row of (m, n), with its bits, several times as "
+             "fast: (k, m).",
+             [](const Floats& queries, const Floats& rows, const simd::KernelTable& kernels) {
+                 const auto q = matrix_view(queries, "queries");
+                 const auto bank = matrix_view(rows, "rows", q.columns);
+                 FloatArray out({static_cast<py::ssize_t>(q.rows), static_cast<py::ssize_t>(bank.rows)});
+                 float* const found = out.mutable_data();
+                 unlocked([&] {
+                     components::cosine_matrix(kernels, {q.data, q.rows, q.columns}, {bank.data, bank.rows, bank.columns},
+                                               found);
+                 });
                  return out;
              });
     function(m, "gemv", "rows, x, *, isa='auto'",

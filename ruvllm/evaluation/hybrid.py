@@ -133,10 +133,9 @@ def _parts(question: Retrieval, views: Sequence[InPlace], isa: str) -> Iterator[
         kind, words = int(question.types[block.members[0]]), question.words
         for part in parts:
             members = part.members
-            cosines = [_cosines(view.queries[members], rows, isa) for view, rows in zip(views, solutions, strict=True)]
+            cosines = [
+                _core.cosine_matrix(take_rows(view.queries, members), rows, isa=isa)
+                for view, rows in zip(views, solutions, strict=True)
+            ]
             said = np.zeros_like(cosines[0]) if words is None else words.scores(members, part.candidates, kind)
             yield _Part(part, cosines, crowding, said)
-
-
-def _cosines(queries: Rows, solutions: Rows, isa: str) -> Rows:
-    return np.stack([_core.cosine_similarity(np.ascontiguousarray(row), solutions, isa=isa) for row in queries])

@@ -46,6 +46,8 @@ OF_RECIPROCAL_RANK: dict[str, Callable[[float], float]] = {
 
 Ranks = NDArray[np.int32]
 
+AT_ONCE = 64
+"""Queries whose cosines are in memory."""
 MOST_COSINES = 25_000_000
 """Of a question, to find out what stood first: some seconds, where ranks take minutes."""
 
@@ -186,15 +188,16 @@ def first_in_groups(
     for block in question.blocks():
         wrongly = np.flatnonzero((ranks[block.members] > 1) & (block.members < most))
         candidates = take_rows(solutions, block.candidates) if len(wrongly) else solutions[:0]
-        too = list(right_too(question, block))
-        for place in wrongly.tolist():
-            query = block.members[place]
-            cosines = _core.cosine_similarity(np.ascontiguousarray(queries[query]), candidates, isa=isa)
+        too = np.array(list(right_too(question, block)), dtype=np.int64).reshape(-1, 2)
+        for begin in range(0, len(wrongly), AT_ONCE):
+            places = wrongly[begin : begin + AT_ONCE]
+            cosines = _core.cosine_matrix(take_rows(queries, block.members[places]), candidates, isa=isa)
             if discount is not None:
                 cosines -= discount[block.candidates]
-            cosines[block.right[place]] = -np.inf  # as near as the wrong one at most
-            cosines[[row for member, row in too if member == place]] = -np.inf
-            first[query] = block.candidates[int(np.argmax(cosines))]
+            cosines[np.arange(len(places)), block.right[places]] = -np.inf  # as near as the wrong one at most
+            for row, place in enumerate(places.tolist()):
+                cosines[row, too[too[:, 0] == place, 1]] = -np.inf
+            first[block.members[places]] = block.candidates[np.argmax(cosines, axis=1)]
     return first
 
 

@@ -209,3 +209,23 @@ def test_an_adapter_for_no_type_is_none() -> None:
     before = engine.parameters.tobytes()
     learn(engine)
     assert engine.parameters.tobytes() == before
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_many_queries_are_adapted_to_the_bits_of_one_at_a_time(protocol: str) -> None:
+    changes: dict[str, Any] = {"associations.block_size": 16, "associations.episodes.capacity": 50}
+    engine = make_engine(protocol=protocol, **changes)
+    learn(engine)
+    engine.rehearse()
+    loaded = [WORKLOAD.source.load(int(task)) for task in np.resize(TEST, 150)]
+    queries = np.array([query for query, *_ in loaded], dtype=np.float32)
+    types = np.array([kind for *_, kind in loaded], dtype=np.uint8)
+    for order in (np.arange(150), np.argsort(types, kind="stable")):  # as they come, and in long runs of a type
+        together = engine.adapt(queries[order], types[order])
+        alone = [engine.adapt(queries[i : i + 1], types[i : i + 1])[0] for i in order]
+        assert together.tobytes() == np.array(alone).tobytes()
+    changes["associations.episodes.capacity"] = 0
+    memoryless = make_engine(protocol=protocol, **changes)
+    learn(memoryless)
+    memoryless.rehearse()
+    assert memoryless.adapt(queries, types).tobytes() != engine.adapt(queries, types).tobytes()

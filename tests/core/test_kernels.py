@@ -138,6 +138,7 @@ CALLS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (_core.squared_norm, (V,)),
     (_core.squared_distance, (V, V)),
     (_core.cosine_similarity, (V, M)),
+    (_core.cosine_matrix, (M, M)),
     (_core.gemv, (M, V)),
     (_core.axpy, (1.0, V, V)),
     (_core.ema_of_squares, (0.9, 0.1, V, V)),
@@ -173,6 +174,8 @@ def test_what_is_no_real_number_is_refused(function: Callable[..., Any], argumen
         (lambda: _core.squared_distance(V[:2], V), "b must have 2 elements, not 4"),
         (lambda: _core.cosine_similarity(V[:3], M), "rows must have 3 columns, not 4"),
         (lambda: _core.cosine_similarity(V, V), "rows must have 2 dimensions, not 1"),
+        (lambda: _core.cosine_matrix(V, M), "queries must have 2 dimensions, not 1"),
+        (lambda: _core.cosine_matrix(M[:, :3].copy(), M), "rows must have 3 columns, not 4"),
         (lambda: _core.gemv(M, V[:2]), "rows must have 2 columns, not 4"),
         (lambda: _core.gemv(np.ones((1, 1, 4), np.float32), V), "rows must have 2 dimensions, not 3"),
         (lambda: _core.axpy(1.0, V[:3], V.copy()), "x must have 4 elements, not 3"),
@@ -212,3 +215,17 @@ def test_cosine_of_a_zero_vector_is_zero_and_nan_passes_through() -> None:
     result = _core.cosine_similarity(np.array([1, 1], np.float32), rows)
     assert result[0] == 0.0 and abs(result[1] - 1.0) <= 2 * EPSILON and np.isnan(result[2])
     assert _core.cosine_similarity(np.zeros(2, np.float32), rows[:2]).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("queries", "rows", "dim"), [(1, 1, 33), (3, 0, 7), (0, 3, 7), (70, 260, 384), (21, 90, 1536)])
+@pytest.mark.parametrize("scale", [1.0, 1e-20, 0.0])
+def test_a_matrix_of_cosines_has_the_bits_of_one_query_at_a_time(
+    queries: int, rows: int, dim: int, scale: float
+) -> None:
+    generator = np.random.default_rng(dim)
+    q, r = (generator.standard_normal((n, dim)).astype(np.float32) for n in (queries, rows))
+    q[:1] *= np.float32(scale)  # a length whose square float32 does not hold, and none
+    result = same_on_every_isa(lambda isa: _core.cosine_matrix(q, r, isa=isa))
+    assert result.shape == (queries, rows) and result.dtype == np.float32
+    for row, query in zip(result, q, strict=True):
+        assert row.tobytes() == _core.cosine_similarity(query, r).tobytes()

@@ -40,13 +40,15 @@ inline void crowding(const simd::KernelTable& kernels, std::size_t neighbours, c
     const std::vector<float> candidate_norms = components::detail::norms(kernels, candidates);
     constexpr std::size_t together = 64; // candidates for which a block of queries is read once
     const std::size_t d = queries.columns, block = components::detail::rows_per_block(d);
-    std::vector<float> cosines(std::min(together, candidates.rows) * n);
+    std::vector<float> cosines(std::min(together, candidates.rows) * n), dots(std::min(together, candidates.rows) * block);
     for (std::size_t first = 0; first < candidates.rows; first += together) {
         const std::size_t count = std::min(together, candidates.rows - first);
-        for (std::size_t begin = 0; begin < n; begin += block)
+        for (std::size_t begin = 0; begin < n; begin += block) {
+            const std::size_t rows = std::min(block, n - begin);
+            kernels.gemm(queries.row(begin), rows, d, candidates.row(first), count, d, d, dots.data());
             for (std::size_t i = 0; i < count; ++i)
-                kernels.gemv(queries.row(begin), std::min(block, n - begin), d, candidates.row(first + i), d,
-                             cosines.data() + i * n + begin);
+                std::copy_n(dots.data() + i * rows, rows, cosines.data() + i * n + begin);
+        }
         for (std::size_t i = 0; i < count; ++i) {
             float* const of_candidate = cosines.data() + i * n;
             for (std::size_t j = 0; j < n; ++j) {

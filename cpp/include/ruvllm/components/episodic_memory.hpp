@@ -13,9 +13,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ruvllm/numeric/aligned_vector.hpp"
@@ -67,27 +67,46 @@ public:
         oldest_ = (oldest_ + 1) % config_.capacity;
     }
 
-    // z (dim,) += what the episodes say about h (dim,); equally similar ones count in the order they are kept.
-    void add_recalled(const float* h, float* z) const
+    // What the episodes say about a query: their numbers, and the weight of each. Good until the next one is added.
+    struct Recalled {
+        std::vector<std::size_t> numbers;
+        std::vector<float> weights;
+    };
+
+    // Of each of n queries h (n, dim); equally similar episodes count in the order they are kept. Several queries at
+    // once read the episodes once.
+    [[nodiscard]] std::vector<Recalled> recall(const float* h, std::size_t n) const
     {
+        std::vector<Recalled> recalled(n);
         if (size() == 0 || config_.strength == 0.0f)
-            return;
-        const Nearest found = nearest(h, nobody);
-        if (!(found.squares > 0.0f))
-            return;
-        const float reach = std::min(1.0f, relative(found.mean));
-        const float share = config_.strength * reach * reach / found.squares;
-        for (std::size_t t = 0; t < found.numbers.size(); ++t) {
-            const std::size_t i = found.numbers[t];
-            const float weight = share * found.cosines[t] * found.cosines[t];
-            k_->axpy(weight, solutions_.data() + i * dim_, z, dim_);
-            k_->axpy(-weight, queries_.data() + i * dim_, z, dim_);
+            return recalled;
+        std::vector<float> similarities(std::min(n, together) * size());
+        for (std::size_t begin = 0; begin < n; begin += together) {
+            const std::size_t count = std::min(together, n - begin);
+            k_->gemm(queries_.data(), size(), dim_, h + begin * dim_, count, dim_, dim_, similarities.data());
+            for (std::size_t q = 0; q < count; ++q)
+                recalled[begin + q] = weighed(most_similar(similarities.data() + q * size(), nobody));
+        }
+        return recalled;
+    }
+
+    // z (dim,) += what the episodes say about h (dim,).
+    void add_recalled(const float* h, float* z) const { add_recalled(recall(h, 1).front(), z); }
+
+    // The same where it was recalled before.
+    void add_recalled(const Recalled& recalled, float* z) const
+    {
+        for (std::size_t t = 0; t < recalled.numbers.size(); ++t) {
+            const std::size_t i = recalled.numbers[t];
+            k_->axpy(recalled.weights[t], solutions_.data() + i * dim_, z, dim_);
+            k_->axpy(-recalled.weights[t], queries_.data() + i * dim_, z, dim_);
         }
     }
 
 private:
     static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
     static constexpr std::size_t sampled = 64; // past queries from which `typical` is measured
+    static constexpr std::size_t together = 20; // queries for which the episodes are read once
 
     // Past queries most similar to another one, most similar first, and their cosines; those below 0 count as 0.
     struct Nearest {
@@ -98,20 +117,26 @@ private:
 
     [[nodiscard]] Nearest nearest(const float* h, std::size_t left_out) const
     {
-        const std::size_t n = size();
-        std::vector<float> similarity(n);
-        k_->gemv(queries_.data(), n, dim_, h, dim_, similarity.data());
+        std::vector<float> similarity(size());
+        k_->gemv(queries_.data(), size(), dim_, h, dim_, similarity.data());
+        return most_similar(similarity.data(), left_out);
+    }
+
+    // From the products of all past queries with another one; of equal ones those that came first.
+    [[nodiscard]] Nearest most_similar(const float* similarity, std::size_t left_out) const
+    {
+        const std::size_t n = size(), taken = std::min(config_.neighbours, n - (left_out < n ? 1 : 0));
         Nearest found;
-        found.numbers.resize(n);
-        std::iota(found.numbers.begin(), found.numbers.end(), std::size_t{0});
-        if (left_out < n)
-            found.numbers.erase(found.numbers.begin() + static_cast<std::ptrdiff_t>(left_out));
-        const std::size_t taken = std::min(config_.neighbours, found.numbers.size());
-        std::partial_sort(found.numbers.begin(), found.numbers.begin() + static_cast<std::ptrdiff_t>(taken),
-                          found.numbers.end(), [&](std::size_t a, std::size_t b) {
-                              return similarity[a] != similarity[b] ? similarity[a] > similarity[b] : a < b;
-                          });
-        found.numbers.resize(taken);
+        found.numbers.reserve(taken + 1);
+        for (std::size_t i = 0; i < n; ++i) {
+            if (i == left_out || taken == 0 ||
+                (found.numbers.size() == taken && !(similarity[i] > similarity[found.numbers.back()])))
+                continue;
+            const auto place = std::upper_bound(found.numbers.begin(), found.numbers.end(), i,
+                                                [&](std::size_t a, std::size_t b) { return similarity[a] > similarity[b]; });
+            found.numbers.insert(place, i);
+            found.numbers.resize(std::min(taken, found.numbers.size()));
+        }
         for (const std::size_t i : found.numbers) {
             const float cosine = similarity[i] > 0.0f ? similarity[i] : 0.0f;
             found.cosines.push_back(cosine);
@@ -119,6 +144,17 @@ private:
             found.squares += cosine * cosine;
         }
         return found;
+    }
+
+    [[nodiscard]] Recalled weighed(Nearest nearest) const
+    {
+        if (!(nearest.squares > 0.0f))
+            return {};
+        const float reach = std::min(1.0f, relative(nearest.mean));
+        const float share = config_.strength * reach * reach / nearest.squares;
+        for (float& cosine : nearest.cosines)
+            cosine = share * cosine * cosine;
+        return {std::move(nearest.numbers), std::move(nearest.cosines)};
     }
 
     [[nodiscard]] float relative(float mean) const noexcept { return typical_ > 0.0f ? mean / typical_ : 0.0f; }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -56,6 +57,25 @@ inline void check_index(std::int64_t index, std::size_t n, const char* what)
     return std::max(group, floats / std::max<std::size_t>(columns, 1) / group * group);
 }
 
+// use(i, begin, dots): the products of query i with the solutions from row `begin` on, each with the bits of dot(). Every
+// pair comes once, in ascending blocks of solutions.
+template <class Use>
+void dots_in_blocks(const simd::KernelTable& kernels, const Rows& queries, const Rows& solutions, Use use)
+{
+    constexpr std::size_t together = 64; // queries for which a block of solutions is read once
+    const std::size_t d = queries.columns, block = rows_per_block(d);
+    std::vector<float> dots(std::min(together, queries.rows) * std::min(block, solutions.rows));
+    for (std::size_t begin = 0; begin < solutions.rows; begin += block) {
+        const std::size_t count = std::min(block, solutions.rows - begin);
+        for (std::size_t first = 0; first < queries.rows; first += together) {
+            const std::size_t n = std::min(together, queries.rows - first);
+            kernels.gemm(solutions.row(begin), count, d, queries.row(first), n, d, d, dots.data());
+            for (std::size_t i = 0; i < n; ++i)
+                use(first + i, begin, std::span<const float>(dots.data() + i * count, count));
+        }
+    }
+}
+
 } // namespace detail
 
 // ranks[i] = 1 + the number of wrong solutions whose cosine with query i is not below that of the right one,
@@ -79,19 +99,29 @@ inline void retrieval_ranks(const simd::KernelTable& kernels, const Rows& querie
         threshold[i] = detail::cosine(dot, query_norms[i], solution_norms[j]) - of(j);
         ranks[i] = 1;
     }
-    const std::size_t block = detail::rows_per_block(d);
-    std::vector<float> dots(block);
-    for (std::size_t begin = 0; begin < solutions.rows; begin += block) {
-        const std::size_t count = std::min(block, solutions.rows - begin);
-        for (std::size_t i = 0; i < queries.rows; ++i) {
-            kernels.gemv(solutions.row(begin), count, d, queries.row(i), d, dots.data());
-            for (std::size_t j = 0; j < count; ++j) {
-                const float value = detail::cosine(dots[j], query_norms[i], solution_norms[begin + j]) - of(begin + j);
-                const bool wrong = begin + j != static_cast<std::size_t>(right[i]);
-                ranks[i] += wrong && !(value < threshold[i]);
-            }
+    detail::dots_in_blocks(kernels, queries, solutions, [&](std::size_t i, std::size_t begin, std::span<const float> dots) {
+        for (std::size_t j = 0; j < dots.size(); ++j) {
+            const float value = detail::cosine(dots[j], query_norms[i], solution_norms[begin + j]) - of(begin + j);
+            const bool wrong = begin + j != static_cast<std::size_t>(right[i]);
+            ranks[i] += wrong && !(value < threshold[i]);
         }
+    });
+}
+
+// out (queries.rows, rows.rows) = KernelTable::cosine_many() of each query, with its bits.
+inline void cosine_matrix(const simd::KernelTable& kernels, const Rows& queries, const Rows& rows, float* out)
+{
+    const std::vector<float> query_norms = detail::norms(kernels, queries), row_norms = detail::norms(kernels, rows);
+    const auto usual = [](float norm) { return norm >= 1e-15f && norm <= 1e15f; };
+    if (!std::ranges::all_of(query_norms, usual) || !std::ranges::all_of(row_norms, usual)) {
+        for (std::size_t i = 0; i < queries.rows; ++i)
+            kernels.cosine_many(queries.row(i), rows.data, rows.rows, rows.columns, rows.columns, out + i * rows.rows);
+        return;
     }
+    detail::dots_in_blocks(kernels, queries, rows, [&](std::size_t i, std::size_t begin, std::span<const float> dots) {
+        for (std::size_t j = 0; j < dots.size(); ++j)
+            out[i * rows.rows + begin + j] = detail::cosine(dots[j], query_norms[i], row_norms[begin + j]);
+    });
 }
 
 } // namespace ruvllm::components

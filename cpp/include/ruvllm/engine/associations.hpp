@@ -42,16 +42,11 @@ public:
 
     [[nodiscard]] bool on() const noexcept { return config_.block_size > 0 || config_.episodes.capacity > 0; }
 
-    // z += what was learned, for a query h (dim,) of this type: the block adapter's part, and the memory's.
+    // z += what the block adapter makes of a query h (dim,) of this type.
     void add_adapted(const float* h, std::size_t type, float* z) const
     {
         if (const Learned* learned = find(type); learned != nullptr && learned->block)
             learned->block->add_output(*k_, h, z);
-    }
-    void add_recalled(const float* h, std::size_t type, float* z) const
-    {
-        if (const Learned* learned = find(type); learned != nullptr)
-            learned->memory.add_recalled(h, z);
     }
 
     // The memory of a type, null where nothing was told yet.

@@ -65,12 +65,17 @@ public:
             std::ranges::copy(dots_, out);
     }
 
-    // z = adapted query (dim,) of any query h (dim,).
-    void adapt(const float* h, std::size_t type, float* z)
+    // z = adapted queries (n, dim) of any queries h (n, dim) of a type.
+    void adapt(const float* h, std::size_t n, std::size_t type, float* z)
     {
-        (void)forward(h, type, z);
-        associations_.add_adapted(h, type, z);
-        associations_.add_recalled(h, type, z);
+        const EpisodicMemory* const memory = associations_.memory(type);
+        const Recollections recalled = recall(memory, h, n);
+        for (std::size_t i = 0; i < n; ++i) {
+            (void)forward(h + i * dim_, type, z + i * dim_);
+            associations_.add_adapted(h + i * dim_, type, z + i * dim_);
+            if (memory != nullptr)
+                memory->add_recalled(recalled[i], z + i * dim_);
+        }
     }
 
     // out (candidates.rows,) = the crowding of candidates among the queries of a type's episodic memory, as the adapters
@@ -133,14 +138,14 @@ public:
     template <class Use>
     void score_each(const TaskSource& source, std::span<const std::uint32_t> tasks, Use use)
     {
-        const std::size_t heads = lora_.config().heads;
-        std::vector<std::vector<std::size_t>> waiting(heads > 0 ? heads : 1); // positions, by head
+        const bool by_type = lora_.config().heads > 0 || associations_.on();
+        std::vector<std::vector<std::size_t>> waiting(by_type ? 256 : 1); // positions
         const auto finish = [&](std::vector<std::size_t>& positions) {
             score_together(source, tasks, positions, use);
             positions.clear();
         };
         for (std::size_t i = 0; i < tasks.size(); ++i) {
-            auto& positions = waiting[heads > 0 ? source.type(tasks[i]) : 0];
+            auto& positions = waiting[by_type ? source.type(tasks[i]) : 0];
             positions.push_back(i);
             source.prefetch(tasks[i]);
             if (positions.size() == together)
@@ -171,12 +176,19 @@ public:
 private:
     static constexpr std::size_t together = 8; // queries scored at once
 
+    using Recollections = std::vector<EpisodicMemory::Recalled>;
+
+    static Recollections recall(const EpisodicMemory* memory, const float* h, std::size_t n)
+    {
+        return memory == nullptr ? Recollections(n) : memory->recall(h, n);
+    }
+
     void score_compared(const TaskSource& source, std::size_t index, const float* query,
                         std::span<const float> to_patterns)
     {
         const std::uint8_t type = source.type(index);
         squared_norm_ = forward(query, type, z_.data());
-        associate(query, type, false);
+        associate(query, type, nullptr, {});
         score_candidates(source, index, to_patterns);
     }
 
@@ -204,26 +216,29 @@ private:
             combined_.project(lora_, queries_.data(), n, type, us.data());
         if (use_patterns_)
             patterns_.compare(queries_.data(), n, to_patterns);
+        const EpisodicMemory* const memory = associations_.on() ? associations_.memory(type) : nullptr;
+        const Recollections recalled = recall(memory, queries_.data(), n);
         for (std::size_t q = 0; q < n; ++q) {
             const float* const query = queries_.data() + q * dim_;
             const std::uint32_t index = tasks[positions[q]];
             squared_norm_ = adapts(lora_types_, source.type(index))
                                 ? combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data())
                                 : unadapted(query, z_.data());
-            associate(query, source.type(index), true);
+            associate(query, source.type(index), memory, recalled[q]);
             score_candidates(source, index, to_patterns.subspan(q * n_patterns, n_patterns));
             use(positions[q]);
         }
     }
 
-    // Adds to z, and to its norm, what a query's associations say; `recall`: those of the episodic memory too.
-    void associate(const float* query, std::size_t type, bool recall)
+    // Adds to z, and to its norm, what a query's associations say: where there is a memory, what it recalled too.
+    void associate(const float* query, std::size_t type, const EpisodicMemory* memory,
+                   const EpisodicMemory::Recalled& recalled)
     {
         if (!associations_.on())
             return;
         associations_.add_adapted(query, type, z_.data());
-        if (recall)
-            associations_.add_recalled(query, type, z_.data());
+        if (memory != nullptr)
+            memory->add_recalled(recalled, z_.data());
         squared_norm_ = k_->squared_norm(z_.data(), dim_);
     }
 

@@ -192,8 +192,29 @@ public:
         return out;
     }
 
-    // z = adapted query (dim,) of any query (dim,), to be compared with solutions as centre_solution() leaves them.
-    void adapt(const float* h, std::size_t type, float* z) { model_.adapt(as_learned_from(h, type), type, z); }
+    // z = adapted query (dim,) of any query h (dim,).
+    void adapt(const float* h, std::size_t type, float* z)
+    {
+        const auto of_type = static_cast<std::uint8_t>(type);
+        adapt(h, &of_type, 1, z);
+    }
+
+    // z = adapted queries (n, dim) of any queries h (n, dim), each of its type, to be compared with solutions as
+    // centre_solution() leaves them. Many at once are faster where there is an episodic memory.
+    void adapt(const float* h, const std::uint8_t* types, std::size_t n, float* z)
+    {
+        const std::size_t dim = query_.size();
+        constexpr std::size_t together = 64;
+        numeric::FloatVector centred(std::min(n, together) * dim);
+        for (std::size_t begin = 0, count = 0; begin < n; begin += count) {
+            const auto more = [&] { return begin + count < n && count < together && types[begin + count] == types[begin]; };
+            for (count = 0; more(); ++count) {
+                std::copy_n(h + (begin + count) * dim, dim, centred.data() + count * dim);
+                centring_.centre_query(types[begin], centred.data() + count * dim);
+            }
+            model_.adapt(centred.data(), count, types[begin], z + begin * dim);
+        }
+    }
     void centre_solution(std::size_t type, float* solution) const { centring_.centre_solution(type, solution); }
 
     // How near any query (dim,) is to what was learned from (EpisodicMemory::nearness()); 0 where nothing is remembered.
