@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -210,11 +210,11 @@ def _hashes(document: dict[str, Any]) -> CheckpointHashes:
     return CheckpointHashes(document["stateHash"], document["runHash"], document["checkpointId"])
 
 
-def checkpoint_text(document: dict[str, Any]) -> str:
+def checkpoint_text(document: Mapping[str, object]) -> str:
     return b"".join(_pieces_of_text(document, {})).decode()
 
 
-def _pieces_of_text(document: dict[str, Any], texts: Texts) -> Iterator[bytes]:
+def _pieces_of_text(document: Mapping[str, object], texts: Texts) -> Iterator[bytes]:
     separator = "{\n"
     for key, value in document.items():
         yield f"{separator}{stringify(key)}:".encode()
