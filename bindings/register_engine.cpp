@@ -86,7 +86,13 @@ FloatArray adapt(Engine& e, const Floats& queries, const ArrayArgument<std::uint
         require_finite(e.lora().kernels(), {h.data + i * h.columns, h.columns}, "queries");
     FloatArray z({static_cast<py::ssize_t>(h.rows), static_cast<py::ssize_t>(h.columns)});
     float* out = z.mutable_data();
-    unlocked([&] { e.adapt(h.data, type.data(), h.rows, out); });
+    unlocked([&] {
+        for (std::size_t begin = 0, end = 0; begin < h.rows; begin = end) { // several of a type at once
+            for (end = begin; end < h.rows && end - begin < 64 && type[end] == type[begin];)
+                ++end;
+            e.adapt(h.data + begin * h.columns, end - begin, type[begin], out + begin * h.columns);
+        }
+    });
     return z;
 }
 

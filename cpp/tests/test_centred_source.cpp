@@ -174,7 +174,7 @@ TEST_P(CentredSourceTests, AnEngineCentresOnceItIsToldTo)
     std::vector<float> z(dim), solution(dim);
     for (std::size_t a = 0; a < asked.size(); ++a) { // what an engine says of other vectors is what it says of its tasks'
         const std::size_t task = asked[a], type = corpus.types[task];
-        centring.adapt(corpus.queries.data() + task * dim, type, z.data());
+        centring.adapt(corpus.queries.data() + task * dim, 1, type, z.data());
         for (std::size_t j = 0; j < n_candidates; ++j) {
             std::copy_n(corpus.solutions.data() + (task + j) * dim, dim, solution.data());
             centring.centre_solution(type, solution.data());

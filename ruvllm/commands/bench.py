@@ -5,6 +5,7 @@ Imports only what loads at once, so that --help and usage errors answer at once.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -145,6 +146,8 @@ def simd(isas: tuple[str, ...], repetitions: int, **options: Any) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command with these words (default: those of the process). Returns its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:  # the process is this command's alone, and most of what it makes is in no cycle
+        gc.set_threshold(50_000, 20, 20)
     when_interrupted = "interrupted; files that were written stay"
     if {"--plan", "merge", "plan"}.intersection(words):
         when_interrupted += ", the same command goes on"

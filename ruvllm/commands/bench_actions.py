@@ -14,6 +14,7 @@ from typing import TypeVar
 import click
 
 from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options, with_candidates
+from ruvllm.benchmark.process import keep_freed_memory
 from ruvllm.benchmark.sweep import run_cells
 from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
@@ -150,6 +151,8 @@ def _prepare(
     arguments: BenchArguments, *, default_seeds: int, least_seeds: int = 1, folders: Sequence[str] = ()
 ) -> _Run:
     """Finds out before the first epoch everything that could stop the run later."""
+    if not arguments.workload.entry.reader:  # real input has larger arrays, of all sizes
+        keep_freed_memory()
     reporter = make_reporter(arguments.quiet)
     encoder = encoder_of(arguments, reporter)
     options = options_of(arguments, encoder, arguments.seed_range(default_seeds, least_seeds))

@@ -192,35 +192,18 @@ public:
         return out;
     }
 
-    // z = adapted query (dim,) of any query h (dim,).
-    void adapt(const float* h, std::size_t type, float* z)
+    // z = adapted queries (n, dim) of any queries (n, dim) of a type, to be compared with solutions as centre_solution()
+    // leaves them. Many at once are faster where there is an episodic memory.
+    void adapt(const float* h, std::size_t n, std::size_t type, float* z)
     {
-        const auto of_type = static_cast<std::uint8_t>(type);
-        adapt(h, &of_type, 1, z);
-    }
-
-    // z = adapted queries (n, dim) of any queries h (n, dim), each of its type, to be compared with solutions as
-    // centre_solution() leaves them. Many at once are faster where there is an episodic memory.
-    void adapt(const float* h, const std::uint8_t* types, std::size_t n, float* z)
-    {
-        const std::size_t dim = query_.size();
-        constexpr std::size_t together = 64;
-        numeric::FloatVector centred(std::min(n, together) * dim);
-        for (std::size_t begin = 0, count = 0; begin < n; begin += count) {
-            const auto more = [&] { return begin + count < n && count < together && types[begin + count] == types[begin]; };
-            for (count = 0; more(); ++count) {
-                std::copy_n(h + (begin + count) * dim, dim, centred.data() + count * dim);
-                centring_.centre_query(types[begin], centred.data() + count * dim);
-            }
-            model_.adapt(centred.data(), count, types[begin], z + begin * dim);
-        }
+        model_.adapt(centring_.centred_queries(h, n, type).data(), n, type, z);
     }
     void centre_solution(std::size_t type, float* solution) const { centring_.centre_solution(type, solution); }
 
     // How near any query (dim,) is to what was learned from (EpisodicMemory::nearness()); 0 where nothing is remembered.
     [[nodiscard]] float nearness(const float* h, std::size_t type)
     {
-        return associations().nearness(as_learned_from(h, type), type);
+        return associations().nearness(centring_.centred_queries(h, 1, type).data(), type);
     }
 
     // out (m,) = the crowding of (centred) solutions (m, dim) among a type's past queries (components/crowding.hpp).
@@ -263,13 +246,6 @@ public:
     }
 
 private:
-    [[nodiscard]] const float* as_learned_from(const float* h, std::size_t type)
-    {
-        std::copy_n(h, query_.size(), query_.data());
-        centring_.centre_query(type, query_.data());
-        return query_.data();
-    }
-
     [[nodiscard]] Outcome answer(std::size_t chosen, std::size_t right) const
     {
         return {static_cast<std::uint32_t>(chosen), chosen == right, probabilities_[chosen], 0.0};

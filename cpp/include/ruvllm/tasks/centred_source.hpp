@@ -143,6 +143,15 @@ public:
         if (centred_ != nullptr)
             centred_->centre_query(type, x);
     }
+    // A copy (n, dim) of queries h (n, dim) of a type, as they are learned from.
+    [[nodiscard]] numeric::FloatVector centred_queries(const float* h, std::size_t n, std::size_t type) const
+    {
+        const std::size_t dim = given_->dim();
+        numeric::FloatVector x(h, h + n * dim);
+        for (std::size_t i = 0; i < n; ++i)
+            centre_query(type, x.data() + i * dim);
+        return x;
+    }
     void centre_solution(std::size_t type, float* x) const
     {
         if (centred_ != nullptr)
