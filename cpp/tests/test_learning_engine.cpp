@@ -52,7 +52,7 @@ TEST_P(Engine, EvaluatingAndAdaptingChangeNothing)
                 if (engine == &asked) {
                     (void)engine->evaluate(numbers(0, 60));
                     engine->logits(numbers(0, 60), scores, right);
-                    engine->adapt(h.data(), 2, z.data());
+                    engine->adapt(h.data(), 1, 2, z.data());
                 }
             };
             RunRecord before, after;
