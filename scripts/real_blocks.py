@@ -30,7 +30,7 @@ ABLATIONS = {
     "Four types": {MINILM: "minilm-ablation-types", HASHED_1536: "ablation-types"},
 }
 WORDS_ABLATIONS = {MINILM: "minilm-ablation-words", HASHED_1536: "ablation-words"}
-"""Of words, and of the ensemble."""
+"""Of words, and of the ensemble, on docstrings of unseen files."""
 HYBRID_RIDGE = "hybridRidgeCsls"
 Kept = Mapping[str, Source[Any]]
 
@@ -132,13 +132,13 @@ def _what_learns(kept: Kept) -> str:
 
 def _what_answers(kept: Kept) -> str:
     """What words bring to learning, and each kind of members to the ensemble, on docstrings of unseen files."""
-    documents = {encoder: kept[name].document for encoder, name in WORDS_ABLATIONS.items() if name in kept}
+    documents = {where: kept[name].document for where, name in WORDS_ABLATIONS.items() if name in kept}
     parts = {
-        encoder: {
+        where: {
             **{f"learning, without {part.name}": part.overall.recall_at_1 for part in document.components},
             **{f"ensemble, without {kind.name}": kind.recall_at_1 for kind in document.ensemble.kinds},
         }
-        for encoder, document in documents.items()
+        for where, document in documents.items()
     }
     names = list(dict.fromkeys(name for found in parts.values() for name in found))
     rows = [[name, *(_cell(found.get(name)) for found in parts.values())] for name in names]

@@ -268,6 +268,17 @@ def test_ablations_of_two_data_sets_are_both_shown_and_few_seeds_are_called_few(
     assert [block.startswith("Over 3 seeds the intervals say little") for block in said] == [False, True]
 
 
+def test_ablations_with_and_without_words_and_of_other_parts_are_all_shown(tmp_path: Path) -> None:
+    whole = {**ablation_document(), "workload": "jsonl", "models": [NAME], "input": run()["input"]}
+    without = {**whole, "options": {**whole["options"], "lexical": False}}
+    one = {**whole, "components": whole["components"][:1]}
+    report = report_of(tmp_path, whole, without, one)
+    assert report.left_out == ()
+    titles = [section.title for section in report.sections[:-1]]
+    assert len(set(titles)) == 3
+    assert titles[1] == "Ablation of v3, mine.jsonl: 550 tasks, hashed n-grams, without words"
+
+
 def test_ranks_that_were_asked_for_are_two_groups(tmp_path: Path) -> None:
     options = {"profile": "full", "protocols": ["v3"], "models": [NAME], "workload": "jsonl", "tasks": "tasks",
                "encoder": "hash", "seeds": [0], "stream": "mixed", "controls": True}  # fmt: skip

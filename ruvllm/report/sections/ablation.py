@@ -12,7 +12,7 @@ from ruvllm.results.experiment_records import AblationComponent, AblationDocumen
 from ruvllm.results.records import Difference
 from ruvllm.results.subjects import subject_of_ablation
 
-__all__ = ["ablation_section", "ablation_table", "ensemble_table"]
+__all__ = ["ablation_section", "ablation_table", "asked_of", "ensemble_table"]
 
 RECALL, MRR = ("recall_at_1", "Recall@1, points", 100.0), ("mrr", "MRR, points", 100.0)
 RESOLVED, TASKS = ("resolve_rate", "Resolve rate, points", 100.0), ("tasks_to_90", "Training tasks to 90%", 1.0)
@@ -42,10 +42,21 @@ OF_ENSEMBLE = (
 EFFECT = "Effect on: measures whose interval leaves out 0; none: the component is shown as having none."
 
 
+def asked_of(document: AblationDocument) -> tuple[bool, frozenset[str]]:
+    """What tells one ablation of a subject from another: whether words count, and the parts."""
+    return _counts_words(document), frozenset(component.name for component in document.components)
+
+
+def _counts_words(document: AblationDocument) -> bool:
+    return document.options is None or document.options.lexical is not False
+
+
 def ablation_section(document: AblationDocument) -> Section:
     seeds, full = document.seeds, document.full
     subject = subject_of_ablation(document)
     title = f"Ablation of {document.protocol}, {'simulated workload' if subject.is_simulated else subject.title}"
+    if not _counts_words(document):
+        title += ", without words"
     what = counted(len(document.models), "model" if subject.is_simulated else "encoder")
     return Section(
         title,
