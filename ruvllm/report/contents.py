@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ruvllm.report.parts import Block, Figure, Report, Section
-from ruvllm.report.sections.ablation import ablation_section, asked_of
+from ruvllm.report.sections.ablation import ablation_section, question_of
 from ruvllm.report.sections.benchmark import benchmark_section, lead_of
 from ruvllm.report.sections.prequential import explained_of, prequential_sections, prequential_verdicts
 from ruvllm.report.sections.provenance import provenance_section
@@ -38,7 +38,7 @@ def make_report(collection: Collection) -> Report:
     titles = _titles(settings)
     ablations = _newest(
         collection.of(AblationDocument),
-        lambda d: (d.protocol, d.profile, subject_of_ablation(d), tuple(d.models), asked_of(d)), left_out,
+        lambda d: (d.protocol, d.profile, subject_of_ablation(d), tuple(d.models), question_of(d)), left_out,
     )  # fmt: skip
     streams = _newest(
         collection.of(StreamDocument),

@@ -12,7 +12,7 @@ from ruvllm.results.experiment_records import AblationComponent, AblationDocumen
 from ruvllm.results.records import Difference
 from ruvllm.results.subjects import subject_of_ablation
 
-__all__ = ["ablation_section", "ablation_table", "asked_of", "ensemble_table"]
+__all__ = ["ablation_section", "ablation_table", "ensemble_table", "question_of"]
 
 RECALL, MRR = ("recall_at_1", "Recall@1, points", 100.0), ("mrr", "MRR, points", 100.0)
 RESOLVED, TASKS = ("resolve_rate", "Resolve rate, points", 100.0), ("tasks_to_90", "Training tasks to 90%", 1.0)
@@ -42,7 +42,7 @@ OF_ENSEMBLE = (
 EFFECT = "Effect on: measures whose interval leaves out 0; none: the component is shown as having none."
 
 
-def asked_of(document: AblationDocument) -> tuple[bool, frozenset[str]]:
+def question_of(document: AblationDocument) -> tuple[bool, frozenset[str]]:
     """What tells one ablation of a subject from another: whether words count, and the parts."""
     return _counts_words(document), frozenset(component.name for component in document.components)
 
