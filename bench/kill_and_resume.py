@@ -85,9 +85,11 @@ def end(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def hashes(folder: Path) -> list[tuple[str, str]]:
-    (path,) = (folder / "results").glob("benchmark-*.json")
-    return [(entry["stateHash"], entry["runHash"]) for entry in json.loads(path.read_text())["results"]]
+def hashes(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Of all runs. Who is killed after the results were written writes them again, the same ones."""
+    documents = [json.loads(path.read_text()) for path in (folder / "results").glob("benchmark-*.json")]
+    (found,) = {tuple((entry["stateHash"], entry["runHash"]) for entry in each["results"]) for each in documents}
+    return found
 
 
 def check_files(folder: Path) -> int:
