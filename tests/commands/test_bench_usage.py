@@ -65,7 +65,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         ([], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts", "--version"}),
         (["run"], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts",
                             "--plan", "--shard", "--executor"}),
-        (["ablate"], common),
+        (["ablate"], common | {"--part"}),
         (["simd"], of_simd),
     ):  # fmt: skip
         assert main([*words, "--help"]) == 0

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +239,8 @@ def test_a_full_disk_is_told_with_the_file_and_its_size(
 
     write = atomic._write_and_sync
 
-    def full(path: Path, data: bytes) -> None:
-        if len(data) > 100_000:
+    def full(path: Path, data: Sequence[bytes]) -> None:
+        if sum(map(len, data)) > 100_000:
             raise OSError(28, "No space left on device", str(path))
         write(path, data)
 
