@@ -85,11 +85,9 @@ def end(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def hashes(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Of all runs. Who is killed after the results were written writes them again, the same ones."""
-    documents = [json.loads(path.read_text()) for path in (folder / "results").glob("benchmark-*.json")]
-    (found,) = {tuple((entry["stateHash"], entry["runHash"]) for entry in each["results"]) for each in documents}
-    return found
+def hashes(folder: Path) -> list[tuple[str, str]]:
+    (path,) = (folder / "results").glob("benchmark-*.json")
+    return [(entry["stateHash"], entry["runHash"]) for entry in json.loads(path.read_text())["results"]]
 
 
 def check_files(folder: Path) -> int:
@@ -132,7 +130,8 @@ def killed(folder: Path, seconds: float, draw: random.Random) -> int:
         time.sleep(draw.uniform(0, seconds))
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-        if end(child) == -signal.SIGKILL:
+        stopped = end(child) == -signal.SIGKILL
+        if stopped and not any((folder / "results").glob("benchmark-*.json")):
             kills += 1
         else:
             forget_the_end(folder)
@@ -141,7 +140,7 @@ def killed(folder: Path, seconds: float, draw: random.Random) -> int:
 
 
 def forget_the_end(folder: Path) -> None:
-    """It was sooner done: there is nothing to go on from, and the next one begins anew."""
+    """It was sooner done, or had written all and was about to: nothing to go on from, and the next one begins anew."""
     for path in [*(folder / "results").glob("benchmark-*.json"), folder / "log"]:
         path.unlink(missing_ok=True)
 
