@@ -80,7 +80,7 @@ def _mean_of(found: Sequence[MeanRetrieval]) -> MeanRetrieval:
 
 
 def _compare_ensembles(full: Sequence[AblationRun]) -> EnsembleAblation | None:
-    """What the ensembles of the full system's runs, lose without a kind; None where none answered."""
+    """What the ensembles of the full system's runs lose without a kind; None where none answered."""
     found = [run.ensembles for run in full if run.ensembles is not None]
     if not found or len(found) < len(full):
         return None
@@ -116,16 +116,11 @@ def compare_with_full(
     found = {(run.model, run.seed, run.without): run for run in runs}
     models, seeds = list(dict.fromkeys(run.model for run in runs)), list(dict.fromkeys(run.seed for run in runs))
 
-    def differences(component: Component | Addition, model: str, value: Value) -> list[float]:
-        return [value(found[model, s, component.name]) - value(found[model, s, None]) for s in seeds]
-
     def paired(component: Component | Addition, of_models: Sequence[str]) -> AblationMeasures[Difference]:
-        """Differences by seed, each the mean over the models."""
+        full = [found[model, s, None] for model in of_models for s in seeds]
 
         def measured(value: Value) -> Difference:
-            per_model = [differences(component, model, value) for model in of_models]
-            means = [mean(values) for values in zip(*per_model, strict=True)]
-            return Difference(mean(means), student_t_interval(means))
+            return _paired([value(found[run.model, run.seed, component.name]) - value(run) for run in full], full)
 
         return _each_measure(runs, measured)
 
