@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ruvllm.online.records import Learning
 from ruvllm.online.state import State
 
-DIM, DOCUMENTS, CANDIDATES, TURNED, RANK = 32, 199, 8, 3, 4  # a prime number of documents
+DIM, DOCUMENTS, CANDIDATES, TURNED = 32, 199, 8, 3  # a prime number of documents
+RANK = Learning().rank
 NOISE = 0.3
 """Of each element of a query: the frozen encoder finds most of what is not turned away, but not all."""
 SCALING = Learning().scaling

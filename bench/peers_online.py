@@ -8,9 +8,10 @@ import numpy.typing as npt
 from peers_measure import Row, Section, measure_side_by_side, peer, require_near
 
 from ruvllm._core import FeedbackAdapter, PublishedAdapter
+from ruvllm.online import Learning
 
 DIMS = (384, 1024, 1536)
-RANKED, SHOWN, RANK = 100, 8, 4
+RANKED, SHOWN, RANK = 100, 8, Learning().rank
 TAU, LEARNING_RATE, MOMENTUM, CLIP, LARGEST_CHANGE = 0.07, 0.01, 0.9, 5.0, 0.5
 CHECKED_STEPS = 12
 
@@ -229,8 +230,8 @@ def feedback_row(dim: int, repetitions: int) -> Row:
 
 def sections() -> list[Section]:
     ranking = (
-        "100 candidates in the order of their cosines with the adapted query, rank 4: PublishedAdapter.rank, and the "
-        "same in NumPy and PyTorch"
+        f"100 candidates in the order of their cosines with the adapted query, rank {RANK}: PublishedAdapter.rank, and "
+        "the same in NumPy and PyTorch"
     )
     feedback = (
         "One feedback on 8 candidates: rewards of the frozen encoder, champion and challenger, then a bounded learning "

@@ -36,7 +36,7 @@ class QueryAdapter:
     _challenger: Challenger
 
     def __init__(
-        self, rank: int = 4, *, loss: str = "infonce", learning_rate: float = 0.01, temperature: float = 0.07,
+        self, rank: int = 8, *, loss: str = "infonce", learning_rate: float = 0.01, temperature: float = 0.07,
         momentum: float = 0.9, scaling: float = 2.0, epochs: int = 5, validation: float = 0.2, random_state: int = 0,
     ) -> None:  # fmt: skip
         self.rank = rank

@@ -91,7 +91,7 @@ def _create(
     if "dim" not in wanted:
         raise ValueError("a new store needs dim, or an encoder")
     start = Settings(dim=2, keep=KEEP_IN_MEMORY) if folder is None else Settings(dim=2)
-    settings = msgspec.structs.replace(start, **wanted)
+    settings = _fitted(msgspec.structs.replace(start, **wanted))
     check_settings(settings)
     details = {"settings": msgspec.json.encode(settings).decode()}
     if print_ is not None:
@@ -149,9 +149,16 @@ def _known_fingerprint(decisions: DecisionLog) -> NDArray[np.float32] | None:
     return values.reshape(8, -1)
 
 
+def _fitted(settings: Settings) -> Settings:
+    """The same with a rank of at most dim."""
+    learning = msgspec.structs.replace(settings.learning, rank=min(settings.learning.rank, settings.dim))
+    return msgspec.structs.replace(settings, learning=learning)
+
+
 def _compare(settings: Settings, wanted: Mapping[str, object]) -> None:
-    for name, value in wanted.items():
-        known = getattr(settings, name)
+    same = _fitted(msgspec.structs.replace(settings, **wanted))
+    for name in wanted:
+        known, value = getattr(settings, name), getattr(same, name)
         if known != value:
             fields = getattr(known, "__struct_fields__", ())
             differing = next((field for field in fields if getattr(known, field) != getattr(value, field)), None)
@@ -167,7 +174,7 @@ def check_settings(settings: Settings) -> None:
         ("dim", settings.dim, 1, 65_536),
         ("keep", settings.keep, 100, 100_000_000),
         ("keep_days", settings.keep_days, 0.01, 100_000),
-        ("rank", how.rank, 1, min(1024, settings.dim)),
+        ("rank", how.rank, 1, 1024),
         ("learning_rate", how.learning_rate, 0, 1),
         ("temperature", how.temperature, 0.001, 10),
         ("momentum", how.momentum, 0, 0.999),

@@ -11,7 +11,7 @@ import pytest
 from online_samples import DIM, ask, learner_hash, make_ranker, stream, teach
 
 import ruvllm
-from ruvllm.online import AdaptiveRanker, EncoderMismatchError, Guard, StoreError
+from ruvllm.online import AdaptiveRanker, EncoderMismatchError, Guard, Learning, StoreError
 
 
 def encode(texts: list[str]) -> np.ndarray:
@@ -245,6 +245,13 @@ def test_swaps_are_logged_with_their_probability() -> None:
 
 
 # the encoder
+
+
+def test_a_rank_above_dim_is_taken_as_dim(tmp_path: Path) -> None:
+    AdaptiveRanker(dim=4, store=tmp_path).close()
+    AdaptiveRanker(store=tmp_path, learning=Learning(rank=9)).close()
+    with pytest.raises(StoreError, match="made with rank 4, not 2"):
+        AdaptiveRanker(store=tmp_path, learning=Learning(rank=2))
 
 
 def test_another_encoder_of_the_same_width_is_refused_and_a_renamed_one_is_not(tmp_path: Path) -> None:
