@@ -29,7 +29,10 @@ ABLATIONS = {
     "Docstrings": {MINILM: "minilm-ablation-code", HASHED_1536: "ablation-code"},
     "Four types": {MINILM: "minilm-ablation-types", HASHED_1536: "ablation-types"},
 }
-WORDS_ABLATIONS = {MINILM: "minilm-ablation-words", HASHED_1536: "ablation-words"}
+WORDS_ABLATIONS = {
+    "Unseen files": {MINILM: "minilm-ablation-words", HASHED_1536: "ablation-words"},
+    "Known files": {MINILM: "minilm-ablation-words-known", HASHED_1536: "ablation-words-known"},
+}
 """Of words, and of the ensemble, on docstrings of unseen files."""
 HYBRID_RIDGE = "hybridRidgeCsls"
 Kept = Mapping[str, Source[Any]]
@@ -131,21 +134,26 @@ def _what_learns(kept: Kept) -> str:
 
 
 def _what_answers(kept: Kept) -> str:
-    """What words bring to learning, and each kind of members to the ensemble, on docstrings of unseen files."""
-    documents = {where: kept[name].document for where, name in WORDS_ABLATIONS.items() if name in kept}
+    """What words bring to learning, and each kind of members to the ensemble, on docstrings."""
+    columns = {
+        f"{where}, {encoder}": name
+        for where, each in WORDS_ABLATIONS.items()
+        for encoder, name in each.items()
+        if name in kept
+    }
     parts = {
-        where: {
+        column: {
             **{f"learning, without {part.name}": part.overall.recall_at_1 for part in document.components},
             **{f"ensemble, without {kind.name}": kind.recall_at_1 for kind in document.ensemble.kinds},
         }
-        for where, document in documents.items()
+        for column, document in ((column, kept[name].document) for column, name in columns.items())
     }
     names = list(dict.fromkeys(name for found in parts.values() for name in found))
     rows = [[name, *(_cell(found.get(name)) for found in parts.values())] for name in names]
-    commands = [f"`{command_of(kept[name])}`" for name in WORDS_ABLATIONS.values() if name in kept]
+    commands = [f"`{command_of(kept[name])}`" for name in columns.values()]
     return (
-        f"{markdown_table(['Recall@1, points', *parts], rows)}\n\nDocstrings of unseen files, five seeds, 95% "
-        f"intervals by Student's t over seeds. {'; '.join(commands)}."
+        f"{markdown_table(['Recall@1, points', *parts], rows)}\n\nDocstrings, five seeds, 95% intervals by Student's t "
+        f"over seeds. {'; '.join(commands)}."
     )
 
 

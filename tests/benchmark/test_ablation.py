@@ -157,7 +157,7 @@ def test_what_real_input_leaves_out_can_be_added_and_nothing_else() -> None:
         for name, (before, after) in differences(DOCSTRINGS, each.protocol).items():
             assert before != after == back[name], each.name  # as v3 has it on simulated input
     on_types = [each.name for each in variants_of(on_code(PROTOCOLS["v3"]), additions=True) if each.added]
-    assert on_types == ["lora-for-all", *ADDED[1:]]
+    assert on_types == ["lora-for-all", "heads", "momentum", *ADDED[1:]]
     assert not any(each.added for each in variants_of(PROTOCOLS["v3"], additions=True))
     assert not any(each.added for each in variants_of(DOCSTRINGS, additions=False))
 
@@ -315,7 +315,8 @@ def test_the_ensemble_of_the_full_system_is_that_of_the_run_and_loses_each_kind_
     assert [run["without"] for run in runs] == 2 * [None, "bm25"]
     assert [("ensembles" in run) for run in runs] == 2 * [True, False]
     found = runs[0]["ensembles"]
-    assert list(found) == ["ensemble", "learned", "ridge", "back", "room", "words", "vectors"]  # these are n-grams
+    kinds = ["learned", "ridge", "back", "ridge-and-back", "words", "vectors"]
+    assert list(found) == ["ensemble", *kinds]  # these vectors are n-grams
     cell = make_cell(options, DOCSTRINGS, SMALL_MODEL, 1, code_input(HARD, DOCSTRING))
     answers = run_cell(replace(cell, controls=False), None).answers
     assert found["ensemble"]["mrr"] == pytest.approx(np.mean(answers.ensemble))

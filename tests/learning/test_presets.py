@@ -27,7 +27,7 @@ REAL = {
 }
 CHANGED = {
     on_docstrings: SIZES | REAL | {"use_lora", "base_rate"},
-    on_code: SIZES | REAL | {"lora_types", "base_rate", "intercept"},
+    on_code: SIZES | REAL | {"lora_types", "base_rate", "intercept", "multi_head", "momentum"},
     on_tasks: SIZES | REAL | {"use_lora"},
     on_issues: SIZES | REAL | {"use_lora", "base_rate"},
 }
@@ -46,7 +46,7 @@ def test_v3_alone_is_changed_and_in_these_fields(settings: Callable[[Protocol], 
 
 @pytest.mark.parametrize("settings", CHANGED)
 def test_a_change_of_the_protocol_stays(settings: Callable[[Protocol], Protocol]) -> None:
-    assert settings(replace(PROTOCOLS["v3"], momentum=0.5)).momentum == 0.5
+    assert settings(replace(PROTOCOLS["v3"], failure_quality=0.5)).failure_quality == 0.5
 
 
 def test_each_input_has_its_own() -> None:
