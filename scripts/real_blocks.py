@@ -32,6 +32,7 @@ ABLATIONS = {
 WORDS_ABLATIONS = {
     "Unseen files": {MINILM: "minilm-ablation-words", HASHED_1536: "ablation-words"},
     "Known files": {MINILM: "minilm-ablation-words-known", HASHED_1536: "ablation-words-known"},
+    "Pairs of a file": {MINILM: "minilm-ablation-words-pairs", HASHED_1536: "ablation-words-pairs"},
 }
 """Of words, and of the ensemble, on docstrings of unseen files."""
 HYBRID_RIDGE = "hybridRidgeCsls"
@@ -152,8 +153,8 @@ def _what_answers(kept: Kept) -> str:
     rows = [[name, *(_cell(found.get(name)) for found in parts.values())] for name in names]
     commands = [f"`{command_of(kept[name])}`" for name in columns.values()]
     return (
-        f"{markdown_table(['Recall@1, points', *parts], rows)}\n\nDocstrings, five seeds, 95% intervals by Student's t "
-        f"over seeds. {'; '.join(commands)}."
+        f"{markdown_table(['Recall@1, points', *parts], rows)}\n\nDocstrings, five seeds, and ten of the pairs, 95% "
+        f"intervals by Student's t over seeds. {'; '.join(commands)}."
     )
 
 

@@ -111,7 +111,7 @@ def make_jobs(options: Options, kind: str = BENCHMARK, spec: InputSpec | None = 
         for name in options.protocols
         for model in options.models
         for seed in options.seeds
-        for fold in _folds(options)
+        for fold in folds_of(options)
     ]
 
 
@@ -218,9 +218,10 @@ def dataset_size(profile: str) -> Size:
 
 def with_candidates(options: Options, task_input: RealInput, warn: Note) -> RealInput:
     """Returns the input with the number of candidates that all of these runs have room for. Raises ValueError."""
-    folds = [ORDINARY if fold is None else fold for fold in _folds(options)]
+    folds = [ORDINARY if fold is None else fold for fold in folds_of(options)]
     return fit_candidates(task_input, options.split, options.seeds, folds, warn)
 
 
-def _folds(options: Options) -> Sequence[Fold | None]:
+def folds_of(options: Options) -> Sequence[Fold | None]:
+    """The folds of each seed; None alone where nothing is cross-validated."""
     return [None] if options.folds is None else [Fold(i + 1, options.folds) for i in range(options.folds)]

@@ -47,6 +47,12 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     context.exit()
 
 
+_folds_option = click.option(
+    "--folds", type=WholeNumber(MIN_FOLDS, MAX_FOLDS), metavar="K",
+    help="Cross-validate: K runs per seed, so that each task outside the holdout is tested once.",
+)  # fmt: skip
+
+
 @click.group(
     help=help_texts.BENCH,
     cls=_Commands,
@@ -58,8 +64,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "blocked: 5]",
     several_protocols=True,
 )
-@click.option("--folds", type=WholeNumber(MIN_FOLDS, MAX_FOLDS), metavar="K",
-              help="Cross-validate: K runs per seed, so that each task outside the holdout is tested once.")
+@_folds_option
 @click.option("--stream", type=click.Choice(STREAMS), default="mixed", show_default=True,
               help="blocked: the four task types one after another, to see what is forgotten with EWC on and off. "
               "time: your own tasks by date, each answered first, then learned from.")
@@ -103,6 +108,7 @@ add_sweep_commands(command, _run_models)
 
 @command.command("ablate", help=help_texts.ABLATE)
 @run_options(seeds_help="Run N seeds, beginning with --seed; at least 2.  [default: 10]", several_protocols=False)
+@_folds_option
 @click.option("--part", "parts", multiple=True, metavar="NAME", help=PARTS_HELP)
 def ablate(**options: Any) -> int:
     """Runs the ablation."""

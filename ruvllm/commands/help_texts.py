@@ -47,6 +47,7 @@ Examples:
   ruvllm-bench ablate --jobs 2
   ruvllm-bench ablate --protocol v2 --models StarCoder2-3B
   ruvllm-bench ablate --workload code --tasks docstring --seeds 5 --part bm25,lexical-view
+  ruvllm-bench ablate --workload jsonl:pairs.jsonl --folds 5
 """
 
 PROTOCOLS = """\

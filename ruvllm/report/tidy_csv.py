@@ -63,7 +63,8 @@ def _ablation(document: AblationDocument) -> Iterator[Row]:
     common: Row = {"workload": document.workload, "protocol": document.protocol}
     common["input"] = "" if document.input is None else document.input.source
     for run in document.runs or ():
-        yield from _measured({**common, "model": run.model, "seed": run.seed, "variant": run.without or "full"}, run)
+        own: Row = {**common, "model": run.model, "seed": run.seed, "fold": "" if run.fold is None else run.fold}
+        yield from _measured({**own, "variant": run.without or "full"}, run)
     for component in document.components:
         yield from _measured({**common, "variant": component.name}, component)
     for kind in () if document.ensemble is None else document.ensemble.kinds:

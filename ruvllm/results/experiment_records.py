@@ -41,6 +41,8 @@ class AblationRun(AblationMeasures[float], kw_only=True):
     confidence: float
     reached_90: bool
     added: bool | None = None
+    fold: Count | None = None
+    """From 1 on, where a seed is cross-validated."""
     frozen: MeanRetrieval | None = None
     ensembles: dict[str, MeanRetrieval] | None = None
     """Of the full system where words count: all scores weighed together, and the same without each kind of them."""

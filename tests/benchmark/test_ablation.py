@@ -22,6 +22,7 @@ from ruvllm.benchmark.plan import Options, make_cell
 from ruvllm.benchmark.run import measure_cell, run_cell
 from ruvllm.commands.progress import QuietReporter
 from ruvllm.evaluation.retrieval import CSLS_SHARES
+from ruvllm.evaluation.statistics import student_t_interval
 from ruvllm.learning.components import COMPONENTS, Component, components_of, variants_of
 from ruvllm.learning.constants import Protocol, Size, changed, constants
 from ruvllm.learning.presets import on_code, on_docstrings
@@ -276,6 +277,20 @@ def test_an_ablation_on_code_learns_from_the_corpus_at_its_rank_and_rate() -> No
     assert [full[key] for key in ("resolveRate", "confidence", "ece")] == [
         plain.final.summary()[key] for key in ("resolveRate", "confidence", "ece")
     ]
+
+
+def test_folds_of_a_seed_are_one_value_of_its_interval() -> None:
+    options = Options(protocols=("v1",), profile="quick", models=(SMALL_MODEL,), seeds=(1, 2), folds=3, parts=("lora",))
+    runs = run_ablation(options, None, 1, QuietReporter())
+    places = [(seed, fold) for seed in (1, 2) for fold in (1, 2, 3)]
+    assert [(run["seed"], run["fold"]) for run in runs if run["without"] is None] == places
+    rates = {(run["seed"], run["fold"], run["without"]): run["resolveRate"] for run in runs}
+    (lora,) = make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])["components"]
+    means = [np.mean([rates[seed, fold, "lora"] - rates[seed, fold, None] for fold in (1, 2, 3)]) for seed in (1, 2)]
+    found = lora["overall"]["resolveRate"]
+    assert found["difference"] == pytest.approx(np.mean(means)) and len(set(rates.values())) > 4
+    assert found["ci95"] == pytest.approx(student_t_interval(means))
+    assert lora["reached90"]["of"] == 6
 
 
 def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:

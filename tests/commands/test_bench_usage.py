@@ -65,7 +65,7 @@ def test_help_has_every_option_and_command(capsys: pytest.CaptureFixture[str]) -
         ([], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts", "--version"}),
         (["run"], common | {"--folds", "--stream", "--controls", "--details", "--keep", "--no-texts",
                             "--plan", "--shard", "--executor"}),
-        (["ablate"], common | {"--part"}),
+        (["ablate"], common | {"--folds", "--part"}),
         (["simd"], of_simd),
     ):  # fmt: skip
         assert main([*words, "--help"]) == 0
@@ -153,7 +153,7 @@ def test_wrong_usage_is_one_clear_error_and_exit_code_2(
         (["--models", "gpt-5"], "'--models': no model is called 'gpt-5'"),
         (["--workload", "real"], f"{WORKLOADS}, not 'real'"),
         (["--rank", "0"], "'--rank': 0 is not in the range"),
-        (["--folds", "5"], "--folds"),
+        (["--folds", "2"], "'--folds': 2 is not in the range 3<=x<=20"),
         (["--stream", "blocked"], "--stream"),
         (["heads"], "unexpected extra argument (heads)"),
     ],

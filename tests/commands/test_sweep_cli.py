@@ -99,7 +99,7 @@ def test_the_whole_is_what_one_core_writes(folder: Path, tmp_path: Path) -> None
         (("run", "--plan", "p.jsonl", "d", "--shard", "half"), "must be I/N, as 2/8, with I from 1 to N, not 'half'"),
         (("run", "--plan", "p.jsonl", "d", "--executor", "dask"), "must be processes, dask:ADDRESS, ray[:ADDRESS] or "),
         (("plan", "--out", "x"), "No such option '--out'"),
-        (("plan", "--ablate", "--folds", "5"), "--folds is not for --ablate"),
+        (("plan", "--ablate", "--keep", "all"), "--keep is not for --ablate"),
         (("plan", "--part", "ewc"), "--part is for --ablate"),
         (("plan", "--ablate", "--seeds", "1"), "an interval over seeds needs at least 2"),
         (("plan", "--models", "nobody"), "no model is called 'nobody'"),

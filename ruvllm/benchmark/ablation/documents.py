@@ -30,7 +30,7 @@ __all__ = ["MEASURES", "compare_with_full", "make_ablation_document"]
 MEASURES = ("resolve_rate", "recall_at_1", "mrr", "tasks_to_90", "ece")
 METHOD: Method = {
     "difference": "without the component minus the full system: same model, seed and tasks",
-    "interval": "Student's t over seeds; of all models together: of each seed's mean over models",
+    "interval": "Student's t over seeds: of each seed's mean over models and folds, of one model over its folds",
     "level": 0.95,
     "tasksTo90": "training tasks until 90% of the test tasks are resolved, linear between epochs; a run that never "
     "gets there counts with all its tasks",
@@ -94,7 +94,7 @@ def _compare_ensembles(full: Sequence[AblationRun]) -> EnsembleAblation | None:
 
 
 def _paired(differences: Sequence[float], runs: Sequence[AblationRun]) -> Difference:
-    """Of each seed's mean over the models of the runs (n,), as the differences (n,) are in their order."""
+    """Of each seed's mean over the models and folds of the runs (n,), as the differences (n,) are in their order."""
     seeds = dict.fromkeys(run.seed for run in runs)
     means = [mean([d for d, run in zip(differences, runs, strict=True) if run.seed == seed]) for seed in seeds]
     return Difference(mean(means), student_t_interval(means))
@@ -113,21 +113,23 @@ def compare_with_full(
 
     Needs at least 2 seeds.
     """
-    found = {(run.model, run.seed, run.without): run for run in runs}
-    models, seeds = list(dict.fromkeys(run.model for run in runs)), list(dict.fromkeys(run.seed for run in runs))
+    found = {(run.model, run.seed, run.fold, run.without): run for run in runs}
+    models = list(dict.fromkeys(run.model for run in runs))
+    places = list(dict.fromkeys((run.seed, run.fold) for run in runs))
 
     def paired(component: Component | Addition, of_models: Sequence[str]) -> AblationMeasures[Difference]:
-        full = [found[model, s, None] for model in of_models for s in seeds]
+        full = [found[model, *place, None] for model in of_models for place in places]
 
         def measured(value: Value) -> Difference:
-            return _paired([value(found[run.model, run.seed, component.name]) - value(run) for run in full], full)
+            without = [found[run.model, run.seed, run.fold, component.name] for run in full]
+            return _paired([value(a) - value(b) for a, b in zip(without, full, strict=True)], full)
 
         return _each_measure(runs, measured)
 
     records = []
     for component in components:
         overall = paired(component, models)
-        reached = sum(found[model, s, component.name].reached_90 for model in models for s in seeds)
+        reached = sum(found[model, *place, component.name].reached_90 for model in models for place in places)
         effects = {name: getattr(overall, name) for name in MEASURES}
         added = isinstance(component, Addition)
         records.append(
@@ -135,7 +137,7 @@ def compare_with_full(
                 component.name,
                 component.said,
                 overall,
-                Reached(reached, len(models) * len(seeds)),
+                Reached(reached, len(models) * len(places)),
                 [camel_case(name) for name, effect in effects.items() if effect is not None and effect.excludes_zero],
                 True if added else None,
                 {model: paired(component, [model]) for model in models},

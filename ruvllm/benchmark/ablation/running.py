@@ -15,7 +15,7 @@ from threading import Lock
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.comparing import ensembles_without_each, learn_lexical
 from ruvllm.benchmark.entry import input_of
-from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, cell_of_job, make_job, protocol_of
+from ruvllm.benchmark.plan import WITHOUT_LEXICAL, Options, cell_of_job, folds_of, make_job, protocol_of
 from ruvllm.benchmark.sweep import Place, Reporter, Run, make_recorded, run_all
 from ruvllm.benchmark.sweeps.jobs import InputSpec, Job
 from ruvllm.evaluation.retrieval import Ranks, mean_reciprocal_rank, recall_at_1
@@ -40,7 +40,7 @@ GOAL = 0.9
 
 
 def ablation_jobs(options: Options, task_input: RealInput | None, spec: InputSpec | None = None) -> list[Job]:
-    """One job per model, seed and protocol: the full one first, then without (or with) each component in turn.
+    """One job per model, seed, fold and protocol: the full one first, then without (or with) each component in turn.
 
     Options must name one protocol; the input says which components there are. Raises ValueError for other parts.
     """
@@ -48,9 +48,10 @@ def ablation_jobs(options: Options, task_input: RealInput | None, spec: InputSpe
     variants = [None, *_chosen(_variants(name, options.lexical, task_input), options.parts)]
     options = replace(options, controls=False)
     return [
-        make_job(options, KIND, name, model, seed, changes=_changes(each), words=_named(each), spec=spec)
+        make_job(options, KIND, name, model, seed, fold, changes=_changes(each), words=_named(each), spec=spec)
         for model in options.models
         for seed in options.seeds
+        for fold in folds_of(options)
         for each in variants
     ]
 
@@ -75,11 +76,11 @@ def run_ablation(
 ) -> list[AblationRun]:
     """The records of ablation_jobs(), in their order. No controls and no checkpoints. `unfinished` as for run_cells().
 
-    The workload of a model and seed is built once.
+    The workload of a model, seed and fold is built once.
     """
     runs: list[Run] = []
     planned = ablation_jobs(options, task_input)
-    for _, group in groupby(planned, key=lambda job: (job.model.name, job.seed)):
+    for _, group in groupby(planned, key=lambda job: (job.model.name, job.seed, job.fold)):
         alike = [prepare_ablation(job, task_input, options.isa) for job in group]
         build = _Shared(alike[0].cell.build, len(alike))
         runs += [replace(run, cell=replace(run.cell, build=build)) for run in alike]
@@ -146,6 +147,7 @@ def _record(of: Run, workload: Workload, run: TrainedRun) -> AblationRun:
     return AblationRun(
         model=cell.model.name,
         seed=cell.plan.seed,
+        fold=None if cell.fold is None else cell.fold.number,
         without=None if variant is None else variant.name,
         added=True if variant is not None and variant.added else None,
         resolve_rate=final["resolveRate"],

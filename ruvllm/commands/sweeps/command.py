@@ -120,9 +120,9 @@ def _plan(ablate: bool, **options: Any) -> int:
 def _check_ablation(arguments: BenchArguments) -> None:
     """Raises UsageError for what an ablation has no use for."""
     unused = {
-        "--protocol all": arguments.protocol == "all", "--folds": arguments.folds is not None,
-        "--stream": arguments.stream != "mixed", "--keep": arguments.keep is not None,
-        "--no-controls": not arguments.controls, "--no-texts": arguments.no_texts,
+        "--protocol all": arguments.protocol == "all", "--stream": arguments.stream != "mixed",
+        "--keep": arguments.keep is not None, "--no-controls": not arguments.controls,
+        "--no-texts": arguments.no_texts,
     }  # fmt: skip
     named: Sequence[str] = [name for name, value in unused.items() if value]
     if named:
