@@ -120,6 +120,24 @@ TEST_P(Contrastive, EachCandidateGetsItsOwnBoost)
     EXPECT_NEAR(logits[1], 2.0 + strength, 1e-12);
 }
 
+// Those of a type are numbered as they come; three are held.
+TEST_P(Contrastive, FromANumberOnOnlyLaterOnesSpeak)
+{
+    ContrastiveMemory m = memory(37, 12);
+    for (std::uint64_t added = 0; added < 9; ++added) {
+        EXPECT_EQ(m.positives_added(0), added);
+        for (std::uint64_t number = 0; number < added; ++number)
+            for (std::uint64_t first = 0; first <= added + 1; ++first) {
+                const auto candidate = axis(number);
+                const double own = m.boost(
+                    0, sketch_of(kernels, candidate.data(), 37), [&] { return candidate.data(); }, first);
+                EXPECT_EQ(own > 0.0, number + 3 >= added && number >= first) << number << " of " << added << ", " << first;
+            }
+        m.add_positive(axis(added).data(), 0);
+        m.add_positive(axis(30).data(), 1);
+    }
+}
+
 TEST_P(Contrastive, TypesAreKeptApart)
 {
     ContrastiveMemory m = memory(37);

@@ -88,11 +88,12 @@ public:
     }
 
     // boost of one unit candidate with this sketch, in units of a logit; make() returns where the candidate (dim,) is,
-    // and is called when one of the past resembles it.
+    // and is called when one of the past resembles it. Only right solutions from number `first` on are looked at: those
+    // of a type are numbered as they come, and positives_added() is the next one's number.
     template <class Make>
-    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make) const
+    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make, std::uint64_t first = 0) const
     {
-        const float best = largest_cosine(positives_.at(type), sketch, make);
+        const float best = largest_cosine(positives_.at(type), first, sketch, make);
         return best > config_.threshold ? config_.strength * static_cast<double>(best) : 0.0;
     }
 
@@ -112,6 +113,7 @@ public:
     [[nodiscard]] const ContrastiveConfig& config() const noexcept { return config_; }
     [[nodiscard]] const simd::KernelTable& kernels() const noexcept { return *k_; }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::uint64_t positives_added(std::size_t type) const { return positives_.at(type).added(); }
     [[nodiscard]] std::size_t positive_count() const noexcept { return count(positives_); }
     [[nodiscard]] std::size_t negative_count() const noexcept { return count(negatives_); }
 
@@ -163,6 +165,7 @@ private:
                 place = oldest_;
                 origins_[place] = origin;
                 oldest_ = (oldest_ + 1) % capacity_;
+                laps_ += oldest_ == 0 ? 1 : 0;
             }
             std::copy_n(sketch.begin(), half, first_halves_[place].begin());
             std::copy_n(sketch.begin() + half, half, second_halves_[place].begin());
@@ -170,6 +173,9 @@ private:
         }
 
         [[nodiscard]] std::size_t size() const noexcept { return first_halves_.size(); }
+        // How many there were, as far as places tell: number n is at place n % capacity, unless it was dropped.
+        [[nodiscard]] std::uint64_t added() const noexcept { return size() + oldest_ + laps_ * capacity_; }
+        [[nodiscard]] std::size_t place(std::uint64_t number) const noexcept { return number % capacity_; }
         [[nodiscard]] const std::uint64_t* first_halves(std::size_t i) const { return first_halves_[i].data(); }
         [[nodiscard]] const std::uint64_t* second_half(std::size_t i) const { return second_halves_[i].data(); }
         [[nodiscard]] const float* vector(std::size_t i, std::size_t dim) const { return vectors_.data() + i * dim; }
@@ -217,6 +223,7 @@ private:
 
     private:
         std::size_t capacity_, oldest_ = 0;
+        std::uint64_t laps_ = 0; // how often the oldest entry was the one at place 0 again
         std::vector<HalfSketch> first_halves_, second_halves_;
         std::vector<std::uint64_t> origins_;
         numeric::FloatVector vectors_;
@@ -239,15 +246,17 @@ private:
         return different <= most_different_in_half;
     }
 
-    // -infinity where nothing resembles the candidate.
+    // Of entries from number `first` on; -infinity where none resembles the candidate.
     template <class Make>
-    [[nodiscard]] float largest_cosine(const Ring& ring, const Sketch& sketch, Make make) const
+    [[nodiscard]] float largest_cosine(const Ring& ring, std::uint64_t first, const Sketch& sketch, Make make) const
     {
         float best = -std::numeric_limits<float>::infinity();
         const float* candidate = nullptr;
         std::array<std::uint32_t, 64> different; // many at once, without memory from the heap
-        for (std::size_t begin = 0; begin < ring.size(); begin += different.size()) {
-            const std::size_t n = std::min(different.size(), ring.size() - begin);
+        const std::uint64_t end = ring.added();
+        for (std::uint64_t number = std::max(first, end - ring.size()), n = 0; number < end; number += n) {
+            const std::size_t begin = ring.place(number);
+            n = std::min({std::uint64_t{different.size()}, end - number, std::uint64_t{ring.size() - begin}});
             k_->hamming_many(sketch.data(), ring.first_halves(begin), n, half, different.data());
             for (std::size_t i = 0; i < n; ++i) {
                 if (different[i] > most_different_in_half)
