@@ -330,7 +330,7 @@ def test_the_ensemble_of_the_full_system_is_that_of_the_run_and_loses_each_kind_
     assert [run["without"] for run in runs] == 2 * [None, "bm25"]
     assert [("ensembles" in run) for run in runs] == 2 * [True, False]
     found = runs[0]["ensembles"]
-    kinds = ["learned", "ridge", "back", "ridge-and-back", "words", "vectors"]
+    kinds = ["learned", "ridge", "back", "ridge-and-back", "room", "words", "vectors"]
     assert list(found) == ["ensemble", *kinds]  # these vectors are n-grams
     cell = make_cell(options, DOCSTRINGS, SMALL_MODEL, 1, code_input(HARD, DOCSTRING))
     answers = run_cell(replace(cell, controls=False), None).answers

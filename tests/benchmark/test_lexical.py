@@ -137,7 +137,7 @@ def test_words_help_an_encoder_that_says_little_and_the_figures_tell_the_views_a
     chosen = {each.retrieval.method for each in run.selection.values() if each.retrieval is not None}
     words = {"ensemble", "ensembleClosed", "hybrid", "hybridFrozen", "hybridRidgeCsls"}
     assert chosen <= words, "the validation part saw it"
-    of_view = {f"{view} {kind}" for view in ("vectors", "n-grams") for kind in ("learned", "ridge", "back")}
+    of_view = {f"{view} {kind}" for view in ("vectors", "n-grams") for kind in ("learned", "ridge", "back", "room")}
     for each in run.selection.values():
         assert each.ensemble is not None
         assert set(each.ensemble) == of_view | {"vectors to n-grams", "n-grams to vectors", "words"}
@@ -180,7 +180,7 @@ def test_without_words_there_is_nothing_of_them(tmp_path: Path) -> None:
     assert "hybrid" not in found and "hybrid" not in found["answers"]
     assert not {"hybridFrozen", "hybridRidgeCsls"} & found["answers"]["closedForms"].keys()
     for each in found["selection"].values():
-        assert set(each["ensemble"]) == {f"vectors {kind}" for kind in ("learned", "ridge", "back")}
+        assert set(each["ensemble"]) == {f"vectors {kind}" for kind in ("learned", "ridge", "back", "room")}
     document = stored(found)
     assert document["run"]["lexical"] is False
     assert not any(name.startswith("lexical") for name in read_arrays(resume_path(Path(found["checkpoint"]))))

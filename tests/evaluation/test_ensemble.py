@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ruvllm.evaluation import ensemble
+from ruvllm.evaluation import ensemble, ensemble_members
 from ruvllm.evaluation.ensemble import Ensemble, Fitting, Member
 from ruvllm.evaluation.retrieval import InPlace, crowding, ranks_in_groups
 from ruvllm.evaluation.scored import Part, crowded_among, of_vectors
@@ -177,3 +177,13 @@ def test_many_candidates_are_gone_through_some_at_a_time(monkeypatch: pytest.Mon
     monkeypatch.setattr(ensemble, "MOST_SCORES", 1)
     assert Ensemble([of_vectors(place)], np.ones(1)).ranks(asked, "auto").tolist() == whole.tolist()
     assert Fitting(members, asked).fit().shares == pytest.approx(shares, rel=1e-6)
+
+
+def test_room_is_found_among_some_of_many_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = unit(np.random.default_rng(5).standard_normal((100, 8)))
+    for most, step in ((100, 1), (40, 3)):
+        monkeypatch.setattr(ensemble_members, "MOST_OTHERS", most)
+        cosines = rows.astype(np.float64) @ rows.T.astype(np.float64)
+        np.fill_diagonal(cosines, -2)
+        expected = np.sort(cosines[:, ::step], axis=1)[:, -ensemble_members.NEIGHBOURS :].mean(axis=1)
+        np.testing.assert_allclose(ensemble_members._crowded_by_others(rows, "auto"), expected, atol=1e-6)
