@@ -25,7 +25,6 @@ SCRATCH |= {"projections_", "to_patterns_", "gradient_", "powers_", "task_", "pr
 FOLLOWS = {"tree_", "nodes_", "size_", "first_halves_", "second_halves_", "vectors_", "combined_"}
 IN_ITS_HEADER = {
     "components/block_adapter.hpp": {"weights_"},  # state, saved by the associations through weights()
-    "components/contrastive_memory.hpp": {"laps_"},  # where numbers begin, on which nothing depends
     "components/episodic_memory.hpp": {"queries_", "solutions_", "oldest_", "typical_"},  # follow from the episodes
     "engine/associations.hpp": {"seen_", "queries_", "solutions_"},  # follows from the episodes; scratch
     "engine/learned_model.hpp": {"queries_", "unlike_"},  # scratch; what was found, and would be again

@@ -151,30 +151,28 @@ private:
 
         void add(const float* vector, std::size_t dim, const Sketch& sketch, std::uint64_t origin)
         {
-            std::size_t place = size();
-            if (place < capacity_) {
+            const std::size_t at = place(added_);
+            if (at == size()) {
                 numeric::make_room(first_halves_, 1); // for all of it first: nothing is left half added where memory ends
                 numeric::make_room(second_halves_, 1);
                 numeric::make_room(origins_, 1);
                 numeric::make_room(vectors_, dim);
                 first_halves_.emplace_back();
                 second_halves_.emplace_back();
-                origins_.push_back(origin);
+                origins_.emplace_back();
                 vectors_.resize(vectors_.size() + dim);
-            } else {
-                place = oldest_;
-                origins_[place] = origin;
-                oldest_ = (oldest_ + 1) % capacity_;
-                laps_ += oldest_ == 0 ? 1 : 0;
             }
-            std::copy_n(sketch.begin(), half, first_halves_[place].begin());
-            std::copy_n(sketch.begin() + half, half, second_halves_[place].begin());
-            std::copy_n(vector, dim, vectors_.begin() + static_cast<std::ptrdiff_t>(place * dim));
+            origins_[at] = origin;
+            std::copy_n(sketch.begin(), half, first_halves_[at].begin());
+            std::copy_n(sketch.begin() + half, half, second_halves_[at].begin());
+            std::copy_n(vector, dim, vectors_.begin() + static_cast<std::ptrdiff_t>(at * dim));
+            ++added_;
         }
 
         [[nodiscard]] std::size_t size() const noexcept { return first_halves_.size(); }
-        // How many there were, as far as places tell: number n is at place n % capacity, unless it was dropped.
-        [[nodiscard]] std::uint64_t added() const noexcept { return size() + oldest_ + laps_ * capacity_; }
+        // The next one's number. After a restored state numbers are smaller, and places are the same.
+        [[nodiscard]] std::uint64_t added() const noexcept { return added_; }
+        // Of the entry with this number, unless it was dropped.
         [[nodiscard]] std::size_t place(std::uint64_t number) const noexcept { return number % capacity_; }
         [[nodiscard]] const std::uint64_t* first_halves(std::size_t i) const { return first_halves_[i].data(); }
         [[nodiscard]] const std::uint64_t* second_half(std::size_t i) const { return second_halves_[i].data(); }
@@ -185,7 +183,7 @@ private:
         static void archive(Self& self, Archive& archive, const std::string& path, std::size_t dim, Load load)
         {
             auto origins = self.origins_;
-            auto oldest = self.oldest_;
+            std::size_t oldest = self.size() < self.capacity_ ? 0 : self.place(self.added_);
             archive.list(path + ".origins", origins);
             archive.number(path + ".oldest", oldest);
             if constexpr (Archive::reading) {
@@ -197,7 +195,7 @@ private:
                     const Sketch sketch = load(origin, solution.data());
                     self.add(solution.data(), dim, sketch, origin);
                 }
-                self.oldest_ = oldest;
+                self.added_ += oldest;
             }
         }
 
@@ -222,8 +220,8 @@ private:
         }
 
     private:
-        std::size_t capacity_, oldest_ = 0;
-        std::uint64_t laps_ = 0; // how often the oldest entry was the one at place 0 again
+        std::size_t capacity_;
+        std::uint64_t added_ = 0;
         std::vector<HalfSketch> first_halves_, second_halves_;
         std::vector<std::uint64_t> origins_;
         numeric::FloatVector vectors_;
