@@ -16,10 +16,11 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Where PAIRS is: beside the checkout. It is not part of the repository."""
 
 _DOCSTRINGS, _KNOWN = ["--workload", "code", "--tasks", "docstring"], ["--split", "function"]
-_PAIRS = ["--workload", f"jsonl:{PAIRS}", "--folds", "5", "--seeds", "5", "--no-controls", "--no-texts"]
 _MINILM = ["--encoder", f"sentence-transformers:{MINILM}"]
 _FIVE, _PLAIN, _NO_WORDS = ["--seeds", "5"], ["--no-controls"], ["--no-lexical"]
-_WORDS, _TEN_OF_PAIRS = "lexical-view,bm25", ["--workload", f"jsonl:{PAIRS}", "--folds", "5", "--seeds", "10"]
+_OF_PAIRS = ["--workload", f"jsonl:{PAIRS}", "--folds", "5"]
+_PAIRS, _TEN_OF_PAIRS = [*_OF_PAIRS, *_FIVE, *_PLAIN, "--no-texts"], [*_OF_PAIRS, "--seeds", "10"]
+_WORDS = "lexical-view,bm25"
 
 _SIMULATED = {
     "protocols": ["--protocol", "all", *_FIVE],

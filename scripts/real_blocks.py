@@ -34,7 +34,7 @@ WORDS_ABLATIONS = {
     "Known files": {MINILM: "minilm-ablation-words-known", HASHED_1536: "ablation-words-known"},
     "Pairs of a file": {MINILM: "minilm-ablation-words-pairs", HASHED_1536: "ablation-words-pairs"},
 }
-"""Of words, and of the ensemble, on docstrings of unseen files."""
+"""Of words, and of the ensemble, on docstrings."""
 HYBRID_RIDGE = "hybridRidgeCsls"
 Kept = Mapping[str, Source[Any]]
 

@@ -15,7 +15,7 @@ from ruvllm.evaluation.statistics import student_t_interval
 from ruvllm.online.batches import Rows, Task, queries_of, tasks_of, unit_rows
 from ruvllm.online.judgement import Judgement
 from ruvllm.online.learning.challenger import Challenger
-from ruvllm.online.opening import check_settings
+from ruvllm.online.opening import check_settings, fitted
 from ruvllm.online.records import Learning, Settings
 from ruvllm.online.state import State
 
@@ -178,11 +178,10 @@ class QueryAdapter:
 
     def _settings(self, dim: int) -> Settings:
         how = Learning(
-            rank=min(self.rank, dim), learning_rate=self.learning_rate, temperature=self.temperature,
-            momentum=self.momentum,
+            rank=self.rank, learning_rate=self.learning_rate, temperature=self.temperature, momentum=self.momentum,
             scaling=self.scaling, loss=self.loss, seed=int(self.random_state), directions=0,
         )  # fmt: skip
-        settings = Settings(dim=dim, learning=how)
+        settings = fitted(Settings(dim=dim, learning=how))
         check_settings(settings)
         return settings
 

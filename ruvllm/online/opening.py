@@ -21,7 +21,7 @@ from ruvllm.online.store.folder import Folder
 from ruvllm.online.store.log import FeedbackLog
 from ruvllm.online.store.seal import check_seal
 
-__all__ = ["OpenStore", "check_settings", "open_store", "reading", "settings_of"]
+__all__ = ["OpenStore", "check_settings", "fitted", "open_store", "reading", "settings_of"]
 
 KEEP_IN_MEMORY = 10_000
 LOSSES = ("infonce", "pairwise", "unlikelihood")
@@ -91,7 +91,7 @@ def _create(
     if "dim" not in wanted:
         raise ValueError("a new store needs dim, or an encoder")
     start = Settings(dim=2, keep=KEEP_IN_MEMORY) if folder is None else Settings(dim=2)
-    settings = _fitted(msgspec.structs.replace(start, **wanted))
+    settings = fitted(msgspec.structs.replace(start, **wanted))
     check_settings(settings)
     details = {"settings": msgspec.json.encode(settings).decode()}
     if print_ is not None:
@@ -149,22 +149,22 @@ def _known_fingerprint(decisions: DecisionLog) -> NDArray[np.float32] | None:
     return values.reshape(8, -1)
 
 
-def _fitted(settings: Settings) -> Settings:
-    """The same with a rank of at most dim."""
-    learning = msgspec.structs.replace(settings.learning, rank=min(settings.learning.rank, settings.dim))
-    return msgspec.structs.replace(settings, learning=learning)
-
-
 def _compare(settings: Settings, wanted: Mapping[str, object]) -> None:
-    same = _fitted(msgspec.structs.replace(settings, **wanted))
+    new = fitted(msgspec.structs.replace(settings, **wanted))
     for name in wanted:
-        known, value = getattr(settings, name), getattr(same, name)
+        known, value = getattr(settings, name), getattr(new, name)
         if known != value:
             fields = getattr(known, "__struct_fields__", ())
             differing = next((field for field in fields if getattr(known, field) != getattr(value, field)), None)
             if differing is not None:
                 name, known, value = differing, getattr(known, differing), getattr(value, differing)
             raise StoreError(f"the store was made with {name} {known}, not {value}; that cannot change")
+
+
+def fitted(settings: Settings) -> Settings:
+    """The same with a rank of at most dim."""
+    learning = msgspec.structs.replace(settings.learning, rank=min(settings.learning.rank, settings.dim))
+    return msgspec.structs.replace(settings, learning=learning)
 
 
 def check_settings(settings: Settings) -> None:
