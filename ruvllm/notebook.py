@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 __all__ = ["MOST_ROWS", "html_table", "with_interval"]
 
@@ -16,6 +15,8 @@ def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
 
     Columns that no row reaches are left out.
     """
+    from html import escape  # not for those who only might show a table
+
     shown = [[escape(str(cell)) for cell in row] for row in rows]
     width = max(map(len, shown), default=len(columns))
     head = "".join(f"<th>{escape(column)}</th>" for column in columns[:width])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ruvllm.results import audit_records
-from ruvllm.workloads.repeats.finding import THRESHOLD, Repeats
 from ruvllm.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from ruvllm.workloads.repeats.finding import Repeats
 
 __all__ = ["audit_of"]
 
@@ -25,6 +27,8 @@ def audit_of(workload: Workload) -> dict[str, Any]:
 
 
 def _repeats(found: Repeats) -> audit_records.Repeats:
+    from ruvllm.workloads.repeats.finding import THRESHOLD  # not for simulated tasks
+
     return audit_records.Repeats(
         tasks=len(found.kept),
         exact=found.exact,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from ruvllm._core import LearningEngine
 from ruvllm.benchmark.sweeps.jobs import label_of
@@ -14,8 +15,10 @@ from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import RunIdentity
 from ruvllm.version import __version__
 from ruvllm.workloads.splits import ORDINARY, Fold
-from ruvllm.workloads.streams.moments import TaskStream
 from ruvllm.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from ruvllm.workloads.streams.moments import TaskStream
 
 __all__ = ["Cell", "described", "identity"]
 

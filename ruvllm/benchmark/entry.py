@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -12,7 +12,6 @@ from msgspec import structs
 
 from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
-from ruvllm.benchmark.comparing import Compared, MeasuredLexical, selection_of
 from ruvllm.checkpoints.writing import CheckpointHashes, WrittenCheckpoint
 from ruvllm.encoders.models import former_name
 from ruvllm.evaluation.answers import Answers as TestAnswers
@@ -26,6 +25,9 @@ from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.run_records import Answers, AntiOverfitting, BenchmarkRun, InputIdentity, TransferAnswers
 from ruvllm.workloads.splits import ORDINARY, Fold, Numbers
 from ruvllm.workloads.workload import Retrieval, Workload
+
+if TYPE_CHECKING:
+    from ruvllm.benchmark.comparing import Compared, MeasuredLexical
 
 __all__ = ["MeasuredCell", "input_of", "make_entry", "metrics_of"]
 
@@ -71,7 +73,7 @@ def make_entry(
         **audit_of(workload),
         **metrics,
         **_selected_figures(measured, compared),
-        "selection": selection_of(measured.run.choices, compared),
+        "selection": _selection(measured, compared),
         "antiOverfitting": _anti_overfitting(cell.plan, workload, run, metrics["holdout"]["resolveRate"], cell.fold),
         "patterns": run.engine.pattern_count,
         "efficiency": None if workload.origin else cell.model.efficiency(metrics["final"]["resolveRate"]),
@@ -157,6 +159,15 @@ def _selected_figures(measured: MeasuredCell, compared: Compared | None) -> dict
         pair = (measured.transfer[0], compared.transfer.selected.ranks)
         found["transfer"] = {**measured.metrics["transfer"], **figures(pair)}
     return found
+
+
+def _selection(measured: MeasuredCell, compared: Compared | None) -> dict[str, Any] | None:
+    """The choices of the validation part; None where nothing was to be chosen."""
+    if not measured.run.choices and compared is None:
+        return None
+    from ruvllm.benchmark.comparing import selection_of  # not for simulated tasks, which are not retrieved
+
+    return selection_of(measured.run.choices, compared)
 
 
 def _pools(workload: Workload) -> dict[str, float] | None:

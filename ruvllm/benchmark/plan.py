@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.sweeps.jobs import BENCHMARK, InputSpec, Job, label_of
@@ -15,12 +16,13 @@ from ruvllm.learning.presets import PRESETS, RANK
 from ruvllm.learning.protocols import PROTOCOLS, lora_rank
 from ruvllm.learning.training_run import RunPlan
 from ruvllm.results.records import RunOptions
-from ruvllm.workloads.inputs import Note, RealInput
 from ruvllm.workloads.registry import WORKLOADS, preset_of
 from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.splits import ORDINARY, Fold
-from ruvllm.workloads.text import fit_candidates
 from ruvllm.workloads.workload import Workload
+
+if TYPE_CHECKING:
+    from ruvllm.workloads.inputs import Note, RealInput
 
 __all__ = [
     "WITHOUT_LEXICAL",
@@ -218,6 +220,8 @@ def dataset_size(profile: str) -> Size:
 
 def with_candidates(options: Options, task_input: RealInput, warn: Note) -> RealInput:
     """Returns the input with the number of candidates that all of these runs have room for. Raises ValueError."""
+    from ruvllm.workloads.text import fit_candidates
+
     folds = [ORDINARY if fold is None else fold for fold in folds_of(options)]
     return fit_candidates(task_input, options.split, options.seeds, folds, warn)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -13,9 +13,7 @@ from msgspec import structs
 from ruvllm._core import Control
 from ruvllm.benchmark.cell import Cell, described
 from ruvllm.benchmark.checkpointing import save_checkpoint
-from ruvllm.benchmark.comparing import compare_methods, learn_lexical
 from ruvllm.benchmark.entry import MeasuredCell, make_entry, metrics_of
-from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval, figures
 from ruvllm.evaluation.retrieval import InPlace, Ranked
 from ruvllm.files.json_reading import InvalidFileError
@@ -25,6 +23,9 @@ from ruvllm.learning.training_run import Cancelled
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.task_records import MOST_TASKS
 from ruvllm.workloads.workload import Retrieval, Workload
+
+if TYPE_CHECKING:
+    from ruvllm.benchmark.comparing import Compared, MeasuredLexical
 
 __all__ = ["CONTROLS", "kept_record", "measure_cell", "run_cell"]
 
@@ -60,13 +61,7 @@ def run_cell(
         return kept
     measured = measure_cell(cell, workload, progress, cancelled, unfinished)
     saved = save_checkpoint(cell, measured, folder)
-
-    def on_comparison(done: int, total: int) -> None:
-        if cancelled():
-            raise Cancelled
-        comparing(done, total)
-
-    compared = compare_methods(cell, workload, measured.learned, measured.lexical, on_comparison)
+    compared = None if workload.question is None else _compared(cell, measured, cancelled, comparing)
     entry = make_entry(cell, measured, saved, compared)
     if unfinished is not None:
         _keep(cell, workload, key, entry, unfinished)
@@ -93,8 +88,7 @@ def measure_cell(
         controls[name] = {"initial": controlled.initial.summary(), "final": controlled.final.summary()}
     retrieval = cell.retrieval(run.engine, workload).with_learning_over()
     question = workload.question
-    snapshot = None if unfinished is None else _snapshot(cell, workload, VIEW, unfinished)
-    lexical = learn_lexical(cell, workload, retrieval, cancelled, snapshot)
+    lexical = None if question is None else _lexical(cell, workload, retrieval, cancelled, unfinished)
     ranked = None if question is None else _ranked(retrieval, question.test)
     transfer = None if question is None else retrieval.ranks(question.transfer)
     metrics = metrics_of(workload, run, controls)
@@ -106,6 +100,36 @@ def measure_cell(
     if lexical is not None:
         metrics["hybrid"] = lexical.figures()
     return MeasuredCell(workload, run, metrics, retrieval, ranked, transfer, lexical)
+
+
+# The methods that are compared have much code of their own, and simulated tasks, which ask no question of retrieval, no
+# use for it: it is loaded where there is a question.
+
+
+def _lexical(
+    cell: Cell,
+    workload: Workload,
+    retrieval: LearnedRetrieval,
+    cancelled: Callable[[], bool],
+    unfinished: Unfinished | None,
+) -> MeasuredLexical | None:
+    from ruvllm.benchmark.comparing import learn_lexical
+
+    snapshot = None if unfinished is None else _snapshot(cell, workload, VIEW, unfinished)
+    return learn_lexical(cell, workload, retrieval, cancelled, snapshot)
+
+
+def _compared(
+    cell: Cell, measured: MeasuredCell, cancelled: Callable[[], bool], comparing: Callable[[int, int], None]
+) -> Compared | None:
+    from ruvllm.benchmark.comparing import compare_methods
+
+    def on_comparison(done: int, total: int) -> None:
+        if cancelled():
+            raise Cancelled
+        comparing(done, total)
+
+    return compare_methods(cell, measured.workload, measured.learned, measured.lexical, on_comparison)
 
 
 def _ranked(retrieval: LearnedRetrieval, question: Retrieval) -> tuple[Ranked, Ranked]:
@@ -126,6 +150,8 @@ def _snapshot(cell: Cell, workload: Workload, control: Control | str, unfinished
 def _keep(cell: Cell, workload: Workload, key: str, entry: BenchmarkRun, unfinished: Unfinished) -> None:
     """Keeps the entry, then removes what it was made from: a run may have been killed between the two."""
     unfinished.keep_result(key, msgspec.to_builtins(entry))
+    if not unfinished.has_snapshots():
+        return
     learned: list[Control | str] = [Control.NONE, *CONTROLS.values(), VIEW]
     for control in learned:
         _snapshot(cell, workload, control, unfinished).remove()
@@ -138,6 +164,8 @@ def _kept(unfinished: Unfinished, key: str, folder: Path | None) -> BenchmarkRun
         return structs.replace(kept, checkpoint=None)
     if kept is None or folder is None or kept.checkpoint is None:
         return None
+    from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
+
     path = folder / Path(kept.checkpoint).name
     try:
         found = verify_checkpoint(path)

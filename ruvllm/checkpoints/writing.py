@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from ruvllm.checkpoints.hashes import CHECKPOINT_ID_DIGITS, checkpoint_id, run_hash, state_hash
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION, check_form
-from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint
 from ruvllm.files.arrays import StateArrays, resume_path, state_digest, to_safetensors
 from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import InvalidFileError
@@ -165,7 +164,7 @@ def write_checkpoint(
     hashes = _hashes(document)
     path = folder / file_name(document["version"], document["modelName"], hashes.checkpoint_id)
     there = os.path.lexists(path)
-    if there and _same_run(path, hashes.run_hash) == RESUME_OK:
+    if there and _is_same_run(path, hashes.run_hash):
         resume = None
     if resume is not None:
         write_in_folder(resume_path(path), to_safetensors(resume))
@@ -223,8 +222,10 @@ def _pieces_of_text(document: Mapping[str, object], texts: Texts) -> Iterator[by
     yield b"\n}\n"
 
 
-def _same_run(path: Path, digest: str) -> str:
-    """How its resume file is. Raises CheckpointConflictError where the checkpoint is not of the run of that hash."""
+def _is_same_run(path: Path, digest: str) -> bool:
+    """Whether its resume file is whole. Raises CheckpointConflictError if the checkpoint is not of the hash's run."""
+    from ruvllm.checkpoints.verifying import RESUME_OK, verify_checkpoint  # not for the first run of its name
+
     try:
         found = verify_checkpoint(path, check_resume=False)
     except InvalidFileError as error:
@@ -235,4 +236,4 @@ def _same_run(path: Path, digest: str) -> str:
         raise CheckpointConflictError(
             f"{path} exists and is another run ({found.run_hash}, not {digest}); nothing was overwritten"
         )
-    return found.resume
+    return found.resume == RESUME_OK

@@ -159,7 +159,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         when_interrupted += ", the same command goes on"
     elif not {"simd", "protocols"}.intersection(words):
         when_interrupted += ", --resume goes on"
-    return run(command, PROGRAM, words, when_interrupted=when_interrupted)
+    code = run(command, PROGRAM, words, when_interrupted=when_interrupted)
+    if arguments is None:  # at its end the interpreter looks for cycles in all that was loaded, three times
+        gc.freeze()
+    return code
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,21 +20,22 @@ from ruvllm.checkpoints.writing import CheckpointConflictError
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, split_names
 from ruvllm.commands.common import Failure, check_isas, failures
 from ruvllm.commands.limits import PROTOCOLS
-from ruvllm.commands.loading import load_encoder
 from ruvllm.commands.outcome.giving_out import CHECKPOINTS, PROGRAM, exit_code, give_out, worse_in
 from ruvllm.commands.progress import QuietReporter, make_reporter
 from ruvllm.encoders.base import Encoder
-from ruvllm.encoders.registry import UnknownEncoderError, models_for
+from ruvllm.encoders.registry import DEFAULT_ENCODER, UnknownEncoderError, models_for
 from ruvllm.files.atomic import UnwritableFolderError, ensure_writable_folder, remove_abandoned, remove_empty_folder
 from ruvllm.learning.snapshots import Unfinished
 from ruvllm.results.document import make_document
-from ruvllm.results.reading import Document
 from ruvllm.results.records import RunOptions
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.results.summary_records import BenchmarkDocument
-from ruvllm.workloads.inputs import RealInput
 from ruvllm.workloads.registry import DEFAULT_LANGUAGE
+
+if TYPE_CHECKING:
+    from ruvllm.results.reading import Document
+    from ruvllm.workloads.inputs import RealInput
 
 __all__ = [
     "ablate", "benchmark", "command_line", "encoder_of", "measure_forgetting", "measure_simd", "measure_stream",
@@ -46,7 +47,7 @@ UNFINISHED = "unfinished"
 LEAST_SEEDS = 2
 """Smallest number of seeds with an interval."""
 
-D = TypeVar("D", bound=Document)
+D = TypeVar("D", bound="Document")
 Results = TypeVar("Results")
 
 
@@ -80,10 +81,11 @@ def benchmark(arguments: BenchArguments) -> int:
 def _document_of(
     run: _Run, results: list[BenchmarkRun], options: RunOptions, command: Sequence[str], isa: str
 ) -> BenchmarkDocument:
-    from ruvllm.benchmark.task_table import make_task_table
+    table = None
+    if run.task_input is not None:
+        from ruvllm.benchmark.task_table import make_task_table
 
-    tasks = run.task_input
-    table = None if tasks is None else make_task_table(results, tasks.tasks, texts=not run.arguments.no_texts)
+        table = make_task_table(results, run.task_input.tasks, texts=not run.arguments.no_texts)
     return make_document(results, options, command, isa, table)
 
 
@@ -168,6 +170,10 @@ def _prepare(
 
 def encoder_of(arguments: BenchArguments, reporter: QuietReporter) -> Encoder | None:
     """Makes the named encoder. Returns None for the default one, which is fitted on each run's tasks."""
+    if arguments.encoder_name == DEFAULT_ENCODER:
+        return None
+    from ruvllm.commands.loading import load_encoder  # it guards the process, which takes a while to load
+
     try:
         return load_encoder(arguments.encoder_name, reporter, arguments.quiet, arguments.encoder_title)
     except UnknownEncoderError as error:

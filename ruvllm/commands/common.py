@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -173,7 +172,7 @@ def save_text(text: str, kind: str, created: str, out: Path) -> Path:
     """Writes a results file under a name of its own: kind, time and a random part. Raises Failure."""
     from ruvllm.files.atomic import write_in_folder  # not for --help
 
-    path = out / f"{kind}-{created.replace('-', '').replace(':', '')}-{secrets.token_hex(4)}.json"
+    path = out / f"{kind}-{created.replace('-', '').replace(':', '')}-{os.urandom(4).hex()}.json"
     try:
         write_in_folder(path, text.encode())
     except OSError as error:

@@ -24,7 +24,7 @@ from ruvllm.evaluation.scored import AT_ONCE, crowded_among, of_vectors, parts_o
 from ruvllm.workloads.inputs import ignore
 from ruvllm.workloads.rows import map_rows
 from ruvllm.workloads.splits import Numbers
-from ruvllm.workloads.workload import Question, Retrieval, Vectors
+from ruvllm.workloads.workload import Question, Retrieval, Vectors, types_in
 
 __all__ = [
     "CLOSED", "CLOSED_FORMS", "Form", "closed_form_ranks", "fit_across", "fit_back", "fit_closed_forms", "pairs_of",
@@ -80,7 +80,7 @@ def fit_closed_forms(
     Each is fitted for each task type by itself on the tasks `train` (k,); `types` are those of all tasks. Validation
     queries choose the constants. `progress` gets (fits done, fits in all).
     """
-    vectors, kinds = question.vectors, np.unique(question.test.types).tolist()
+    vectors, kinds = question.vectors, types_in(question.test.types)
     fitted: dict[int, dict[str, Form]] = {}
     for i, kind in enumerate(kinds):
         pairs = pairs_of(vectors, train[types[train] == kind])
@@ -123,7 +123,7 @@ def closed_form_ranks(question: Retrieval, fitted: dict[int, dict[str, Form]], i
     Queries of a type for which nothing was fitted are answered by the frozen vectors.
     """
     ranks = {name: np.empty(len(question.queries), dtype=np.int32) for name in CLOSED_FORMS}
-    for kind in np.unique(question.types).tolist():
+    for kind in types_in(question.types):
         of_type = question.of_type(kind)
         forms = fitted.get(kind) or dict.fromkeys(CLOSED_FORMS, Form(_unchanged, _unchanged))
         for name, form in forms.items():

@@ -14,7 +14,7 @@ from ruvllm.evaluation.hybrid import Grid, HybridForm, View, fit_hybrid
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import InPlace, Ranks
 from ruvllm.evaluation.selection import HYBRID, HYBRID_CLOSED, HYBRID_FROZEN
-from ruvllm.workloads.workload import Question, Retrieval
+from ruvllm.workloads.workload import Question, Retrieval, types_in
 
 __all__ = ["HybridViews", "Hybrids", "Weighed", "hybrid_ranks"]
 
@@ -43,7 +43,7 @@ class HybridViews:
         return {
             kind: {HYBRID: self._fit(kind, learned, self.grid),
                    HYBRID_FROZEN: self._fit(kind, frozen, replace(self.grid, shares=(0.0,)))}
-            for kind in np.unique(self.question.test.types).tolist()
+            for kind in types_in(self.question.test.types)
         }  # fmt: skip
 
     def fit_closed(self, forms: Mapping[int, Mapping[str, Form]], hashed: Mapping[int, Mapping[str, Form]]) -> Hybrids:
@@ -62,7 +62,7 @@ class HybridViews:
 def hybrid_ranks(question: Retrieval, hybrids: Weighed, name: str, isa: str) -> Ranks:
     """Ranks (n,) of the right solutions under the named hybrid of each query's type; frozen where there is none."""
     ranks = np.empty(len(question.queries), dtype=np.int32)
-    for kind in np.unique(question.types).tolist():
+    for kind in types_in(question.types):
         of_type, form = question.of_type(kind), hybrids.get(kind, {}).get(name)
         found = _as_it_is(of_type).ranks(of_type, isa) if form is None else form.in_place(of_type).ranks(of_type, isa)
         ranks[question.types == kind] = found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ruvllm._core import LearningEngine
 from ruvllm.evaluation.retrieval import InPlace, Ranks, mean_reciprocal_rank, ranks_in_groups, recall_at_1, recall_at_5
 from ruvllm.workloads.rows import empty_rows, take_rows
-from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload
+from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Workload, types_in
 
 __all__ = ["LearnedRetrieval", "figures"]
 
@@ -47,7 +47,7 @@ class LearnedRetrieval:
 
         Without validation queries it uses the first share.
         """
-        types = np.unique(workload.types).tolist()
+        types = types_in(workload.types)
         first = cls(engine, isa, neighbours, dict.fromkeys(types, shares[0]))
         if len(shares) == 1 or workload.question is None:
             return first

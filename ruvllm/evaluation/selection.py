@@ -13,17 +13,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.evaluation.closed_forms import Form
-from ruvllm.evaluation.ensemble import Ensemble, EnsembleForm
-from ruvllm.evaluation.hybrid import Hybrid, HybridForm
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
 from ruvllm.evaluation.retrieval import InPlace, Ranked, Ranks, reciprocal_ranks
 from ruvllm.evaluation.statistics import mean, sample_standard_deviation
-from ruvllm.workloads.workload import Question, Retrieval
+from ruvllm.workloads.workload import Question, Retrieval, types_in
+
+if TYPE_CHECKING:
+    from ruvllm.evaluation.closed_forms import Form
+    from ruvllm.evaluation.ensemble import Ensemble, EnsembleForm
+    from ruvllm.evaluation.hybrid import Hybrid, HybridForm
 
 __all__ = [
     "ENSEMBLE", "ENSEMBLE_CLOSED", "FROZEN", "HYBRID", "HYBRID_CLOSED", "HYBRID_FROZEN", "LEARNED", "REPLACEMENTS",
@@ -150,7 +153,7 @@ class SelectedRetrieval:
     def methods(self, question: Retrieval, *, other_input: bool = False) -> dict[int, str]:
         """By task type of the question's queries, the method that answers. `other_input`: not the run's own tasks."""
         found = {}
-        for kind in np.unique(question.types).tolist():
+        for kind in types_in(question.types):
             choice = self.choices.get(kind)
             if choice is None:
                 found[kind] = FROZEN

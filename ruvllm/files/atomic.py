@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,7 +59,7 @@ def write_once(path: Path, data: bytes) -> bool:
 
 
 def _write_and_place(path: Path, data: Sequence[bytes], place: Callable[[Path], object]) -> None:
-    temporary = path.parent / f".ruvllm-{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / f".ruvllm-{os.urandom(8).hex()}.tmp"
     try:
         _write_and_sync(temporary, data)
         place(temporary)
@@ -121,7 +120,7 @@ def ensure_writable_folder(path: Path) -> None:
     Call it before a run starts, because an hour of work must not end in "permission denied". Raises
     UnwritableFolderError.
     """
-    probe = path / f".ruvllm-{secrets.token_hex(8)}.tmp"
+    probe = path / f".ruvllm-{os.urandom(8).hex()}.tmp"
     try:
         path.mkdir(parents=True, exist_ok=True)
         _write_and_sync(probe, [b"probe"])

@@ -12,7 +12,7 @@ from ruvllm.files.arrays import StateArrays, StateReader
 from ruvllm.learning.constants import Protocol
 from ruvllm.learning.schedulers import CURRICULUM, DynamicDifficulty
 from ruvllm.learning.stream import EpochPlan
-from ruvllm.workloads.workload import Workload
+from ruvllm.workloads.workload import Workload, types_in
 
 __all__ = ["TaskOrder"]
 
@@ -63,7 +63,7 @@ class TaskOrder:
         self._draws = 0
         train = workload.parts.train
         types = workload.types[train]
-        self._tasks = {int(t): train[types == t] for t in np.unique(types)}
+        self._tasks = {t: train[types == t] for t in types_in(types)}
         self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in self._tasks.items()}
         self._uses = {t: np.zeros(len(tasks)) for t, tasks in self._tasks.items()}
         self._new = {t: _Unused(difficulties) for t, difficulties in self._difficulties.items()}

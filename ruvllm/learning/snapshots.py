@@ -27,6 +27,8 @@ __all__ = ["Snapshot", "SnapshotWriter", "Unfinished", "key_of"]
 FORMAT = 1
 """Version of the format; a snapshot of another one is not read."""
 MOST_BYTES = 64 * 2**20
+SUFFIX = ".safetensors"
+"""Of a snapshot's file."""
 
 Epoch = dict[str, Any]
 """What was measured after an epoch, as a checkpoint has it."""
@@ -148,7 +150,11 @@ class Unfinished:
 
     def snapshot(self, key: str, runs: int = 1) -> Snapshot:
         """The place of one of a cell's learning runs: each of them may lose its share of the seconds."""
-        return Snapshot(self.folder / f"{key}.safetensors", self.wanted, self.seconds / runs)
+        return Snapshot(self.folder / f"{key}{SUFFIX}", self.wanted, self.seconds / runs)
+
+    def has_snapshots(self) -> bool:
+        """Whether the folder has a snapshot of any run."""
+        return any(self.folder.glob(f"*{SUFFIX}"))
 
     def result(self, key: str) -> Result | None:
         """Returns what keep_result() kept, if it is wanted, there and whole."""
@@ -157,15 +163,16 @@ class Unfinished:
         try:
             kept = json.loads(read_regular_file(self._result(key), MOST_BYTES))
             result: Result = kept["result"]
-            return result if kept["sha256"] == _text_digest(result) else None
+            return result if kept["sha256"] == hashlib.sha256(_text(result)).hexdigest() else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def keep_result(self, key: str, result: Result) -> None:
         """Keeps the result of a run that is done, until forget_results(). Raises OSError."""
         path = self._result(key)
-        text = json.dumps({"sha256": _text_digest(result), "result": result}, allow_nan=False)
-        write_in_folder(path, text.encode())
+        text = _text(result)
+        digest = hashlib.sha256(text).hexdigest()
+        write_in_folder(path, f'{{"sha256": "{digest}", "result": '.encode(), text, b"}")
         self._done.add(path)
 
     def forget_results(self) -> None:
@@ -187,5 +194,5 @@ def _digest(state: StateArrays, history: bytes) -> bytes:
     return hashlib.sha256(state_digest(state).encode() + history).digest()
 
 
-def _text_digest(result: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(result, allow_nan=False).encode()).hexdigest()
+def _text(result: Result) -> bytes:
+    return json.dumps(result, allow_nan=False).encode()

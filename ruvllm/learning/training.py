@@ -16,7 +16,7 @@ from ruvllm.evaluation.statistics import mean
 from ruvllm.files.arrays import StateArrays
 from ruvllm.learning.snapshots import History, Snapshot, SnapshotWriter
 from ruvllm.learning.training_run import RunPlan, TrainingRun, new_engine
-from ruvllm.workloads.workload import Workload
+from ruvllm.workloads.workload import Workload, types_in
 
 __all__ = ["Progress", "TrainedRun", "learn_view", "train"]
 
@@ -143,5 +143,5 @@ def _choices(before: Scores, after: Scores) -> dict[int, Choice]:
     frozen, learned = before.reciprocal_ranks(), after.reciprocal_ranks()
     return {
         kind: choose({FROZEN: frozen[before.types == kind], LEARNED: learned[before.types == kind]})
-        for kind in np.unique(before.types).tolist()
+        for kind in types_in(before.types)
     }

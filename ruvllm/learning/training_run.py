@@ -20,7 +20,7 @@ from ruvllm.learning.protocols import engine_config
 from ruvllm.learning.schedulers import LEVELS, RateScheduler, make_rate_scheduler, temperature
 from ruvllm.learning.snapshots import Epoch, History
 from ruvllm.learning.stream import EpochPlan, plan_stream
-from ruvllm.workloads.workload import TASK_TYPES, Workload
+from ruvllm.workloads.workload import TASK_TYPES, Workload, types_in
 
 __all__ = ["Cancelled", "RunPlan", "TrainingRun", "new_engine"]
 
@@ -64,7 +64,7 @@ class TrainingRun:
         self.stopping = False
         self.ends_epochs = False
         self.engine = new_engine(plan, workload)
-        types = np.unique(workload.types[workload.parts.train]).tolist()
+        types = types_in(workload.types[workload.parts.train])
         self.stream = plan_stream(plan.stream, plan.protocol, plan.size, types)
         self.order = TaskOrder(workload, plan.protocol, plan.seed)
         self.rate = _rate_scheduler(plan)

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
@@ -16,13 +16,15 @@ from ruvllm._core import active_isa, build_info
 from ruvllm.evaluation.bootstrap import describe
 from ruvllm.files.json_writing import canonical_json, to_json
 from ruvllm.results.gains import BOOTSTRAP_SEED
-from ruvllm.results.reading import Document
 from ruvllm.results.records import SCHEMA, Host, RunOptions
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.summaries import beside_published, rankings, recommendations, summarise
 from ruvllm.results.summary_records import BenchmarkDocument, BootstrapMethod
 from ruvllm.results.task_records import TaskTable
 from ruvllm.version import __version__
+
+if TYPE_CHECKING:
+    from ruvllm.results.reading import Document
 
 __all__ = ["HeaderFields", "document_text", "make_document", "make_header", "results_digest"]
 

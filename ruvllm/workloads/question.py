@@ -18,7 +18,7 @@ from ruvllm.workloads.encoding import EncodedTasks
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
 from ruvllm.workloads.tasks import TextTask
-from ruvllm.workloads.workload import Question, Retrieval, Vectors, Words, validation_sample
+from ruvllm.workloads.workload import Question, Retrieval, Vectors, Words, types_in, validation_sample
 
 __all__ = ["make_question", "make_retrieval", "shares_wrong_answers", "with_lexical"]
 
@@ -111,7 +111,7 @@ def with_lexical(
     first = index.add(for_bm25(_solutions(transfer)))
     prompts = for_bm25([task.prompt for task in tasks])
     kinds = np.array([task.type for task in tasks], dtype=np.uint8)[parts.train]
-    statistics = {kind: parts.train[kinds == kind] for kind in np.unique(kinds).tolist()}
+    statistics = {kind: parts.train[kinds == kind] for kind in types_in(kinds)}
 
     def beside(retrieval: Retrieval, own_prompts: Sequence[bytes], twin: Retrieval | None, base: int = 0) -> Retrieval:
         assert retrieval.numbers is not None

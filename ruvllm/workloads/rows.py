@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +20,8 @@ def empty_rows(n: int, dim: int) -> NDArray[np.float32]:
     """Returns an array (n, dim) to be filled. Raises OSError if the folder for temporary files has too little room."""
     if n * dim * 4 <= IN_MEMORY_BYTES:
         return np.empty((n, dim), dtype=np.float32)
+    import tempfile  # not for matrices of a common size
+
     with tempfile.TemporaryFile(prefix="ruvllm-") as file:  # the mapping outlives the name and the handle
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(n, dim))
 

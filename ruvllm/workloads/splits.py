@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
-from ruvllm.workloads.repeats.finding import joined
 
 __all__ = [
     "BLOCK", "LARGEST", "LARGEST_TEST", "ORDINARY", "PARTS", "SMALLEST", "SPLITTERS", "Fold", "Numbers", "Parts",
@@ -258,6 +257,8 @@ def _nearest(waiting: Sequence[Unit], sizes: Mapping[Unit, int], target: int) ->
 
 def _first_of_joined(names: Sequence[str], paths: Sequence[str], copies: Numbers) -> list[str]:
     """Returns, for each file, the first of those that it is joined to by copies, over any number of steps."""
+    from ruvllm.workloads.repeats.finding import joined  # not for simulated tasks, which have no files
+
     place = {name: i for i, name in enumerate(names)}
     first = joined(len(names), zip(map(place.__getitem__, paths), copies.tolist(), strict=True))
     return [names[i] for i in first.tolist()]

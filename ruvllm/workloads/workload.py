@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruvllm._core import Bm25, TaskSource
 from ruvllm.workloads.registry import LANGUAGES
-from ruvllm.workloads.repeats.finding import Repeats
-from ruvllm.workloads.repeats.leak_check import LeakCheck
 from ruvllm.workloads.rows import take_rows
 from ruvllm.workloads.splits import Numbers, Parts
-from ruvllm.workloads.tasks import LeftOut
+
+if TYPE_CHECKING:
+    from ruvllm.workloads.repeats.finding import Repeats
+    from ruvllm.workloads.repeats.leak_check import LeakCheck
+    from ruvllm.workloads.tasks import LeftOut
 
 __all__ = [
     "CATEGORIES", "TASK_TYPES", "Details", "LexicalView", "Origin", "Question", "Retrieval", "RetrievalBlock",
-    "Vectors", "Words", "Workload", "validation_sample",
+    "Vectors", "Words", "Workload", "types_in", "validation_sample",
 ]  # fmt: skip
 
 TASK_TYPES = ("code_completion", "bug_fix", "refactor", "test_gen")
@@ -232,3 +235,9 @@ def validation_sample(valid: Numbers) -> Numbers:
     So few can be ranked a few dozen times within seconds.
     """
     return valid[:: -(-len(valid) // LARGEST_SAMPLE)] if len(valid) > 0 else valid
+
+
+def types_in(types: NDArray[np.uint8]) -> list[int]:
+    """Returns the numbers of the task types that occur in (n,), in their order."""
+    found: list[int] = np.flatnonzero(np.bincount(types)).tolist()  # np.unique() would load all of numpy.ma first
+    return found

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
@@ -14,11 +15,12 @@ from ruvllm.commands.bench_options import OutputArguments
 from ruvllm.commands.common import WORSE, save_text
 from ruvllm.commands.streams import optional_output
 from ruvllm.files.arrays import resume_path
-from ruvllm.results import verdict
 from ruvllm.results.document import document_text
-from ruvllm.results.reading import Document, in_memory
 from ruvllm.results.streams.records import PrequentialDocument
 from ruvllm.results.summary_records import BenchmarkDocument, Summary
+
+if TYPE_CHECKING:
+    from ruvllm.results.reading import Document
 
 __all__ = ["CHECKPOINTS", "PROGRAM", "exit_code", "give_out", "worse_in"]
 
@@ -39,6 +41,7 @@ def give_out(arguments: OutputArguments, document: Document, details: bool = Tru
 
         from ruvllm.report.contents import make_report
         from ruvllm.report.screen import print_report
+        from ruvllm.results.reading import in_memory
 
         with optional_output(PROGRAM, f"the results are in {path}"):
             console = Console()
@@ -80,9 +83,10 @@ def worse_in(document: Document) -> list[str]:
     if not isinstance(document, PrequentialDocument):
         return []
     from ruvllm.results.streams.summaries import outcome_of, runs_of
+    from ruvllm.results.verdict import WORSE as WORSE_THAN_ITS_START
 
     found = zip(document.summaries, runs_of(document.runs).values(), strict=True)
-    return [f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == verdict.WORSE]
+    return [f"{s.model} {s.protocol}" for s, runs in found if outcome_of(s, runs) == WORSE_THAN_ITS_START]
 
 
 def exit_code(worse: Sequence[str]) -> int:
