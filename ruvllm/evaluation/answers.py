@@ -36,12 +36,11 @@ class Answers:
 
     def summary(self) -> dict[str, float]:
         """resolveRate, confidence, ece and brier, all in [0, 1] (the last two of the chosen answer)."""
-        confidence, resolved = self.confidence.tolist(), self.resolved.tolist()
         return {
             "resolveRate": self.resolve_rate,
-            "confidence": mean(confidence),
-            "ece": expected_calibration_error(confidence, resolved),
-            "brier": brier_score(confidence, resolved),
+            "confidence": mean(self.confidence.tolist()),
+            "ece": expected_calibration_error(self.confidence, self.resolved),
+            "brier": brier_score(self.confidence, self.resolved),
         }
 
     def summary_with_interval(self) -> dict[str, float | list[float]]:
@@ -55,11 +54,9 @@ class Answers:
 
     def by_type(self) -> dict[str, float]:
         """Resolve rate of each task type that occurs."""
-        return {
-            name: int(np.count_nonzero(self.resolved[self.types == i])) / int(np.count_nonzero(self.types == i))
-            for i, name in enumerate(TASK_TYPES)
-            if np.any(self.types == i)
-        }
+        tasks = np.bincount(self.types, minlength=len(TASK_TYPES)).tolist()
+        resolved = np.bincount(self.types[self.resolved], minlength=len(TASK_TYPES)).tolist()
+        return {name: right / n for name, right, n in zip(TASK_TYPES, resolved, tasks, strict=True) if n > 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ __all__ = [
     "student_t_interval",
     "wilson_interval",
 ]
+
+Confidences = Sequence[float] | NDArray[np.float64]
+Outcomes = Sequence[bool] | NDArray[np.bool_]
 
 Z_975 = 1.959963984540054
 """97.5% point of the standard normal distribution."""
@@ -88,7 +92,7 @@ def _t_975(degrees: int) -> float:
     return z * (1 + (g1 + (g2 + (g3 + g4 / v) / v) / v) / v)
 
 
-def expected_calibration_error(confidences: Sequence[float], correct: Sequence[bool], n_bins: int = 10) -> float:
+def expected_calibration_error(confidences: Confidences, correct: Outcomes, n_bins: int = 10) -> float:
     """Mean distance of confidence and accuracy over bins of equal width, weighted by size, in [0, 1].
 
     Bin m holds confidences in ((m - 1) / n_bins, m / n_bins], the first also 0 (Guo et al., ICML 2017, eq. 3).
@@ -99,10 +103,12 @@ def expected_calibration_error(confidences: Sequence[float], correct: Sequence[b
     """
     differences = _differences(confidences, correct)
     bins = np.searchsorted([m / n_bins for m in range(1, n_bins)], confidences)
-    return math.fsum(abs(math.fsum(differences[bins == m].tolist())) for m in range(n_bins)) / len(confidences)
+    by_bin = differences[np.argsort(bins)].tolist()
+    ends = [0, *np.cumsum(np.bincount(bins, minlength=n_bins)).tolist()]
+    return math.fsum(abs(math.fsum(by_bin[begin:end])) for begin, end in pairwise(ends)) / len(confidences)
 
 
-def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
+def brier_score(confidences: Confidences, correct: Outcomes) -> float:
     """Mean squared distance of confidence and outcome, in [0, 1] (Brier 1950), of the chosen answer.
 
     Raises ValueError as `expected_calibration_error` does.
@@ -111,13 +117,13 @@ def brier_score(confidences: Sequence[float], correct: Sequence[bool]) -> float:
     return math.fsum((differences * differences).tolist()) / len(confidences)
 
 
-def _differences(confidences: Sequence[float], correct: Sequence[bool]) -> NDArray[np.float64]:
+def _differences(confidences: Confidences, correct: Outcomes) -> NDArray[np.float64]:
     check_confidences(confidences, correct)
     differences: NDArray[np.float64] = np.asarray(confidences, dtype=np.float64) - np.asarray(correct, dtype=bool)
     return differences
 
 
-def check_confidences(confidences: Sequence[float], correct: Sequence[bool]) -> None:
+def check_confidences(confidences: Confidences, correct: Outcomes) -> None:
     if len(confidences) == 0 or len(confidences) != len(correct):
         raise ValueError(
             f"calibration needs one outcome for each confidence and at least one, not {len(confidences)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 
 import numpy as np
@@ -41,13 +42,20 @@ class _Unused:
         if not values:
             return None
         above = bisect_left(values, wanted)
-        distance = min(abs(values[i] - wanted) for i in (above - 1, above) if 0 <= i < len(values))
+        to_left = wanted - values[above - 1] if above > 0 else math.inf
+        to_right = values[above] - wanted if above < len(values) else math.inf
         equally = []
-        for step, i in ((-1, above - 1), (1, above)):
-            while 0 <= i < len(values) and abs(values[i] - wanted) == distance:
-                equally.append(i)
-                i += step
-        place = min(equally, key=numbers.__getitem__)
+        if to_left <= to_right:
+            left = above - 1
+            while left >= 0 and wanted - values[left] == to_left:
+                equally.append(left)
+                left -= 1
+        if to_right <= to_left:
+            right = above
+            while right < len(values) and values[right] - wanted == to_right:
+                equally.append(right)
+                right += 1
+        place = equally[0] if len(equally) == 1 else min(equally, key=numbers.__getitem__)
         del values[place]
         return numbers.pop(place)
 
@@ -63,26 +71,26 @@ class TaskOrder:
         self._draws = 0
         train = workload.parts.train
         types = workload.types[train]
-        self._tasks = {t: train[types == t] for t in types_in(types)}
-        self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in self._tasks.items()}
-        self._uses = {t: np.zeros(len(tasks)) for t, tasks in self._tasks.items()}
+        of_type = {t: train[types == t] for t in types_in(types)}
+        self._tasks: dict[int, list[int]] = {t: tasks.tolist() for t, tasks in of_type.items()}
+        self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in of_type.items()}
+        self._uses = {t: np.zeros(len(tasks)) for t, tasks in of_type.items()}
         self._new = {t: _Unused(difficulties) for t, difficulties in self._difficulties.items()}
 
     def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
         """The next n tasks (n,) for an epoch."""
-        wanted = self._wanted(epoch.level, n)
-        tasks = np.empty(n, dtype=np.uint32)
-        for i in range(n):
-            kind = epoch.types[self._count % len(epoch.types)]
-            chosen = self._new[kind].take_nearest(wanted[i])
+        types, tasks = epoch.types, []
+        for count, wanted in enumerate(self._wanted(epoch.level, n), self._count):
+            kind = types[count % len(types)]
+            chosen = self._new[kind].take_nearest(wanted)
             if chosen is None:
-                cost = np.abs(self._difficulties[kind] - wanted[i])
+                cost = np.abs(self._difficulties[kind] - wanted)
                 cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
                 chosen = int(cost.argmin())
             self._uses[kind][chosen] += 1
-            tasks[i] = self._tasks[kind][chosen]
-            self._count += 1
-        return tasks
+            tasks.append(self._tasks[kind][chosen])
+        self._count += n
+        return np.array(tasks, dtype=np.uint32)
 
     def _wanted(self, level: int | None, n: int) -> list[float]:
         """The difficulties that the next n tasks should have."""
@@ -93,7 +101,8 @@ class TaskOrder:
         self._draws += n
         if not self._adaptive:
             return [low + (high - low) * draw for draw in draws]
-        return [min(high, max(low, self.difficulty.value + SPREAD * (2 * draw - 1))) for draw in draws]
+        middle = self.difficulty.value
+        return [min(high, max(low, middle + SPREAD * (2 * draw - 1))) for draw in draws]
 
     def state(self) -> StateArrays:
         """What the next tasks depend on."""

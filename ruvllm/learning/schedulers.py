@@ -61,7 +61,7 @@ class DynamicDifficulty:
 
     def update(self, resolved: Iterable[bool]) -> None:
         """Takes the results of a chunk of tasks; the value moves once there are 10."""
-        self.recent.extend(bool(x) for x in resolved)
+        self.recent.extend(map(bool, resolved))
         if len(self.recent) < 10:
             return
         rate = sum(self.recent) / len(self.recent)

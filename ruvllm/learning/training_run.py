@@ -149,24 +149,22 @@ class TrainingRun:
 
     def _attempt(self, epoch: EpochPlan, rate: float, degrees: float) -> tuple[Answers, float]:
         """Tries the epoch's tasks in chunks. Returns their outcomes and the mean loss of what was learned from."""
-        resolved, confidence, loss, tasks = [], [], [], []
+        outcomes, tasks = [], []
         for begin in range(0, epoch.tasks, CHUNK):
             self._stop_if_cancelled()
             chunk = self.order.next_chunk(epoch, min(CHUNK, epoch.tasks - begin))
             started = time.thread_time()
-            _, right, sure, cost = self.engine.train(chunk, learning_rate=rate, temperature=degrees)
+            _, *outcome = self.engine.train(chunk, learning_rate=rate, temperature=degrees)
             self._count(len(chunk), started)
             if self.plan.protocol.adaptive_difficulty:
-                self.order.difficulty.update(right.tolist())
-            self.successes += int(np.count_nonzero(right))
-            self.qualities += np.where(right, sure, self.plan.protocol.failure_quality * sure).tolist()
+                self.order.difficulty.update(outcome[0].tolist())
             tasks.append(chunk)
-            resolved.append(right)
-            confidence.append(sure)
-            loss.append(cost)
-        types = self.workload.types[np.concatenate(tasks)]
-        answers = Answers(np.concatenate(resolved), np.concatenate(confidence), types)
-        return answers, mean(np.concatenate(loss).tolist())
+            outcomes.append(outcome)
+        resolved, confidence, loss = (np.concatenate(each) for each in zip(*outcomes, strict=True))
+        self.successes += int(np.count_nonzero(resolved))
+        self.qualities += np.where(resolved, confidence, self.plan.protocol.failure_quality * confidence).tolist()
+        answers = Answers(resolved, confidence, self.workload.types[np.concatenate(tasks)])
+        return answers, mean(loss.tolist())
 
     def _replay(self, epoch: EpochPlan, rate: float) -> float:
         self._stop_if_cancelled()
