@@ -18,7 +18,7 @@ template <class T>
 std::string format_rows(const T* data, std::size_t rows, std::size_t columns)
 {
     std::string text;
-    text.reserve(rows * (columns * (sizeof(T) == 4 ? 14 : 22) + 3) + 2);
+    text.reserve(rows * (columns * (sizeof(T) == 4 ? 16 : 24) + 3) + 2);
     text += '[';
     for (std::size_t r = 0; r < rows; ++r) {
         if (r != 0)
@@ -33,14 +33,14 @@ template <class T>
 std::string format_vector(std::span<const T> values)
 {
     std::string text;
-    text.reserve(values.size() * (sizeof(T) == 4 ? 14 : 22) + 2);
+    text.reserve(values.size() * (sizeof(T) == 4 ? 16 : 24) + 2);
     append_es_list(values, text);
     return text;
 }
 
 // Releasing the GIL is safe: the caller's argument keeps the array alive, and only its elements are read.
 template <class T>
-std::string format_array(const ArrayArgument<T>& array)
+py::bytes format_array(const ArrayArgument<T>& array)
 {
     if (array.shape.size() == 1) {
         const auto values = vector_view(array, "array");
@@ -68,11 +68,11 @@ void register_json(py::module_& m)
              "A double as ECMAScript writes it: 1e-7, 1e+21, 0 for -0. ValueError if it is not finite.",
              [](double x) { return es_number(x); });
     function(m, "format_float32", "array",
-             "JSON text of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
+             "JSON text, as bytes, of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
              "ECMAScript's form. ValueError for other shapes and for numbers that are not finite.",
              [](const Floats& array) { return format_array(array); });
     function(m, "format_float64", "array",
-             "JSON text of a float64 array (n,) or (m, n), numbers as number_to_string writes them.",
+             "JSON text, as bytes, of a float64 array (n,) or (m, n), numbers as number_to_string writes them.",
              [](const Doubles& array) { return format_array(array); });
     function(m, "scan_json", "data, *, max_depth, max_nodes",
              "(depth, nodes, huge_numbers) of a JSON text, keys counted, and whether a number may be beyond the range of "

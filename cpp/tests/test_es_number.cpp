@@ -1,6 +1,8 @@
 #include "ruvllm/text/es_number.hpp"
 
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -64,6 +66,35 @@ TEST(EsNumber, WritesFloatsWithTheirOwnShortestDigits)
     EXPECT_EQ(es_number(-0.0F), "0");
     EXPECT_EQ(es_number(std::numeric_limits<float>::denorm_min()), "1e-45");
     EXPECT_EQ(es_number(std::numeric_limits<float>::max()), "3.4028235e+38");
+}
+
+// The digits of std::to_chars, which are the shortest and among those the closest: exponents at their ends, a few
+// fractions of each, and many others. All 2^31 positive floats were compared once.
+TEST(EsNumber, DigitsOfFloatsAreThoseOfTheStandardLibrary)
+{
+    const auto expect_same = [](std::uint32_t bits) {
+        const auto x = std::bit_cast<float>(bits);
+        if (!std::isfinite(x) || !(x > 0.0F))
+            return;
+        std::array<char, 32> text;
+        const char* const end =
+            std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::scientific).ptr;
+        const std::string written(text.data(), static_cast<std::size_t>(end - text.data()));
+        std::string digits;
+        for (const char c : written.substr(0, written.find('e')))
+            if (c != '.')
+                digits += c;
+        const int exponent = std::stoi(written.substr(written.find('e') + 1)) + 1 - static_cast<int>(digits.size());
+        const ShortestFloat found = shortest_float(x);
+        ASSERT_EQ(std::to_string(found.digits), digits) << written;
+        ASSERT_EQ(found.exponent, exponent) << written;
+    };
+    for (std::uint32_t biased = 0; biased < 255; ++biased)
+        for (const std::uint32_t fraction : {0u, 1u, 2u, 3u, 0x3fffffu, 0x400000u, 0x7ffffeu, 0x7fffffu})
+            expect_same(biased << 23 | fraction);
+    std::mt19937 bits(3);
+    for (int i = 0; i < 500'000; ++i)
+        expect_same(static_cast<std::uint32_t>(bits()) >> 1);
 }
 
 TEST(EsNumber, EveryFloatComesBackAndItsTextIsStableAsADouble)

@@ -166,16 +166,16 @@ def _append(value: object, rules: _Rules, parts: _Parts, texts: Texts | None) ->
         raise TypeError(f"JSON has no {type(value).__module__}.{type(value).__qualname__}: {value!r:.80}")
 
 
-def _known(value: Any, texts: Texts | None, write: Callable[[Any], str]) -> bytes:
+def _known(value: Any, texts: Texts | None, write: Callable[[Any], bytes]) -> bytes:
     if texts is None:
-        return write(value).encode()
+        return write(value)
     text = texts.get(id(value))
     if text is None:
-        text = texts[id(value)] = write(value).encode()
+        text = texts[id(value)] = write(value)
     return text
 
 
-def _floats_text(values: list[Any] | tuple[Any, ...]) -> str:
+def _floats_text(values: list[Any] | tuple[Any, ...]) -> bytes:
     return _core.format_float64(np.array(values, dtype=np.float64))
 
 
@@ -208,7 +208,7 @@ def _append_object(
     parts.append("}" if mapping else "{}")
 
 
-def _array_text(array: np.ndarray[Any, Any]) -> str:
+def _array_text(array: np.ndarray[Any, Any]) -> bytes:
     if array.dtype.kind != "f" or array.dtype.itemsize != 4 or array.ndim not in (1, 2):
         raise TypeError(f"an array in JSON must be float32 of 1 or 2 dimensions, not {array.dtype} of {array.ndim}")
     return _core.format_float32(np.ascontiguousarray(array, dtype=np.float32))

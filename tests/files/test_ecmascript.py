@@ -161,7 +161,7 @@ x = np.array([1, 0x80000001], np.uint32).view(np.float32)
 smallest, tiny = float(x[0]), np.array([5e-324])
 library.flush()
 assert library.twice(smallest) == 0, "nothing is flushed: the test shows nothing"
-print(_core.format_float32(x), _core.format_float64(tiny), _core.number_to_string(float(tiny[0])))
+print(_core.format_float32(x).decode(), _core.format_float64(tiny).decode(), _core.number_to_string(float(tiny[0])))
 """
 
 

@@ -15,29 +15,34 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
+#include "ruvllm/text/shortest_float.hpp"
+
 namespace ruvllm::numeric {
 
 // "-0.0000012345678901234567": sign, "0.", five zeros, 17 digits.
 inline constexpr std::size_t max_es_number_length = 25;
+// What is written is at most that long, and pieces of it are copied with what comes after them.
+inline constexpr std::size_t es_number_room = 48;
 
 namespace detail {
 
-// digits[0 .. count) x 10^(point - count), digits[0] not '0' except for the number 0: s, k and n of ECMA-262.
+// digits[0 .. count) x 10^(point - count), digits[0] not '0': s, k and n of ECMA-262. There is room behind the digits.
 struct Decimal {
-    std::array<char, 17> digits;
+    static constexpr std::size_t most = 17;
+    std::array<char, 2 * most> digits;
     int count;
     int point;
 };
 
 // The shortest digits of a positive number; among the shortest, the closest to it.
-template <std::floating_point T>
-[[nodiscard]] Decimal shortest_decimal(T magnitude)
+[[nodiscard]] inline Decimal shortest_decimal(double magnitude)
 {
     std::array<char, 32> text; // "d.ddde-308"
     const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), magnitude,
@@ -57,15 +62,46 @@ template <std::floating_point T>
     return decimal;
 }
 
+// "00" "01" ... "99"
+inline constexpr auto pairs_of_digits = [] {
+    std::array<char, 200> text{};
+    for (std::size_t i = 0; i < text.size(); ++i)
+        text[i] = static_cast<char>('0' + (i % 2 == 0 ? i / 20 : i / 2 % 10));
+    return text;
+}();
+
+[[nodiscard]] inline Decimal shortest_decimal(float magnitude)
+{
+    const auto [digits, exponent] = shortest_float(magnitude);
+    const std::uint32_t high = digits / 10'000, low = digits % 10'000; // nine digits, without waiting for one another
+    std::array<char, 18> all{}; // with zeros in front, and room behind
+    all[0] = static_cast<char>('0' + high / 10'000);
+    const auto write_pair = [&](std::uint32_t two, std::size_t at) {
+        std::memcpy(all.data() + at, pairs_of_digits.data() + std::size_t{2} * two, 2);
+    };
+    write_pair(high / 100 % 100, 1);
+    write_pair(high % 100, 3);
+    write_pair(low / 100, 5);
+    write_pair(low % 100, 7);
+    Decimal decimal; // its room is never read
+    decimal.count = 1;
+    for (std::uint32_t power = 10; power <= 100'000'000; power *= 10)
+        decimal.count += digits >= power ? 1 : 0;
+    decimal.point = exponent + decimal.count;
+    std::memcpy(decimal.digits.data(), all.data() + (9 - decimal.count), 9);
+    return decimal;
+}
+
+// Digits [from, to), and behind them what is written over.
 [[nodiscard]] inline char* write_digits(const Decimal& d, int from, int to, char* out)
 {
-    std::memcpy(out, d.digits.data() + from, static_cast<std::size_t>(to - from));
+    std::memcpy(out, d.digits.data() + from, Decimal::most);
     return out + (to - from);
 }
 
 [[nodiscard]] inline char* write_zeros(int count, char* out)
 {
-    std::memset(out, '0', static_cast<std::size_t>(count));
+    std::memset(out, '0', 24); // at most 20 are meant
     return out + count;
 }
 
@@ -102,7 +138,7 @@ template <std::floating_point T>
 
 } // namespace detail
 
-// Writes x at `out`, which has room for max_es_number_length characters; returns the end. -0 is written "0".
+// Writes x at `out`, which has es_number_room; returns the end. -0 is written "0".
 // Throws std::invalid_argument if x is not finite: JSON has no such number.
 template <std::floating_point T>
     requires(sizeof(T) == 4 || sizeof(T) == 8)
@@ -124,7 +160,7 @@ template <std::floating_point T>
 template <std::floating_point T>
 [[nodiscard]] std::string es_number(T x)
 {
-    std::array<char, max_es_number_length> text;
+    std::array<char, es_number_room> text;
     return {text.data(), write_es_number(x, text.data())};
 }
 
@@ -133,13 +169,18 @@ template <std::floating_point T>
 void append_es_list(std::span<const T> values, std::string& out)
 {
     out += '[';
-    std::array<char, max_es_number_length + 1> text;
+    std::array<char, 4096> text; // several numbers are appended at once
+    char *p = text.data(), *const full = text.data() + text.size() - es_number_room - 1;
     for (std::size_t i = 0; i < values.size(); ++i) {
-        char* p = text.data();
         if (i != 0)
             *p++ = ',';
-        out.append(text.data(), write_es_number(values[i], p));
+        p = write_es_number(values[i], p);
+        if (p >= full) {
+            out.append(text.data(), p);
+            p = text.data();
+        }
     }
+    out.append(text.data(), p);
     out += ']';
 }
 
