@@ -170,6 +170,25 @@ TEST(RandomStream, BelowHasNoBiasForALargeRange)
     expect_uniform(counts);
 }
 
+TEST(Below, DrawsTheNumbersOfTheStreamForEveryN)
+{
+    RandomStream sizes(11, Purpose::user);
+    std::vector<std::uint64_t> ns{UINT64_MAX, UINT64_MAX - 1, (std::uint64_t{1} << 63) + 1};
+    for (std::uint64_t n = 1; n <= 100; ++n)
+        ns.push_back(n);
+    for (unsigned shift = 0; shift < 64; ++shift) {
+        ns.push_back(std::uint64_t{1} << shift);
+        ns.push_back((sizes.next_u64() >> shift) | 1u);
+    }
+    for (const std::uint64_t n : ns) {
+        const ruvllm::numeric::Below below(n);
+        RandomStream one(n, Purpose::user), other(n, Purpose::user);
+        for (int i = 0; i < 50; ++i)
+            ASSERT_EQ(below(one), other.below(n)) << n;
+    }
+    EXPECT_THROW(ruvllm::numeric::Below(0), std::invalid_argument);
+}
+
 TEST(RandomStream, BelowAtItsEnds)
 {
     RandomStream stream(1, Purpose::user);

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ruvllm.checkpoints.hashes import CHECKPOINT_ID_DIGITS, checkpoint_id, run_hash, state_hash
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION, check_form
-from ruvllm.files.arrays import StateArrays, resume_path, state_digest, to_safetensors
+from ruvllm.files.arrays import StateArrays, resume_path, safetensors_pieces, state_digest
 from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import InvalidFileError
 from ruvllm.files.json_writing import Texts, pieces_of_json, stringify
@@ -167,7 +167,7 @@ def write_checkpoint(
     if there and _is_same_run(path, hashes.run_hash):
         resume = None
     if resume is not None:
-        write_in_folder(resume_path(path), to_safetensors(resume))
+        write_in_folder(resume_path(path), *safetensors_pieces(resume))
     if not there:
         write_in_folder(path, *_pieces_of_text(document, texts))
     return WrittenCheckpoint(path, hashes.checkpoint_id, hashes.state_hash, hashes.run_hash)

@@ -21,10 +21,10 @@ class UnwritableFolderError(OSError):
     """No file can be made in a folder. The message is one line for the user."""
 
 
-def write_atomically(path: Path, *data: bytes) -> None:
+def write_atomically(path: Path, *data: bytes | memoryview) -> None:
     """Writes a file so that at every moment `path` is absent, or has all of its old or all of its new content.
 
-    `data` are the pieces of the content.
+    `data` are the pieces of the content; a memoryview is one of bytes.
 
     A temporary file in the same folder is written, synchronised and renamed. Then the folder is synchronised, so that
     the name survives a power cut too. On any error, also an interrupt, the temporary file is removed. Permissions
@@ -58,7 +58,7 @@ def write_once(path: Path, data: bytes) -> bool:
     return written
 
 
-def _write_and_place(path: Path, data: Sequence[bytes], place: Callable[[Path], object]) -> None:
+def _write_and_place(path: Path, data: Sequence[bytes | memoryview], place: Callable[[Path], object]) -> None:
     temporary = path.parent / f".ruvllm-{os.urandom(8).hex()}.tmp"
     try:
         _write_and_sync(temporary, data)
@@ -72,7 +72,7 @@ def _write_and_place(path: Path, data: Sequence[bytes], place: Callable[[Path], 
     _sync_folder(path.parent)
 
 
-def write_in_folder(path: Path, *data: bytes) -> None:
+def write_in_folder(path: Path, *data: bytes | memoryview) -> None:
     """As write_atomically(), in a folder that is made if it is missing, and not left behind without the file."""
     missing = [folder for folder in path.parents if not folder.exists()]
     try:
@@ -144,7 +144,7 @@ def _reason(error: OSError, size: int) -> str:
     return reason
 
 
-def _write_and_sync(path: Path, data: Sequence[bytes]) -> None:
+def _write_and_sync(path: Path, data: Sequence[bytes | memoryview]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags, 0o666), "wb") as file:
         if fcntl is not None:

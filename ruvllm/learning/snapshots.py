@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ruvllm.files.arrays import StateArrays, StateReader, read_arrays, state_digest, to_safetensors
+from ruvllm.files.arrays import StateArrays, StateReader, read_arrays, safetensors_pieces, state_digest
 from ruvllm.files.atomic import write_in_folder
 from ruvllm.files.json_reading import read_regular_file
 from ruvllm.files.json_writing import canonical_json
@@ -86,7 +86,7 @@ class Snapshot:
             "snapshot.seconds": np.array([seconds]),
             "snapshot.digest": np.frombuffer(_digest(state, text), dtype=np.uint8),
         }
-        write_in_folder(self.path, to_safetensors({**state, **extra}))
+        write_in_folder(self.path, *safetensors_pieces({**state, **extra}))
 
     def remove(self) -> None:
         with contextlib.suppress(OSError):

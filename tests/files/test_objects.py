@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from attack_samples import SAMPLES, look_at, unit_rows, use
 
 import ruvllm
+from ruvllm.files.arrays import to_safetensors
 from ruvllm.files.objects import KINDS
 
 
@@ -74,3 +76,13 @@ def test_files_that_hold_no_object_are_refused_with_their_path(tmp_path: Path) -
         ruvllm.load(tmp_path / "bad")
     with pytest.raises(OSError):
         ruvllm.load(tmp_path / "missing")
+
+
+def test_files_have_the_bytes_of_the_library() -> None:
+    generator = np.random.default_rng(1)
+    for n in range(12):
+        arrays = {}
+        for i in generator.permutation(n):
+            kind = ("f4", "f8", "u1", "u4", "u8")[generator.integers(5)]
+            arrays[f'{i}é".x'] = generator.integers(0, 9, generator.integers(0, 20)).astype(kind)
+        assert to_safetensors(arrays) == safetensors.numpy.save(arrays)

@@ -2,6 +2,8 @@
 // independent, and any stream can be started again anywhere, so nothing random is ever stored.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -134,6 +136,42 @@ private:
     PhiloxBlock counter_; // {position in the stream, 0, index, subindex}
     PhiloxBlock block_{};
     std::size_t used_ = 4;
+};
+
+// RandomStream::below(n) of one n again and again: the same numbers, by a product instead of divisions (Granlund and
+// Montgomery, "Division by invariant integers using multiplication", 1994, figure 4.1).
+class Below {
+public:
+    // Throws std::invalid_argument for n = 0.
+    explicit Below(std::uint64_t n) : n_(n)
+    {
+        if (n == 0)
+            throw std::invalid_argument("a random integer below n needs n >= 1, not 0");
+        limit_ = UINT64_MAX - UINT64_MAX % n;
+        const auto bits = static_cast<int>(std::bit_width(n - 1));
+        shifts_[0] = bits > 0 ? 1 : 0;
+        shifts_[1] = bits > 0 ? bits - 1 : 0;
+        std::uint64_t rest = bits < 64 ? (std::uint64_t{1} << bits) - n : 0 - n; // 2^bits - n
+        for (int i = 0; i < 64; ++i) { // factor_ = 2^64 rest / n, by long division
+            const bool fits = rest >= n - rest;
+            rest = fits ? rest - (n - rest) : rest + rest;
+            factor_ = factor_ << 1 | (fits ? 1u : 0u);
+        }
+        ++factor_;
+    }
+
+    [[nodiscard]] std::uint64_t operator()(RandomStream& stream) const noexcept
+    {
+        std::uint64_t draw = stream.next_u64();
+        while (draw >= limit_)
+            draw = stream.next_u64();
+        const std::uint64_t high = detail::multiply(draw, factor_).high;
+        return draw - n_ * ((high + ((draw - high) >> shifts_[0])) >> shifts_[1]);
+    }
+
+private:
+    std::uint64_t n_, limit_, factor_ = 0;
+    std::array<int, 2> shifts_;
 };
 
 } // namespace ruvllm::numeric

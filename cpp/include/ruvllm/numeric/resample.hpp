@@ -65,12 +65,13 @@ inline void resampled_totals(std::span<const std::int64_t> values, std::size_t n
     detail::check_totals_fit(values, n);
     std::fill(totals.begin(), totals.end(), 0);
     const std::vector<std::int64_t> table = detail::side_by_side(values, n_metrics);
+    const Below below(n);
     std::array<std::size_t, 512> block; // draws that all metrics share; small enough to stay in the first-level cache
     for (std::size_t row = 0; row < totals.size(); row += n_metrics)
         for (std::size_t begin = 0; begin < n; begin += block.size()) {
             const auto drawn = std::span(block).first(std::min(block.size(), n - begin));
             for (std::size_t& index : drawn)
-                index = static_cast<std::size_t>(stream.below(n));
+                index = static_cast<std::size_t>(below(stream));
             for (std::size_t first = 0; first < n_metrics; first += detail::together) {
                 const std::int64_t* const group = table.data() + first * n;
                 std::array<std::int64_t, detail::together> sums{};
