@@ -101,6 +101,17 @@ template <class F>
                        }),
         pair_section("squared_distance", [](const Table& k, const float* a, const float* b,
                                             std::size_t n) { return k.squared_distance(a, b, n); }),
+        kernel_section("dot_pairs",
+                       [](const Table& k, const KernelInputs& in, Digest& d) {
+                           std::vector<const float*> a, b;
+                           for (std::size_t r = 0; r < kernel_rows; ++r) {
+                               a.push_back(in.rows.row((11 * r) % kernel_rows));
+                               b.push_back(r % 3 == 0 ? in.x.data() : in.rows.row((5 * r) % kernel_rows));
+                           }
+                           std::vector<float> out(kernel_rows);
+                           k.dot_pairs(a.data(), b.data(), kernel_rows, in.n, out.data());
+                           d.add(out);
+                       }),
         kernel_section("gemv",
                        [](const Table& k, const KernelInputs& in, Digest& d) {
                            std::vector<float> out(kernel_rows);
@@ -256,6 +267,17 @@ template <class F>
                            k.hamming_many(in.words.data(), in.words.data() + in.n, kernel_rows, in.n,
                                           different.data());
                            d.add(different);
+                       }),
+        kernel_section("first_within",
+                       [](const Table& k, const KernelInputs& in, Digest& d) {
+                           const std::size_t n_rows = in.words.size() / 4 / 8 * 8;
+                           if (n_rows == 0)
+                               return;
+                           std::vector<std::uint32_t> found;
+                           for (std::uint32_t most = 90; most < 150; ++most)
+                               found.push_back(static_cast<std::uint32_t>(
+                                   k.first_within(in.words.data(), in.words.data(), n_rows / 9, n_rows, most)));
+                           d.add(found);
                        }),
     };
 }

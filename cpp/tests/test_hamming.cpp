@@ -1,4 +1,4 @@
-// hamming_many: in how many bits each row differs from the query.
+// hamming_many, first_within: in how many bits rows differ from the query.
 #include "every_isa.hpp"
 
 using namespace ruvllm::testing;
@@ -41,6 +41,30 @@ TEST_P(Hamming, CountsAsOneByOneAndStaysInside)
                     << i;
             }
         }
+    }
+}
+
+// Rows that agree with the query more or less, some of them at the limit.
+TEST_P(Hamming, FirstWithinIsTheFirstOfTheRangeThatAgrees)
+{
+    Random random(9);
+    for (const std::size_t n_rows : {1u, 7u, 8u, 9u, 30u}) {
+        const auto query = random_words(random, 4);
+        std::vector<std::uint64_t> rows, blocks((n_rows + 7) / 8 * 32, 0);
+        for (std::size_t r = 0; r < n_rows; ++r)
+            for (std::size_t w = 0; w < 4; ++w) {
+                rows.push_back(query[w] ^ (r % 3 == 0 ? random_words(random, 1)[0] : std::uint64_t{1} << r));
+                blocks[r / 8 * 32 + w * 8 + r % 8] = rows.back();
+            }
+        for (std::size_t begin = 0; begin <= n_rows; ++begin)
+            for (std::size_t end = begin; end <= n_rows; ++end)
+                for (const std::uint32_t most : {0u, 3u, 4u, 130u, 256u}) {
+                    std::size_t expected = begin;
+                    while (expected < end && count_one_by_one(query.data(), rows.data() + 4 * expected, 4) > most)
+                        ++expected;
+                    EXPECT_EQ(kernels.first_within(query.data(), blocks.data(), begin, end, most), expected)
+                        << n_rows << " " << begin << " " << end << " " << most;
+                }
     }
 }
 

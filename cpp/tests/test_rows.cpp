@@ -1,4 +1,4 @@
-// gemv, gemv_transposed and cosine_many: kernels over the rows of a matrix.
+// gemv, dot_pairs, gemv_transposed and cosine_many: kernels over several vectors.
 #include "every_isa.hpp"
 
 using namespace ruvllm::testing;
@@ -40,6 +40,24 @@ TEST_P(Rows, GemvHasTheBitsOfDotAndStaysInside)
         for (std::size_t r = 0; r < n_rows; ++r) {
             EXPECT_TRUE(has_bits(out[r], kernels.dot(rows.row(r), x, rows.columns()))) << r;
             EXPECT_TRUE(has_bits(out[r], lane_order::dot(rows.row(r), x, rows.columns()))) << r;
+        }
+        EXPECT_TRUE(out.guards_intact());
+    });
+}
+
+TEST_P(Rows, DotPairsHaveTheBitsOfDotWhereverVectorsAreAndStayInside)
+{
+    with_random_rows([&](const GuardedRows& rows, std::size_t n_rows, const float* x) {
+        std::vector<const float*> a, b;
+        for (std::size_t r = 0; r < n_rows; ++r) { // a vector with itself, rows with others, some of them twice
+            a.push_back(rows.row(n_rows - 1 - r));
+            b.push_back(r % 3 == 1 ? a[r] : r % 3 == 0 ? x : rows.row(r / 2));
+        }
+        GuardedFloats out(n_rows, 1);
+        kernels.dot_pairs(a.data(), b.data(), n_rows, rows.columns(), out.data());
+        for (std::size_t r = 0; r < n_rows; ++r) {
+            EXPECT_TRUE(has_bits(out[r], kernels.dot(a[r], b[r], rows.columns()))) << r;
+            EXPECT_TRUE(has_bits(out[r], lane_order::dot(a[r], b[r], rows.columns()))) << r;
         }
         EXPECT_TRUE(out.guards_intact());
     });

@@ -153,28 +153,37 @@ private:
         {
             const std::size_t at = place(added_);
             if (at == size()) {
-                numeric::make_room(first_halves_, 1); // for all of it first: nothing is left half added where memory ends
+                numeric::make_room(first_halves_, block); // for all first: nothing is left half added where memory ends
                 numeric::make_room(second_halves_, 1);
                 numeric::make_room(origins_, 1);
                 numeric::make_room(vectors_, dim);
-                first_halves_.emplace_back();
+                first_halves_.resize((at / block_rows + 1) * block);
                 second_halves_.emplace_back();
                 origins_.emplace_back();
                 vectors_.resize(vectors_.size() + dim);
             }
             origins_[at] = origin;
-            std::copy_n(sketch.begin(), half, first_halves_[at].begin());
+            for (std::size_t w = 0; w < half; ++w)
+                first_halves_[word(at, w)] = sketch[w];
             std::copy_n(sketch.begin() + half, half, second_halves_[at].begin());
             std::copy_n(vector, dim, vectors_.begin() + static_cast<std::ptrdiff_t>(at * dim));
             ++added_;
         }
 
-        [[nodiscard]] std::size_t size() const noexcept { return first_halves_.size(); }
+        [[nodiscard]] std::size_t size() const noexcept { return second_halves_.size(); }
         // The next one's number. After a restored state numbers are smaller, and places are the same.
         [[nodiscard]] std::uint64_t added() const noexcept { return added_; }
         // Of the entry with this number, unless it was dropped.
         [[nodiscard]] std::size_t place(std::uint64_t number) const noexcept { return number % capacity_; }
-        [[nodiscard]] const std::uint64_t* first_halves(std::size_t i) const { return first_halves_[i].data(); }
+        // Of all entries, as KernelTable::first_within() reads them.
+        [[nodiscard]] const std::uint64_t* first_halves() const noexcept { return first_halves_.data(); }
+        [[nodiscard]] HalfSketch first_half(std::size_t i) const
+        {
+            HalfSketch words;
+            for (std::size_t w = 0; w < half; ++w)
+                words[w] = first_halves_[word(i, w)];
+            return words;
+        }
         [[nodiscard]] const std::uint64_t* second_half(std::size_t i) const { return second_halves_[i].data(); }
         [[nodiscard]] const float* vector(std::size_t i, std::size_t dim) const { return vectors_.data() + i * dim; }
 
@@ -220,9 +229,17 @@ private:
         }
 
     private:
+        static constexpr std::size_t block_rows = 8, block = block_rows * half;
+
+        [[nodiscard]] static std::size_t word(std::size_t i, std::size_t w) noexcept
+        {
+            return i / block_rows * block + block_rows * w + i % block_rows;
+        }
+
         std::size_t capacity_;
         std::uint64_t added_ = 0;
-        std::vector<HalfSketch> first_halves_, second_halves_;
+        std::vector<std::uint64_t> first_halves_; // in blocks
+        std::vector<HalfSketch> second_halves_;
         std::vector<std::uint64_t> origins_;
         numeric::FloatVector vectors_;
     };
@@ -239,9 +256,7 @@ private:
 
     [[nodiscard]] bool resembles(const Ring& ring, std::size_t i, const Sketch& sketch) const
     {
-        std::uint32_t different;
-        k_->hamming_many(sketch.data(), ring.first_halves(i), 1, half, &different);
-        return different <= most_different_in_half;
+        return k_->first_within(sketch.data(), ring.first_halves(), i, i + 1, most_different_in_half) == i;
     }
 
     // Of entries from number `first` on; -infinity where none resembles the candidate.
@@ -250,25 +265,32 @@ private:
     {
         float best = -std::numeric_limits<float>::infinity();
         const float* candidate = nullptr;
-        std::array<std::uint32_t, 64> different; // many at once, without memory from the heap
         const std::uint64_t end = ring.added();
         for (std::uint64_t number = std::max(first, end - ring.size()), n = 0; number < end; number += n) {
             const std::size_t begin = ring.place(number);
-            n = std::min({std::uint64_t{different.size()}, end - number, std::uint64_t{ring.size() - begin}});
-            k_->hamming_many(sketch.data(), ring.first_halves(begin), n, half, different.data());
-            for (std::size_t i = 0; i < n; ++i) {
-                if (different[i] > most_different_in_half)
-                    continue;
-                std::uint32_t rest;
-                k_->hamming_many(sketch.data() + half, ring.second_half(begin + i), 1, half, &rest);
-                if (different[i] + rest > most_different)
+            n = std::min(end - number, std::uint64_t{ring.size() - begin}); // to the ring's last place
+            const std::size_t stop = begin + static_cast<std::size_t>(n);
+            const auto next = [&](std::size_t from) {
+                return k_->first_within(sketch.data(), ring.first_halves(), from, stop, most_different_in_half);
+            };
+            for (std::size_t i = next(begin); i < stop; i = next(i + 1)) {
+                if (differing_bits(ring, i, sketch) > most_different)
                     continue;
                 if (candidate == nullptr)
                     candidate = make();
-                best = std::max(best, k_->dot(ring.vector(begin + i, dim_), candidate, dim_));
+                best = std::max(best, k_->dot(ring.vector(i, dim_), candidate, dim_));
             }
         }
         return best;
+    }
+
+    [[nodiscard]] std::uint32_t differing_bits(const Ring& ring, std::size_t i, const Sketch& sketch) const
+    {
+        const HalfSketch first_half = ring.first_half(i);
+        std::uint32_t first, second;
+        k_->hamming_many(sketch.data(), first_half.data(), 1, half, &first);
+        k_->hamming_many(sketch.data() + half, ring.second_half(i), 1, half, &second);
+        return first + second;
     }
 
     [[nodiscard]] static std::size_t count(const std::vector<Ring>& rings) noexcept

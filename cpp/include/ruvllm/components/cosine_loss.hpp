@@ -42,8 +42,8 @@ double cosine_loss(const simd::KernelTable& k, const CosineLossInput& in, DotAll
     std::pmr::monotonic_buffer_resource memory(room, sizeof room);
     std::pmr::vector<float> dots(total, &memory);
     dot_all(dots.data());
-    for (std::size_t i = 0; i < in.more_rows.size(); ++i)
-        dots[in.n + i] = k.dot(in.more_rows[i], in.z, in.dim);
+    const std::pmr::vector<const float*> zs(in.more_rows.size(), in.z, &memory);
+    k.dot_pairs(in.more_rows.data(), zs.data(), zs.size(), in.dim, dots.data() + in.n);
     std::pmr::vector<double> logits(total, &memory);
     for (std::size_t j = 0; j < total; ++j)
         logits[j] = static_cast<double>(dots[j]) / (static_cast<double>(norm) * in.tau);

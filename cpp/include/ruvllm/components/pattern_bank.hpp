@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <numeric>
 #include <span>
 #include <stdexcept>
@@ -67,7 +68,9 @@ public:
     {
         std::vector<float> cosines(size());
         compare(query, 1, cosines);
-        return choose(cosines, type);
+        std::vector<PatternMatch> matches;
+        choose(cosines, type, matches);
+        return matches;
     }
 
     // cosines (n, size()) of unit queries (n, dim) with the patterns' queries.
@@ -85,12 +88,17 @@ public:
     std::size_t add_direction(std::span<const float> cosines, std::uint8_t type, float weight, const float* z,
                               float* out) const
     {
-        const auto matches = choose(cosines, type);
+        std::byte room[2048]; // enough for dozens of patterns: an answer must not wait for the heap
+        std::pmr::monotonic_buffer_resource memory(room, sizeof room);
+        std::pmr::vector<PatternMatch> matches(&memory);
+        choose(cosines, type, matches);
         float total = 0.0f;
         for (const PatternMatch& m : matches)
             total += m.weight;
-        std::vector<const float*> rows;
-        std::vector<float> factors;
+        std::pmr::vector<const float*> rows(&memory);
+        std::pmr::vector<float> factors(&memory);
+        rows.reserve(matches.size());
+        factors.reserve(matches.size());
         for (const PatternMatch& m : matches) {
             rows.push_back(solutions_.data() + m.pattern * dim_);
             factors.push_back(weight * (m.weight / total));
@@ -157,17 +165,21 @@ public:
     }
 
 private:
-    [[nodiscard]] std::vector<PatternMatch> choose(std::span<const float> cosines, std::uint8_t type) const
+    // The ensemble that these cosines choose, nearest first, equally near ones by number.
+    template <class Matches>
+    void choose(std::span<const float> cosines, std::uint8_t type, Matches& matches) const
     {
-        std::vector<PatternMatch> matches;
+        matches.reserve(size());
         for (std::size_t i = 0; i < size(); ++i)
             if (cosines[i] > config_.threshold)
                 matches.push_back({i, cosines[i], cosines[i] * (types_[i] == type ? config_.same_type_factor : 1.0f)});
-        std::stable_sort(matches.begin(), matches.end(),
-                         [](const PatternMatch& a, const PatternMatch& b) { return a.similarity > b.similarity; });
-        if (matches.size() > config_.top)
-            matches.resize(config_.top);
-        return matches;
+        const std::size_t n = std::min(config_.top, matches.size());
+        std::ranges::partial_sort(matches, matches.begin() + static_cast<std::ptrdiff_t>(n),
+                                  [](const PatternMatch& a, const PatternMatch& b) {
+                                      return a.similarity != b.similarity ? a.similarity > b.similarity
+                                                                          : a.pattern < b.pattern;
+                                  });
+        matches.resize(n);
     }
 
     const simd::KernelTable* k_;

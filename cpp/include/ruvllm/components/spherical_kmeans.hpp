@@ -115,7 +115,7 @@ private:
     };
 
     struct Pair {
-        std::size_t point, center;
+        std::size_t point, center; // the point counted from the first one of a block
     };
 
     [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
@@ -129,19 +129,22 @@ private:
                          std::vector<float>(n_, -std::numeric_limits<float>::infinity())};
         std::vector<float> cosines(n_), to_seeds(config_.clusters);
         std::vector<double> chances(weights_.begin(), weights_.end());
+        std::vector<Pair> needed;
         for (std::size_t c = 0; c < config_.clusters; ++c) {
             const std::size_t chosen = draw(chances, stream);
             k_->gemv(seeds.centers.data(), c, dim_, row(chosen), dim_, to_seeds.data());
             std::copy_n(row(chosen), dim_, seeds.centers.begin() + static_cast<std::ptrdiff_t>(c * dim_));
-            const auto is_needed = [&](std::size_t i) {
-                return c == 0 || !bounds.is_farther(seeds.cosines[i], to_seeds[seeds.labels[i]]);
-            };
-            for (std::size_t begin = 0, end; begin < n_; begin = end + 1) { // runs of points that are compared
-                for (end = begin; end < n_ && is_needed(end);)
-                    ++end;
-                k_->gemv(row(begin), end - begin, dim_, row(chosen), dim_, cosines.data() + begin);
-                for (std::size_t i = begin; i < end; ++i)
+            if (c == 0) {
+                k_->gemv(rows_.data(), n_, dim_, row(chosen), dim_, cosines.data());
+                for (std::size_t i = 0; i < n_; ++i)
                     seeds.compare(i, c, cosines[i]);
+            } else {
+                needed.clear();
+                for (std::size_t i = 0; i < n_; ++i)
+                    if (!bounds.is_farther(seeds.cosines[i], to_seeds[seeds.labels[i]]))
+                        needed.push_back({i, c});
+                each_cosine(needed, 0, seeds.centers,
+                            [&](const Pair& pair, float cosine) { seeds.compare(pair.point, c, cosine); });
             }
             for (std::size_t i = 0; i < n_; ++i) {
                 const double s = static_cast<double>(std::max(seeds.cosines[i], -1.0f));
@@ -224,9 +227,9 @@ private:
                 compare_moved();
                 at_once = true;
             }
-            for (const auto& [i, c] : needed)
-                if (std::isnan(values[c * count + i]))
-                    values[c * count + i] = k_->dot(row(begin + i), clusters.centers.data() + c * dim_, dim_);
+            std::erase_if(needed, [&](const Pair& pair) { return !std::isnan(values[pair.center * count + pair.point]); });
+            const auto keep = [&](const Pair& pair, float cosine) { values[pair.center * count + pair.point] = cosine; };
+            each_cosine(needed, begin, clusters.centers, keep);
             for (std::size_t c = 0; c < n_clusters; ++c)
                 for (std::size_t i = 0; i < count; ++i)
                     clusters.compare(begin + i, c, values[c * count + i]);
@@ -241,15 +244,38 @@ private:
                      std::size_t begin, std::size_t count, float* values, std::vector<Pair>& needed) const
     {
         needed.clear();
+        for (std::size_t i = 0; i < count; ++i)
+            if (const std::size_t own = clusters.labels[begin + i]; std::isnan(values[own * count + i]))
+                needed.push_back({i, own});
+        each_cosine(needed, begin, clusters.centers,
+                    [&](const Pair& pair, float cosine) { values[pair.center * count + pair.point] = cosine; });
+        needed.clear();
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t own = clusters.labels[begin + i];
-            float& cosine = values[own * count + i];
-            if (std::isnan(cosine))
-                cosine = k_->dot(row(begin + i), clusters.centers.data() + own * dim_, dim_);
+            const float cosine = values[own * count + i];
             for (std::size_t c = 0; c < config_.clusters; ++c)
                 if (std::isnan(values[c * count + i]) &&
                     !bounds.is_farther(cosine, between[own * config_.clusters + c]))
                     needed.push_back({i, c});
+        }
+    }
+
+    // use(pair, cosine) for each pair of a point, counted from `begin`, and a center (dim,) of `centers`: several at once.
+    template <class Use>
+    void each_cosine(std::span<const Pair> pairs, std::size_t begin, const numeric::FloatVector& centers, Use use) const
+    {
+        constexpr std::size_t together = 16;
+        const float *points[together], *their_centers[together];
+        float cosines[together];
+        for (; !pairs.empty(); pairs = pairs.subspan(std::min(together, pairs.size()))) {
+            const std::size_t n = std::min(together, pairs.size());
+            for (std::size_t p = 0; p < n; ++p) {
+                points[p] = row(begin + pairs[p].point);
+                their_centers[p] = centers.data() + pairs[p].center * dim_;
+            }
+            k_->dot_pairs(points, their_centers, n, dim_, cosines);
+            for (std::size_t p = 0; p < n; ++p)
+                use(pairs[p], cosines[p]);
         }
     }
 

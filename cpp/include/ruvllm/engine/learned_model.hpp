@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "ruvllm/components/crowding.hpp"
 #include "ruvllm/components/multi_head_lora.hpp"
 #include "ruvllm/components/pattern_bank.hpp"
+#include "ruvllm/components/pattern_screen.hpp"
 #include "ruvllm/engine/engine_config.hpp"
 #include "ruvllm/tasks/task.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
@@ -28,7 +30,7 @@ public:
           use_patterns_(config.use_patterns),
           use_contrastive_(config.use_contrastive), lora_(kernels, config.lora, config.seed),
           combined_(kernels, config.lora), associations_(kernels, config.associations, dim_, config.tau),
-          patterns_(kernels, config.patterns, dim_),
+          patterns_(kernels, config.patterns, dim_), screen_(kernels, dim_),
           memory_(kernels, config.contrastive, dim_), logits_(n_candidates), dots_(n_candidates),
           u_(config.lora.rank), z_(dim_), directed_(dim_), candidate_(dim_), queries_(together * dim_),
           projections_(together * config.lora.rank), to_patterns_(together * config.patterns.capacity)
@@ -42,7 +44,12 @@ public:
         combined_.forget();
         return lora_;
     }
-    [[nodiscard]] PatternBank& patterns() noexcept { return patterns_; }
+    // The patterns, to be changed: what was measured of them is forgotten.
+    [[nodiscard]] PatternBank& change_patterns() noexcept
+    {
+        screen_.forget();
+        return patterns_;
+    }
     [[nodiscard]] const PatternBank& patterns() const noexcept { return patterns_; }
     [[nodiscard]] ContrastiveMemory& memory() noexcept { return memory_; }
     [[nodiscard]] const ContrastiveMemory& memory() const noexcept { return memory_; }
@@ -109,10 +116,11 @@ public:
         score_compared(source, index, query, to_patterns);
     }
 
-    // Scores tasks in turn as score() does, with the same bits: use(index) when logits() and `query` (dim,) are those of
-    // the task, and may learn from it, but change no pattern. Patterns are read once for several queries.
+    // Scores tasks in turn as score() does, with the same bits: use(index, query) when logits() are those of the task,
+    // whose query (dim,) is given, and may learn from it, but change no pattern. Patterns are read once for several
+    // queries.
     template <class Use>
-    void score_in_turn(const TaskSource& source, std::span<const std::uint32_t> tasks, float* query, Use use)
+    void score_in_turn(const TaskSource& source, std::span<const std::uint32_t> tasks, Use use)
     {
         for (; !tasks.empty(); tasks = tasks.subspan(std::min(together, tasks.size()))) {
             const auto group = tasks.first(std::min(together, tasks.size()));
@@ -122,11 +130,12 @@ public:
             for (std::size_t q = 0; q < group.size(); ++q)
                 source.load_query(group[q], queries_.data() + q * dim_);
             if (use_patterns_)
-                patterns_.compare(queries_.data(), group.size(), {to_patterns_.data(), group.size() * n_patterns});
+                screen_.compare(patterns_, queries_.data(), group, source.size(),
+                                {to_patterns_.data(), group.size() * n_patterns});
             for (std::size_t q = 0; q < group.size(); ++q) {
-                std::copy_n(queries_.data() + q * dim_, dim_, query);
+                const float* const query = queries_.data() + q * dim_;
                 score_compared(source, group[q], query, {to_patterns_.data() + q * n_patterns, n_patterns});
-                use(group[q]);
+                use(group[q], query);
             }
         }
     }
@@ -161,7 +170,10 @@ public:
     static void archive(Self& self, Archive& archive, const TaskSource& source)
     {
         if constexpr (Archive::reading)
+        {
             self.combined_.forget();
+            self.screen_.forget();
+        }
         MultiHeadLoRA::archive(self.lora_, archive);
         PatternBank::archive(self.patterns_, archive);
         ContrastiveMemory::archive(self.memory_, archive, [&](std::uint64_t origin, float* solution) {
@@ -208,19 +220,22 @@ private:
                         std::span<const std::size_t> positions, Use use)
     {
         const std::size_t n = positions.size(), rank = u_.size(), n_patterns = patterns_.size();
-        for (std::size_t q = 0; q < n; ++q)
-            source.load_query(tasks[positions[q]], queries_.data() + q * dim_);
+        std::array<std::uint32_t, together> group;
+        for (std::size_t q = 0; q < n; ++q) {
+            group[q] = tasks[positions[q]];
+            source.load_query(group[q], queries_.data() + q * dim_);
+        }
         const std::span<float> us(projections_.data(), n * rank), to_patterns(to_patterns_.data(), n * n_patterns);
-        const std::uint8_t type = source.type(tasks[positions[0]]); // where it matters, of all
+        const std::uint8_t type = source.type(group[0]); // where it matters, of all
         if (lora_.config().heads == 0 || adapts(lora_types_, type))
             combined_.project(lora_, queries_.data(), n, type, us.data());
         if (use_patterns_)
-            patterns_.compare(queries_.data(), n, to_patterns);
+            screen_.compare(patterns_, queries_.data(), std::span(group).first(n), source.size(), to_patterns);
         const EpisodicMemory* const memory = associations_.on() ? associations_.memory(type) : nullptr;
         const Recollections recalled = recall(memory, queries_.data(), n);
         for (std::size_t q = 0; q < n; ++q) {
             const float* const query = queries_.data() + q * dim_;
-            const std::uint32_t index = tasks[positions[q]];
+            const std::uint32_t index = group[q];
             squared_norm_ = adapts(lora_types_, source.type(index))
                                 ? combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data())
                                 : unadapted(query, z_.data());
@@ -293,6 +308,7 @@ private:
     CombinedAdapter combined_;
     Associations associations_;
     PatternBank patterns_;
+    PatternScreen screen_;
     ContrastiveMemory memory_;
 
     std::vector<double> logits_;

@@ -56,9 +56,9 @@ public:
     {
         check_temperature(temperature);
         std::vector<Outcome> outcomes;
-        model_.score_in_turn(*source_, tasks, query_.data(), [&](std::uint32_t index) {
+        model_.score_in_turn(*source_, tasks, [&](std::uint32_t index, const float* query) {
             const Choice choice = choose_scored(index, temperature);
-            outcomes.push_back(learn_from_answer(index, choice.chosen, feedback(index), learning_rate));
+            outcomes.push_back(learn_from_answer(index, query, choice.chosen, feedback(index), learning_rate));
         });
         return outcomes;
     }
@@ -84,7 +84,7 @@ public:
                                         std::to_string(candidate));
         score(index);
         numeric::softmax(model_.logits(), temperature, probabilities_);
-        return learn_from_answer(index, chosen, right, learning_rate);
+        return learn_from_answer(index, query_.data(), chosen, right, learning_rate);
     }
 
     // Answers tasks without learning: the best-ranked candidate, at temperature 1. Changes nothing.
@@ -116,10 +116,10 @@ public:
         double loss = 0.0;
         numeric::RandomStream stream(c_.seed, numeric::Purpose::replay, epoch_);
         const auto samples = choose_replay(c_, n, buffer_, model_.patterns(), pattern_members_, stream);
-        const std::vector<std::uint32_t> tasks = tasks_of(samples, buffer_);
-        model_.score_in_turn(*source_, tasks, query_.data(), [&, next = samples.begin()](std::uint32_t index) mutable {
-            loss += replay_scored(*next++, index, learning_rate);
-        });
+        model_.score_in_turn(*source_, tasks_of(samples, buffer_),
+                             [&, next = samples.begin()](std::uint32_t index, const float* query) mutable {
+                                 loss += replay_scored(*next++, index, query, learning_rate);
+                             });
         return samples.empty() ? 0.0 : loss / static_cast<double>(samples.size());
     }
 
@@ -161,7 +161,7 @@ public:
         }
         numeric::RandomStream stream(c_.seed, numeric::Purpose::patterns, epoch_);
         pattern_members_ = cluster_into_bank(
-            *k_, material_, c_.pattern_clusters, stream, model_.patterns(), [&](std::size_t i, float* sum) {
+            *k_, material_, c_.pattern_clusters, stream, model_.change_patterns(), [&](std::size_t i, float* sum) {
                 const std::uint32_t task = buffer_[chosen[i]].task;
                 const float* solution = source_->candidate(task, feedback(task), right_.data());
                 k_->axpy(1.0f, solution, sum, c_.lora.dim);
@@ -279,8 +279,8 @@ private:
         return draw(probabilities_, stream.uniform());
     }
 
-    // Of the task scored last.
-    Outcome learn_from_answer(std::uint32_t index, std::size_t chosen, std::size_t right, float learning_rate)
+    // Of the task scored last and its query h (dim,).
+    Outcome learn_from_answer(std::uint32_t index, const float* h, std::size_t chosen, std::size_t right, float rate)
     {
         Outcome outcome = answer(chosen, right);
         Trajectory trajectory = trajectory_of(index, outcome);
@@ -288,8 +288,8 @@ private:
             if (learns_from(c_, outcome.resolved, outcome.confidence)) {
                 if (model_.associations().on())
                     model_.associations().remember({index, static_cast<std::uint32_t>(right)}, source_->type(index),
-                                                   query_.data(), source_->candidate(index, right, right_.data()));
-                outcome.loss = learn(index, right, 1.0f, learning_rate, false);
+                                                   h, source_->candidate(index, right, right_.data()));
+                outcome.loss = learn(index, h, right, 1.0f, rate, false);
             }
             if (c_.use_contrastive)
                 remember(index, outcome, right);
@@ -320,11 +320,12 @@ private:
                                          source_->sketch(index, outcome.chosen), type, origin(outcome.chosen));
     }
 
-    // One step on the task that the model has just scored. Returns the loss.
-    double learn(std::uint32_t index, std::size_t right, float weight, float learning_rate, bool into_fisher)
+    // One step on the task that the model has just scored, whose query is h (dim,). Returns the loss.
+    double learn(std::uint32_t index, const float* h, std::size_t right, float weight, float learning_rate,
+                 bool into_fisher)
     {
         const std::uint8_t type = source_->type(index);
-        const float *const h = query_.data(), *const g = g_.data();
+        const float* const g = g_.data();
         const std::uint64_t step = steps_++;
         const double loss = info_nce(
             *k_,
@@ -337,7 +338,7 @@ private:
         const float norm = model_.lora().gradient_norm(gradient, h, g);
         const float clip = norm > c_.gradient_clip ? c_.gradient_clip / norm : 1.0f;
         if (c_.control == Control::random_gradient)
-            randomise_factors(index, step);
+            h = randomised_factors(index, h, step);
         if (into_fisher) {
             model_.lora().add_squared_gradient(type, gradient, h, g, ewc_.squares());
             ewc_.example_added();
@@ -359,15 +360,17 @@ private:
                                                 [&] { return source_->candidate(index, right, right_.data()); });
     }
 
-    // Puts random vectors of the same length in place of h and g: every row of the gradient keeps its norm.
-    void randomise_factors(std::uint32_t index, std::uint64_t step)
+    // Random h and g of the same lengths: every row of the gradient keeps its norm. Returns h; g is g_.
+    [[nodiscard]] const float* randomised_factors(std::uint32_t index, const float* h, std::uint64_t step)
     {
+        std::copy_n(h, c_.lora.dim, right_.data());
         numeric::RandomStream stream(c_.seed, numeric::Purpose::control, 1 + step, index);
-        for (numeric::FloatVector* factor : {&query_, &g_})
+        for (numeric::FloatVector* factor : {&right_, &g_})
             randomise_rows(*k_, c_.lora.dim, stream, *factor);
+        return right_.data();
     }
 
-    double replay_scored(const ReplaySample& sample, std::uint32_t index, float learning_rate)
+    double replay_scored(const ReplaySample& sample, std::uint32_t index, const float* query, float learning_rate)
     {
         numeric::softmax(model_.logits(), 1.0, probabilities_);
         const std::size_t right = feedback(index);
@@ -375,7 +378,7 @@ private:
         buffer_.update(sample.item, trajectory_of(index, outcome));
         if (!learns_from(c_, outcome.resolved, outcome.confidence))
             return 0.0;
-        return learn(index, right, static_cast<float>(sample.weight), learning_rate, true);
+        return learn(index, query, right, static_cast<float>(sample.weight), learning_rate, true);
     }
 
     const simd::KernelTable* k_;

@@ -21,6 +21,16 @@ struct DotKernels {
 
     static float squared_norm(const float* a, std::size_t n) { return dot(a, a, n); }
 
+    static void dot_pairs(const float* const* a, const float* const* b, std::size_t n_pairs, std::size_t n, float* out)
+    {
+        constexpr std::size_t group = B::rows_at_once;
+        std::size_t p = 0;
+        for (; p + group <= n_pairs; p += group)
+            dot_group<group>(a + p, b + p, n, out + p);
+        for (; p < n_pairs; ++p)
+            out[p] = dot(a[p], b[p], n);
+    }
+
     static void gemv(const float* rows, std::size_t n_rows, std::size_t stride, const float* x, std::size_t n,
                      float* out)
     {
@@ -135,6 +145,26 @@ private:
                 sums[r] = sums[r] + value * load_partial<Arch>(rows + r * stride + i, n - i);
         }
         reduce_rows<R>(sums, out);
+    }
+
+    // P pairs side by side. One after the other, each would wait for its own sums, and for memory.
+    template <std::size_t P>
+    static void dot_group(const float* const* a, const float* const* b, std::size_t n, float* out)
+    {
+        const float *left[P], *right[P]; // what is written might be a or b for all that the compiler knows
+        B sums[P];
+        for (std::size_t p = 0; p < P; ++p) {
+            left[p] = a[p];
+            right[p] = b[p];
+            sums[p] = B::zero();
+        }
+        std::size_t i = 0;
+        for (; i + lanes <= n; i += lanes)
+            for (std::size_t p = 0; p < P; ++p)
+                sums[p] = sums[p] + B::load(right[p] + i) * B::load(left[p] + i);
+        for (std::size_t p = 0; i < n && p < P; ++p)
+            sums[p] = sums[p] + load_partial<Arch>(right[p] + i, n - i) * load_partial<Arch>(left[p] + i, n - i);
+        reduce_rows<P>(sums, out);
     }
 
     // out[r] = the squared norm of each of R rows

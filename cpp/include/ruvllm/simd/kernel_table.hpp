@@ -46,6 +46,9 @@ struct KernelTable {
     // sum_i (a_i - b_i)^2
     float (*squared_distance)(const float* a, const float* b, std::size_t n);
 
+    // out_p = a[p] . b[p] of vectors (n,) that lie anywhere, with the bits of dot(a[p], b[p]): several are read at once
+    void (*dot_pairs)(const float* const* a, const float* const* b, std::size_t n_pairs, std::size_t n, float* out);
+
     // out_r = rows_r . x; each out_r has the bits of dot(rows_r, x)
     void (*gemv)(const float* rows, std::size_t n_rows, std::size_t stride, const float* x, std::size_t n, float* out);
 
@@ -119,6 +122,11 @@ struct KernelTable {
     // out_r = number of bits in which rows_r (n_words,) differs from query (n_words,)
     void (*hamming_many)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                          std::size_t n_words, std::uint32_t* out);
+
+    // The first of rows [begin, end) that differs from a query (4,) of words in at most `most` bits; `end` if none does.
+    // Rows lie in blocks of eight, word by word: word w of row r is blocks[32 (r / 8) + 8 w + r % 8]. Whole blocks are read.
+    std::size_t (*first_within)(const std::uint64_t* query, const std::uint64_t* blocks, std::size_t begin, std::size_t end,
+                                std::uint32_t most);
 };
 
 } // namespace ruvllm::simd

@@ -9,6 +9,7 @@
 
 #include "ruvllm/simd/block.hpp"
 #include "ruvllm/simd/cosine_kernels.hpp"
+#include "ruvllm/simd/hamming_kernels.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 #include "ruvllm/simd/power.hpp"
 #include "ruvllm/simd/sign_kernels.hpp"
@@ -154,43 +155,7 @@ struct Kernels : CosineKernels<Arch> {
         }
     }
 
-    static void hamming_many(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
-                             std::size_t n_words, std::uint32_t* out)
-    {
-        switch (n_words) { // half a sketch of the contrastive memory: unrolled
-        case 4: return hamming_rows<4>(query, rows, n_rows, n_words, out);
-        default: return hamming_rows<0>(query, rows, n_rows, n_words, out);
-        }
-    }
-
 private:
-    // Not std::popcount: a function shared by all files, which the linker would take from any one of them.
-    static std::uint32_t bit_count(std::uint64_t x)
-    {
-#if defined(__GNUC__)
-        return static_cast<std::uint32_t>(__builtin_popcountll(x));
-#else
-        x -= (x >> 1) & 0x5555555555555555u;
-        x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
-        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-        return static_cast<std::uint32_t>((x * 0x0101010101010101u) >> 56);
-#endif
-    }
-
-    // Fixed: the number of words where the compiler may know it, else 0.
-    template <std::size_t Fixed>
-    static void hamming_rows(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
-                             std::size_t n_words, std::uint32_t* out)
-    {
-        const std::size_t words = Fixed > 0 ? Fixed : n_words;
-        for (std::size_t r = 0; r < n_rows; ++r) {
-            std::uint32_t different = 0;
-            for (std::size_t w = 0; w < words; ++w)
-                different += bit_count(query[w] ^ rows[r * words + w]);
-            out[r] = different;
-        }
-    }
-
     // Calls f<Fixed>(): Fixed is n_rows for the ranks and numbers of candidates in use, else 0.
     template <class F>
     static void with_fixed_rows(std::size_t n_rows, F f)
@@ -293,6 +258,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &K::squared_norm,
             &K::squared_norms,
             &K::squared_distance,
+            &K::dot_pairs,
             &K::gemv,
             &K::gemm,
             &K::gemv_transposed,
@@ -311,7 +277,18 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &SignKernels<Arch>::dot,
             &K::sign_bits,
             &K::folded_sign_bits,
-            &K::hamming_many};
+            &HammingKernels<Arch>::many,
+            &HammingKernels<Arch>::first_within};
 }
+
+#ifdef RUVLLM_COUNTS_BITS_OF_VECTORS
+// The same table for processors that count the bits of a vector at once.
+template <class Arch>
+constexpr KernelTable with_bits_of_vectors_counted(KernelTable table)
+{
+    table.first_within = &HammingKernels<Arch>::first_within_by_block;
+    return table;
+}
+#endif
 
 } // namespace ruvllm::simd
