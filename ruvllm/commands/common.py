@@ -73,7 +73,7 @@ def run(command: click.Command, program: str, words: Sequence[str], *, when_inte
 
     Wrong usage, a failed output and an interrupt end in one line, never in a traceback.
     """
-    # Threads of OpenBLAS wait for most of a command, and use the CPU meanwhile. Cells run side by side instead (--jobs).
+    # Threads of OpenBLAS wait for most of a command and use the CPU meanwhile. Cells run side by side instead (--jobs).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with guarded_output():
         code = _run(command, program, words, when_interrupted)
