@@ -68,8 +68,8 @@ void register_json(py::module_& m)
              "A double as ECMAScript writes it: 1e-7, 1e+21, 0 for -0. ValueError if it is not finite.",
              [](double x) { return es_number(x); });
     function(m, "format_float32", "array",
-             "JSON text, as bytes, of a float32 array (n,) or (m, n): the shortest decimals that give back the same float32, in "
-             "ECMAScript's form. ValueError for other shapes and for numbers that are not finite.",
+             "JSON text, as bytes, of a float32 array (n,) or (m, n): the shortest decimals that give back the same "
+             "float32, in ECMAScript's form. ValueError for other shapes and for numbers that are not finite.",
              [](const Floats& array) { return format_array(array); });
     function(m, "format_float64", "array",
              "JSON text, as bytes, of a float64 array (n,) or (m, n), numbers as number_to_string writes them.",

@@ -5,8 +5,5 @@ namespace ruvllm::simd {
 
 template struct Kernels<xsimd::avx512bw>;
 extern constexpr KernelTable kernels_avx512 = make_kernel_table<xsimd::avx512bw>(Isa::avx512);
-#ifdef RUVLLM_COUNTS_BITS_OF_VECTORS
-extern constexpr KernelTable kernels_avx512_vpopcntdq = with_bits_of_vectors_counted<xsimd::avx512bw>(kernels_avx512);
-#endif
 
 } // namespace ruvllm::simd

@@ -8,21 +8,9 @@
 
 namespace ruvllm::simd {
 
-extern const KernelTable kernels_scalar, kernels_sse4_1, kernels_avx2, kernels_avx512, kernels_avx512_vpopcntdq,
-    kernels_neon64;
+extern const KernelTable kernels_scalar, kernels_sse4_1, kernels_avx2, kernels_avx512, kernels_neon64;
 
 namespace {
-
-#if RUVLLM_HAS_AVX512
-const KernelTable& avx512_table()
-{
-#if defined(__GNUC__)
-    if (__builtin_cpu_supports("avx512vpopcntdq"))
-        return kernels_avx512_vpopcntdq;
-#endif
-    return kernels_avx512;
-}
-#endif
 
 std::vector<const KernelTable*> available_tables()
 {
@@ -39,7 +27,7 @@ std::vector<const KernelTable*> available_tables()
 #if RUVLLM_HAS_AVX512
     // The file is compiled with -march=skylake-avx512: F, CD, DQ, BW (and VL, which comes with them on every CPU).
     if (cpu.has(xsimd::avx512bw{}) && cpu.has(xsimd::avx512dq{}) && cpu.has(xsimd::avx512cd{}))
-        tables.push_back(&avx512_table());
+        tables.push_back(&kernels_avx512);
 #endif
 #if RUVLLM_HAS_NEON64
     tables.push_back(&kernels_neon64);

@@ -229,7 +229,8 @@ private:
         }
 
     private:
-        static constexpr std::size_t block_rows = 8, block = block_rows * half;
+        static constexpr std::size_t block_rows = simd::block_rows, block = block_rows * half;
+        static_assert(half == simd::row_words);
 
         [[nodiscard]] static std::size_t word(std::size_t i, std::size_t w) noexcept
         {

@@ -169,8 +169,7 @@ public:
     template <class Self, class Archive>
     static void archive(Self& self, Archive& archive, const TaskSource& source)
     {
-        if constexpr (Archive::reading)
-        {
+        if constexpr (Archive::reading) {
             self.combined_.forget();
             self.screen_.forget();
         }

@@ -60,15 +60,23 @@ public:
     [[nodiscard]] double uniform() noexcept { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
 
     // In [0, n), without bias (rejection). Throws std::invalid_argument for n = 0.
-    [[nodiscard]] std::uint64_t below(std::uint64_t n)
+    [[nodiscard]] std::uint64_t below(std::uint64_t n) { return next_below(limit_of(n)) % n; }
+
+    // The largest multiple of n in 64 bits. Throws std::invalid_argument for n = 0.
+    [[nodiscard]] static std::uint64_t limit_of(std::uint64_t n)
     {
         if (n == 0)
             throw std::invalid_argument("a random integer below n needs n >= 1, not 0");
-        const std::uint64_t limit = UINT64_MAX - UINT64_MAX % n;
+        return UINT64_MAX - UINT64_MAX % n;
+    }
+
+    // The next number that is below the limit.
+    [[nodiscard]] std::uint64_t next_below(std::uint64_t limit) noexcept
+    {
         std::uint64_t draw = next_u64();
         while (draw >= limit)
             draw = next_u64();
-        return draw % n;
+        return draw;
     }
 
     // Standard normal: Marsaglia's polar method, one value of the pair (the other is dropped, so that a
@@ -143,11 +151,8 @@ private:
 class Below {
 public:
     // Throws std::invalid_argument for n = 0.
-    explicit Below(std::uint64_t n) : n_(n)
+    explicit Below(std::uint64_t n) : n_(n), limit_(RandomStream::limit_of(n))
     {
-        if (n == 0)
-            throw std::invalid_argument("a random integer below n needs n >= 1, not 0");
-        limit_ = UINT64_MAX - UINT64_MAX % n;
         const auto bits = static_cast<int>(std::bit_width(n - 1));
         shifts_[0] = bits > 0 ? 1 : 0;
         shifts_[1] = bits > 0 ? bits - 1 : 0;
@@ -162,9 +167,7 @@ public:
 
     [[nodiscard]] std::uint64_t operator()(RandomStream& stream) const noexcept
     {
-        std::uint64_t draw = stream.next_u64();
-        while (draw >= limit_)
-            draw = stream.next_u64();
+        const std::uint64_t draw = stream.next_below(limit_);
         const std::uint64_t high = detail::multiply(draw, factor_).high;
         return draw - n_ * ((high + ((draw - high) >> shifts_[0])) >> shifts_[1]);
     }

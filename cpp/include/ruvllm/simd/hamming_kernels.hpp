@@ -9,6 +9,8 @@
 #include <immintrin.h>
 #endif
 
+#include "ruvllm/simd/kernel_table.hpp"
+
 namespace ruvllm::simd {
 
 template <class Arch>
@@ -25,8 +27,12 @@ struct HammingKernels {
     static std::size_t first_within(const std::uint64_t* query, const std::uint64_t* blocks, std::size_t begin,
                                     std::size_t end, std::uint32_t most)
     {
+#ifdef RUVLLM_COUNTS_BITS_OF_VECTORS
+        if (__builtin_cpu_supports("avx512vpopcntdq"))
+            return first_within_by_block(query, blocks, begin, end, most);
+#endif
         for (std::size_t r = begin; r < end; ++r) {
-            const std::uint64_t* const row = blocks + block_words * (r / block_rows) + r % block_rows;
+            const std::uint64_t* const row = blocks + block_rows * row_words * (r / block_rows) + r % block_rows;
             std::uint32_t different = 0;
             for (std::size_t w = 0; w < row_words; ++w)
                 different += bit_count(query[w] ^ row[block_rows * w]);
@@ -36,8 +42,9 @@ struct HammingKernels {
         return end;
     }
 
+private:
 #ifdef RUVLLM_COUNTS_BITS_OF_VECTORS
-    // The same on processors that count the bits of a vector at once (AVX-512 VPOPCNTDQ): dispatch.cpp asks.
+    // first_within() on processors that count the bits of a vector at once (AVX-512 VPOPCNTDQ).
     __attribute__((target("avx512vpopcntdq"))) static std::size_t
     first_within_by_block(const std::uint64_t* query, const std::uint64_t* blocks, std::size_t begin, std::size_t end,
                           std::uint32_t most)
@@ -47,7 +54,7 @@ struct HammingKernels {
             words[w] = _mm512_set1_epi64(static_cast<long long>(query[w]));
         const __m512i limit = _mm512_set1_epi64(most);
         for (std::size_t first = begin - begin % block_rows; first < end; first += block_rows) {
-            const std::uint64_t* const block = blocks + block_words / block_rows * first;
+            const std::uint64_t* const block = blocks + row_words * first;
             __m512i different = _mm512_setzero_si512();
             for (std::size_t w = 0; w < row_words; ++w)
                 different = _mm512_add_epi64(
@@ -61,9 +68,6 @@ struct HammingKernels {
         return end;
     }
 #endif
-
-private:
-    static constexpr std::size_t row_words = 4, block_rows = 8, block_words = row_words * block_rows; // of first_within()
 
     // Not std::popcount: a function shared by all files, which the linker would take from any one of them.
     static std::uint32_t bit_count(std::uint64_t x)

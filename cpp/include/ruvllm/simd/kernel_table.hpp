@@ -31,6 +31,9 @@ struct MomentumStep {
     return learning_rate > 0.0f ? 1.0f / learning_rate : std::numeric_limits<float>::infinity();
 }
 
+// Rows of words as KernelTable::first_within() reads them.
+inline constexpr std::size_t block_rows = 8, row_words = 4;
+
 struct KernelTable {
     Isa isa;
 
@@ -124,7 +127,7 @@ struct KernelTable {
                          std::size_t n_words, std::uint32_t* out);
 
     // The first of rows [begin, end) that differs from a query (4,) of words in at most `most` bits; `end` if none does.
-    // Rows lie in blocks of eight, word by word: word w of row r is blocks[32 (r / 8) + 8 w + r % 8]. Whole blocks are read.
+    // Rows lie in blocks, word by word: word w of row r is blocks[32 (r / 8) + 8 w + r % 8]. Whole blocks are read.
     std::size_t (*first_within)(const std::uint64_t* query, const std::uint64_t* blocks, std::size_t begin, std::size_t end,
                                 std::uint32_t most);
 };

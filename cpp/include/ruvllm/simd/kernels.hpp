@@ -281,14 +281,4 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &HammingKernels<Arch>::first_within};
 }
 
-#ifdef RUVLLM_COUNTS_BITS_OF_VECTORS
-// The same table for processors that count the bits of a vector at once.
-template <class Arch>
-constexpr KernelTable with_bits_of_vectors_counted(KernelTable table)
-{
-    table.first_within = &HammingKernels<Arch>::first_within_by_block;
-    return table;
-}
-#endif
-
 } // namespace ruvllm::simd
