@@ -62,9 +62,13 @@ def cluster(engine: str, workers: int) -> Iterator[tuple[str, Callable[[], list[
     if engine == "processes":
         yield "processes", lambda: [process.pid for process in multiprocessing.active_children() if process.pid]
     elif engine == "dask":
+        import dask
         from distributed import Client, LocalCluster
 
         with (
+            # A cluster looks 15 s after a loss whether that worker is back, and else closes its place for good. By
+            # then the same one may have been killed again, and be about to start.
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}),
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as found,
             Client(found) as client,
         ):

@@ -1,7 +1,7 @@
 """What the tests of sweeps share: plans of few cells, an encoder that kills or holds its worker, digests of results.
 
-As a script: a cluster of two dask workers, whose address it prints, until its standard input ends. Run apart from
-pytest, for which every warning of dask is an error.
+As a script: a cluster of dask workers, whose address it prints, until its standard input ends; each line there says how
+many. Run apart from pytest, for which every warning of dask is an error.
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ def digest_in(folder: Path, kind: str = "benchmark") -> str:
 def dask_cluster() -> None:
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
+        for line in sys.stdin:
+            cluster.scale(int(line))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from bench_samples import bench, write_corpus
@@ -103,8 +104,8 @@ def test_one_process_that_is_killed(sweep: Sweep) -> None:
 
 
 @pytest.fixture
-def dask_address() -> Iterator[str]:
-    """Of a scheduler with two workers."""
+def dask() -> Iterator[tuple[str, IO[str]]]:
+    """The address of a scheduler without workers, and where to write how many it is to have."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     cluster = subprocess.Popen(
         [sys.executable, str(SAMPLES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -112,7 +113,7 @@ def dask_address() -> Iterator[str]:
     )  # fmt: skip
     assert cluster.stdin is not None and cluster.stdout is not None
     try:
-        yield cluster.stdout.readline().strip()
+        yield f"dask:{cluster.stdout.readline().strip()}", cluster.stdin
     finally:
         cluster.stdin.close()
         cluster.wait(LIMIT)
@@ -124,8 +125,34 @@ def with_samples() -> str:
     return os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH", ""), str(SAMPLES.parent))))
 
 
-def test_a_dask_worker_that_is_killed_in_the_middle_of_a_cell(sweep: Sweep, dask_address: str) -> None:
-    check_with_a_killed_worker(sweep, "dask", "--executor", f"dask:{dask_address}")
+def set_workers(wanted: IO[str], number: int) -> None:
+    wanted.write(f"{number}\n")
+    wanted.flush()
+
+
+def test_a_dask_worker_that_is_killed_in_the_middle_of_a_cell(sweep: Sweep, dask: tuple[str, IO[str]]) -> None:
+    address, wanted = dask
+    set_workers(wanted, 2)
+    check_with_a_killed_worker(sweep, "dask", "--executor", address)
+
+
+def test_a_dask_scheduler_without_workers_is_told_of_until_one_comes(sweep: Sweep, dask: tuple[str, IO[str]]) -> None:
+    address, wanted = dask
+    waiting = subprocess.Popen(
+        [*COMMAND, "run", "--plan", "plan.jsonl", "awaited", "--executor", address],
+        cwd=sweep.folder, env={**os.environ, **PATIENT}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert waiting.stderr is not None
+    said = ""
+    while "has no workers" not in said and (line := waiting.stderr.readline()):
+        said += line
+    set_workers(wanted, 1)
+    _, rest = waiting.communicate(timeout=LIMIT)
+    assert waiting.returncode == 0, said + rest
+    scheduler = address.removeprefix("dask:")
+    told = f"the dask scheduler at {scheduler} has no workers: cells wait until one comes ({SEEDS} are not done)\n"
+    assert (said + rest).count(told) == 1
+    check_whole(sweep, "awaited")
 
 
 def test_a_ray_worker_that_is_killed_in_the_middle_of_a_cell(sweep: Sweep) -> None:

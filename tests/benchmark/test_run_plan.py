@@ -387,6 +387,46 @@ def test_the_reporter_hears_of_all_that_is_to_be_done(
     assert told[1][0] == label and told[1][1].startswith(f"{label}: ") and len(told) == 2
 
 
+class Awaited(Workers):
+    """Nobody works until it was asked why for the third time."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self._asked = 0
+        self._waiting: list[tuple[Future[str], tuple[Job, str, str]]] = []
+
+    def submit(self, job: Job, folder: str, isa: str) -> Future[str]:
+        outcome: Future[str] = Future()
+        self._waiting.append((outcome, (job, folder, isa)))
+        return outcome
+
+    def shortage(self) -> str | None:
+        self._asked += 1
+        if self._asked < 3:
+            return "nobody is here"
+        for outcome, work in self._waiting:
+            outcome.set_result(super().submit(*work).result())
+        self._waiting.clear()
+        return None
+
+
+def test_a_lack_of_workers_is_told_once(
+    threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    class Listener(QuietReporter):
+        def warn(self, text: str) -> None:
+            told.append(text)
+
+    monkeypatch.setattr(dispatch, "open_workers", lambda *arguments: Awaited(threads))
+    monkeypatch.setattr(dispatch, "SECONDS_TO_ASK", 0.001)
+    plan = small_plan_of()
+    files = run_plan(plan, tmp_path, "awaited", reporter=Listener())
+    assert told == ["nobody is here: cells wait until one comes (4 are not done)"]
+    assert len(files) == 4 and all(path.exists() for path in files)
+
+
 def test_a_cells_file_says_what_it_is(finished: tuple[Plan, Path]) -> None:
     job = finished[0].jobs[0]
     found = json.loads(cell_path(finished[1], job.key).read_text())

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from ruvllm.benchmark.sweep import Reporter
 from ruvllm.benchmark.sweeps.cell_files import CELLS, cell_path, survey
@@ -22,6 +22,8 @@ __all__ = ["MOST_LOSSES", "LostWorkersError", "run_plan"]
 
 MOST_LOSSES = 3
 """Times in a row that workers may be lost without a cell that is done."""
+SECONDS_TO_ASK = 10.0
+"""Without a cell that has ended, until the engine is asked whether anybody works."""
 
 
 class LostWorkersError(RuntimeError):
@@ -80,6 +82,7 @@ class _Dispatch:
         self._ended: SimpleQueue[Future[str]] = SimpleQueue()
         self._done: set[str] = set()
         self._losses = 0
+        self._shortage: str | None = None
 
     def run(self, jobs: Sequence[Job], executor: Executor | str, n: int) -> None:
         """Returns once all are done. Raises the first error, after the others were told to stop."""
@@ -90,7 +93,7 @@ class _Dispatch:
             self._submit(jobs)
             while self._running:
                 # Not concurrent.futures.wait: Ctrl-C while it holds the locks of all futures would leave them locked.
-                ended = self._ended.get()
+                ended = self._next()
                 if ended in self._running:  # else it was given up with its executor
                     self._take(ended)
             at_once = False
@@ -99,6 +102,19 @@ class _Dispatch:
                 future.cancel()
             if not is_open:
                 self._workers.close(at_once=at_once)
+
+    def _next(self) -> Future[str]:
+        while True:
+            try:
+                return self._ended.get(timeout=SECONDS_TO_ASK)
+            except Empty:
+                self._say_shortage()
+
+    def _say_shortage(self) -> None:
+        """Says once that nobody works, until somebody does."""
+        before, self._shortage = self._shortage, self._workers.shortage()
+        if self._shortage is not None and before is None:
+            self._reporter.warn(f"{self._shortage}: cells wait until one comes ({len(self._running)} are not done)")
 
     def _hear(self, event: Event) -> None:
         if event.label not in self._done:  # a result may overtake what was said before it

@@ -27,6 +27,9 @@ class EventReporter:
     def __init__(self, hand_on: Callable[[Event], None]) -> None:
         self._hand_on = hand_on
 
+    def warn(self, text: str) -> None:
+        """Says nothing: it is about those at work, not about a run."""
+
     def work(self, label: str, done: int, total: int) -> None:
         self._hand_on(Event(label, done, total))
 

@@ -53,6 +53,10 @@ class Workers:
         """Goes on after a worker was lost, with another executor where that is needed. Returns whether one can."""
         return False
 
+    def shortage(self) -> str | None:
+        """Why nobody works, in some words, where an engine waits for workers without saying so; else None."""
+        return None
+
     def close(self, *, at_once: bool) -> None:
         """Lets the workers go. `at_once`: without waiting for what they are doing."""
 
@@ -100,12 +104,16 @@ class _Dask(Workers):
     def __init__(self, address: str) -> None:
         with _needed("distributed", "dask"):
             from distributed import Client, KilledWorker
-        self.lost = (KilledWorker,)
+        self.lost, self._address = (KilledWorker,), address
         self._client = Client(address, set_as_default=False)
         super().__init__(self._client.get_executor(pure=False))
 
     def renew(self) -> bool:
         return True
+
+    def shortage(self) -> str | None:
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return None if workers else f"the dask scheduler at {self._address} has no workers"
 
     def close(self, *, at_once: bool) -> None:
         self.executor.shutdown(wait=False)
@@ -128,6 +136,10 @@ class _Ray(Workers):
 
     def renew(self) -> bool:
         return True
+
+    def shortage(self) -> str | None:
+        has_one = self._ray.cluster_resources().get("CPU", 0) >= 1
+        return None if has_one else "the ray cluster has no worker with a CPU"
 
     def close(self, *, at_once: bool) -> None:
         self.executor.shutdown(wait=not at_once, cancel_futures=True)
