@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 
 from ruvllm._core import EngineConfig, LearningEngine
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
@@ -55,7 +55,7 @@ def final_confidence(model: ModelProfile) -> float:
 
 
 def with_constants(model: ModelProfile, **constants: float) -> ModelProfile:
-    return replace(model, simulation=replace(model.simulation, **constants))
+    return structs.replace(model, simulation=structs.replace(model.simulation, **constants))
 
 
 def with_start(model: ModelProfile, target: float) -> ModelProfile:

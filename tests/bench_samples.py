@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from json_samples import Entry
+from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.encoders.models import ModelProfile, find_models
@@ -59,7 +59,7 @@ def bench(
 def small_plan(protocol: str = "v3", epochs: int = 3, tasks: int = 20, seed: int = 5, **changes: Any) -> RunPlan:
     p = PROTOCOLS[protocol]
     fields: dict[str, Any] = {
-        "protocol": replace(p, base_rate=changes.pop("base_rate", p.base_rate)),
+        "protocol": structs.replace(p, base_rate=changes.pop("base_rate", p.base_rate)),
         "size": Size(epochs, tasks),
         "rank": lora_rank(p, SMALL_MODEL.params_b),
         "seed": seed,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.learning.constants import Size, changed
@@ -13,8 +14,8 @@ from ruvllm.workloads.simulated import build_simulated_workload
 from ruvllm.workloads.workload import Workload
 
 DIM = 256
-SMALL_MODEL = replace(MODELS[0], embedding_dim=DIM)
-STRONG_MODEL = replace(find_models(["Qwen2.5-Coder-7B"])[0], embedding_dim=DIM)
+SMALL_MODEL = structs.replace(MODELS[0], embedding_dim=DIM)
+STRONG_MODEL = structs.replace(find_models(["Qwen2.5-Coder-7B"])[0], embedding_dim=DIM)
 """Right often enough from the start for every protocol to find patterns soon."""
 
 

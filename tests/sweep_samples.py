@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench_samples import SMALL_MODEL
+from msgspec import structs
 
 from ruvllm.benchmark.plan import Options, make_jobs, recorded_options
 from ruvllm.benchmark.sweeps.plans import Plan
@@ -62,7 +62,7 @@ def write_encoder(folder: Path) -> str:
 
 def small_options(**changes: Any) -> Options:
     """Four cells of a tenth of a second, unless changes say otherwise."""
-    return replace(Options(("v1", "v3"), "quick", (SMALL_MODEL,), seeds=(0, 1), controls=False), **changes)
+    return structs.replace(Options(("v1", "v3"), "quick", (SMALL_MODEL,), seeds=(0, 1), controls=False), **changes)
 
 
 def small_plan_of(**changes: Any) -> Plan:

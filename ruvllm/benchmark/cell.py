@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs, to_builtins
 
 from ruvllm._core import LearningEngine
 from ruvllm.benchmark.sweeps.jobs import label_of
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "described", "identity"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """What is to be run; the workload is built when its turn comes."""
 
     model: ModelProfile
@@ -70,15 +70,15 @@ def identity(cell: Cell, workload: Workload) -> RunIdentity:
 def described(cell: Cell, workload: Workload | TaskStream) -> dict[str, object]:
     """All that decides what the cell learns."""
     protocol = {
-        name: asdict(value) if isinstance(value, Size) else getattr(value, "name", value)
+        name: structs.asdict(value) if isinstance(value, Size) else getattr(value, "name", value)
         for name, value in constants(cell.protocol)
     }
     fold = cell.fold or ORDINARY
     return {
         "packageVersion": __version__,
-        "model": asdict(cell.model),
+        "model": to_builtins(cell.model),
         "protocol": protocol,
-        "size": asdict(cell.plan.size),
+        "size": structs.asdict(cell.plan.size),
         "rank": cell.plan.rank,
         "seed": cell.plan.seed,
         "baseRate": cell.protocol.base_rate,

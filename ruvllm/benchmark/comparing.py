@@ -6,8 +6,10 @@ Closed forms pass through BLAS and LAPACK, whose last bits differ between machin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.evaluation.closed_forms import CLOSED, Form, closed_form_ranks, fit_closed_forms, pairs_of
@@ -123,7 +125,7 @@ def learn_lexical(
     run = hashed = None
     if view.hashed is not None:
         run = learn_view(cell.plan, view.hashed, cancelled, snapshot)
-        hashed = replace(learned, engine=run.engine)  # what is known of questions is known by engine
+        hashed = structs.replace(learned, engine=run.engine)  # what is known of questions is known by engine
     grid = Grid(cell.protocol.crowding_shares, (0.0,) if run is None else settings.weights, settings.bm25_weights)
     views = HybridViews(view.question, learned, hashed, grid)
     hybrids = views.fit()
@@ -282,5 +284,5 @@ def selection_of(candidates: Mapping[int, Choice], compared: Compared | None) ->
 def _as_json(choice: Choice | None) -> dict[str, Any] | None:
     if choice is None:
         return None
-    fields = asdict(choice)
+    fields = structs.asdict(choice)
     return {**fields, "standardError": fields.pop("standard_error")}

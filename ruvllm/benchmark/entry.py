@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from msgspec import structs
+from msgspec import Struct, structs
 
 from ruvllm.benchmark.audit import audit_of
 from ruvllm.benchmark.cell import Cell, identity
@@ -35,8 +34,7 @@ DIGITS = 6
 """Of what is looked at only: nothing is computed from it again."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredCell:
+class MeasuredCell(Struct, frozen=True, eq=False):
     """A cell that has been run."""
 
     workload: Workload

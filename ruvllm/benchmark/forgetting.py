@@ -9,7 +9,8 @@ Chaudhry et al. 2018, eq. 3, both at the end of the stream):
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from ruvllm.benchmark.plan import Options, cell_of_job, make_job
 from ruvllm.benchmark.sweep import Place, Reporter, Run, make_recorded, run_all
@@ -77,7 +78,7 @@ def forgetting(rates: Matrix) -> float:
 
 def blocked_jobs(options: Options) -> list[Job]:
     """One job per protocol, model and seed, with heads and with a single adapter, EWC on and off."""
-    options = replace(options, stream="blocked", controls=False)
+    options = structs.replace(options, stream="blocked", controls=False)
     return [
         make_job(options, KIND, name, model, seed, changes={"adapter": adapter, "ewc": ewc},
                  words=f"{adapter}, EWC {ewc}")
@@ -108,7 +109,7 @@ def run_blocked(
 ) -> list[StreamRun]:
     """The records of blocked_jobs(), in their order, without checkpoints. `unfinished` as for run_cells()."""
     runs = [prepare_blocked(job, None, options.isa) for job in blocked_jobs(options)]
-    return run_all(runs, make_blocked_run, blocked_line, jobs, reporter, unfinished)
+    return run_all(runs, StreamRun, make_blocked_run, blocked_line, jobs, reporter, unfinished)
 
 
 def blocked_line(record: StreamRun) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.sweeps.jobs import BENCHMARK, InputSpec, Job, label_of
@@ -43,8 +44,7 @@ QUICK_MODELS = 3
 WITHOUT_LEXICAL = {"lexical.weights": (0.0,), "lexical.bm25_weights": (0.0,)}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """Everything that decides the result, but for what files hold."""
 
     protocols: tuple[str, ...] = ("v3",)

@@ -7,7 +7,8 @@ can ask for no more work than the command ruvllm-bench could; a corpus comes fro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.checkpointing import run_arguments
@@ -158,7 +159,7 @@ def _model(name: str, encoder: Encoder | None) -> ModelProfile:
     """
     if encoder is not None and name not in {model.name for model in MODELS}:
         (own,) = models_for(encoder, None)
-        return replace(own, name=name)
+        return structs.replace(own, name=name)
     (model,) = find_models([name])
     return model
 

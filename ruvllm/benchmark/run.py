@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,7 +78,8 @@ def measure_cell(
 
     def learned(control: Control, **options: Any) -> TrainedRun:
         snapshot = None if unfinished is None else _snapshot(cell, workload, control, unfinished)
-        return train(replace(cell.plan, control=control), workload, cancelled=cancelled, snapshot=snapshot, **options)
+        plan = structs.replace(cell.plan, control=control)
+        return train(plan, workload, cancelled=cancelled, snapshot=snapshot, **options)
 
     run = learned(Control.NONE, progress=progress, calibrate=True, keep_state=True)
     controls = {}

@@ -8,36 +8,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
-import msgspec
-from msgspec import to_builtins
+from msgspec import Struct, structs, to_builtins
 
 from ruvllm.benchmark.cell import Cell, described
 from ruvllm.benchmark.checkpointing import kept_cells
 from ruvllm.benchmark.run import kept_record, run_cell
 from ruvllm.learning.snapshots import Unfinished, key_of
 from ruvllm.learning.training import TrainedRun, train
-from ruvllm.results.experiment_records import AblationRun, StreamRun
-from ruvllm.results.records import Record
+from ruvllm.results.records import Record, look_up
 from ruvllm.results.run_records import BenchmarkRun
-from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.workloads.workload import Workload
 
 __all__ = [
     "Place", "Reporter", "Run", "make_benchmark_run", "make_recorded", "outcome", "run_all", "run_cells",
     "run_side_by_side",
 ]  # fmt: skip
-
-RECORDS = (BenchmarkRun, AblationRun, StreamRun, PrequentialRun)
-_DECODERS = [msgspec.json.Decoder(kind) for kind in RECORDS]
-"""msgspec looks up what a type is made of when it is first read or converted, and crashes if two threads do that at the
-same time. So one thread does, here."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,8 +52,7 @@ class Reporter(Interface):
     def finish(self, label: str, line: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A job whose input is in memory."""
 
     cell: Cell
@@ -72,8 +62,7 @@ class Run:
     """What makes the cell another one than the others of its model, seed and fold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a run is made: who hears of it, who may stop it, and where it keeps what."""
 
     reporter: Reporter
@@ -126,26 +115,30 @@ def run_cells(
     kept = {cells[number].label for number in kept_cells(cells, keep)}
 
     def make(run: Run, place: Place) -> BenchmarkRun:
-        return make_benchmark_run(run, replace(place, checkpoints=folder if run.label in kept else None))
+        return make_benchmark_run(run, structs.replace(place, checkpoints=folder if run.label in kept else None))
 
-    return run_all([Run(cell, cell.label) for cell in cells], make, outcome, jobs, reporter, unfinished)
+    runs = [Run(cell, cell.label) for cell in cells]
+    return run_all(runs, BenchmarkRun, make, outcome, jobs, reporter, unfinished)
 
 
 def run_all(
     runs: Sequence[Run],
-    make: Callable[[Run, Place], Result],
-    line: Callable[[Result], str],
+    kind: type[R],
+    make: Callable[[Run, Place], R],
+    line: Callable[[R], str],
     jobs: int,
     reporter: Reporter,
     unfinished: Unfinished | None = None,
-) -> list[Result]:
-    """What make(run, place) makes of each run, `jobs` at once, in their order; `line` says what one came to."""
+) -> list[R]:
+    """The records of that kind that make(run, place) makes, `jobs` at once, in the order of the runs; `line` says what
+    one came to."""
 
-    def one(run: Run, cancelled: Cancelled) -> Result:
+    def one(run: Run, cancelled: Cancelled) -> R:
         result = make(run, Place(reporter, cancelled, unfinished))
         reporter.finish(run.label, f"{run.label}: {line(result)}")
         return result
 
+    look_up(kind)
     reporter.start([run.label for run in runs], [run.cell.model.name for run in runs])
     return run_side_by_side(runs, one, jobs)
 

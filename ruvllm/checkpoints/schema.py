@@ -28,8 +28,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ruvllm.files.json_fields import JsonFields
 from ruvllm.files.json_reading import InvalidFileError, json_type, shown
@@ -40,8 +41,7 @@ PROTOCOL_OF_VERSION = {"1.0.0": "v1", "2.0.0": "v2", "3.0.0": "v3"}
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
-@dataclass(frozen=True)
-class CheckpointShape:
+class CheckpointShape(Struct, frozen=True):
     """The sizes of a checkpoint that passed."""
 
     rank: int

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
 
 from ruvllm.checkpoints.hashes import CHECKPOINT_ID_DIGITS, checkpoint_id, run_hash, state_hash
 from ruvllm.checkpoints.schema import PROTOCOL_OF_VERSION, check_form
@@ -44,8 +44,7 @@ class CheckpointConflictError(RuntimeError):
     """A file of the checkpoint's name is there and is not the same run; nothing was overwritten."""
 
 
-@dataclass(frozen=True)
-class CheckpointState:
+class CheckpointState(Struct, frozen=True):
     """What was learned. With rank r, dimension d, h heads, k patterns and P = 2 r d (1 + h)."""
 
     lora_a: FloatArray
@@ -80,8 +79,7 @@ class CheckpointState:
     """For each task type [task, candidate told right], in the order they came."""
 
 
-@dataclass(frozen=True)
-class CheckpointHashes:
+class CheckpointHashes(Struct, frozen=True):
     """64, 64 and 16 hex digits."""
 
     state_hash: str
@@ -89,8 +87,7 @@ class CheckpointHashes:
     checkpoint_id: str
 
 
-@dataclass(frozen=True)
-class WrittenCheckpoint:
+class WrittenCheckpoint(Struct, frozen=True):
     """Where a checkpoint is and what its hashes are."""
 
     path: Path

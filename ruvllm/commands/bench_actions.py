@@ -6,12 +6,12 @@ What only some runs need is imported by those: to start is a good part of a shor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec import Struct
 
 from ruvllm.benchmark.plan import Options, make_cells, models_of, recorded_options, with_candidates
 from ruvllm.benchmark.process import keep_freed_memory
@@ -51,8 +51,7 @@ D = TypeVar("D", bound="Document")
 Results = TypeVar("Results")
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """Models that are ready to run: what was asked for is checked, read and has a place to be saved."""
 
     arguments: BenchArguments

@@ -6,11 +6,11 @@ Imports only what loads at once, so that --help and usage errors answer at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct, structs
 
 from ruvllm.commands.common import parse_fields, parse_languages, parse_workload
 from ruvllm.commands.limits import CANDIDATES, ISAS, MAX_DIM, MAX_NAME, MAX_RANK, MAX_SEED, MIN_DIM, PROFILES, PROTOCOLS
@@ -28,8 +28,7 @@ Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputArguments:
+class OutputArguments(Struct, frozen=True, kw_only=True):
     """The options of every command that saves results; see output_options()."""
 
     out: Path
@@ -39,8 +38,7 @@ class OutputArguments:
     quiet: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchArguments(OutputArguments):
+class BenchArguments(OutputArguments, frozen=True, kw_only=True):
     """The options of a command that runs models; see run_options(). Options that not every command has come last."""
 
     profile: str
@@ -89,7 +87,7 @@ class BenchArguments(OutputArguments):
 
     def __post_init__(self) -> None:
         if self.train is not None and self.workload.name == "simulated":
-            object.__setattr__(self, "workload", WorkloadSpec("jsonl", str(self.train)))
+            structs.force_setattr(self, "workload", WorkloadSpec("jsonl", str(self.train)))
 
     def check(self) -> None:
         """Raises UsageError if an option would change nothing."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ruvllm.files.near_names import did_you_mean
 
@@ -23,8 +24,7 @@ HASHED = "hashed n-grams"
 """What reports call it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """How a model's frozen encoder behaves in the simulated workload."""
 
     habit: float
@@ -33,8 +33,7 @@ class Simulation:
     """v: how far the surface feature shows in the candidates; sets the final confidence."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelProfile:
+class ModelProfile(Struct, frozen=True):
     """A small code model. Unknown facts are None or empty: a user's own encoder has a name and a width alone."""
 
     name: str

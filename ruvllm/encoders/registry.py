@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ruvllm.encoders.models import DEFAULT_ENCODER, MODELS, ModelProfile, profile_of_width, short_name
 from ruvllm.files.ignoring import ignore
@@ -29,8 +30,7 @@ class UnknownEncoderError(ValueError):
     """A name that no encoder has."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderEntry:
+class EncoderEntry(Struct, frozen=True):
     """One encoder."""
 
     form: str

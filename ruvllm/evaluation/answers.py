@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
@@ -16,8 +16,7 @@ from ruvllm.workloads.workload import TASK_TYPES, Workload
 __all__ = ["Answers", "Scores", "TaskAnswers", "answer", "calibrated_summary", "score", "transitions"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class Answers(Struct, frozen=True, eq=False):
     """Outcomes of n tasks."""
 
     resolved: NDArray[np.bool_]
@@ -59,8 +58,7 @@ class Answers:
         return {name: right / n for name, right, n in zip(TASK_TYPES, resolved, tasks, strict=True) if n > 0}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskAnswers:
+class TaskAnswers(Struct, frozen=True, eq=False):
     """What one run answered on n >= 1 test tasks; element i of each array belongs to task `tasks[i]`."""
 
     tasks: NDArray[np.int64]
@@ -75,8 +73,7 @@ class TaskAnswers:
     """(n,): equal for copies of one another, which are no independent evidence; None if there are none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
+class Scores(Struct, frozen=True, eq=False):
     """What the answers to n tasks were chosen from."""
 
     logits: NDArray[np.float64]
@@ -100,7 +97,7 @@ class Scores:
     def where(self, other_types: Collection[int], other: Scores) -> Scores:
         """These scores, but for tasks of some types those of `other`, which are scores of the same tasks."""
         of_other = np.isin(self.types, list(other_types))
-        return replace(self, logits=np.where(of_other[:, None], other.logits, self.logits))
+        return structs.replace(self, logits=np.where(of_other[:, None], other.logits, self.logits))
 
 
 def score(engine: LearningEngine, workload: Workload, tasks: NDArray[np.uint32]) -> Scores:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream, resampled_totals
@@ -90,8 +90,7 @@ def bootstrap_intervals(
     return intervals
 
 
-@dataclass(slots=True, eq=False)
-class SharedDraws:
+class SharedDraws(Struct, eq=False):
     """Bootstraps of many sets of metrics: those of equal runs, numbers of tasks and groups share their draws.
 
     Everything is asked for first, and drawn when the first result is wanted. The digits are those that

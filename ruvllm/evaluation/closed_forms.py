@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.retrieval import CSLS_SHARES, InPlace, Ranks, mean_reciprocal_rank
@@ -143,7 +144,7 @@ def _best(forms: list[Form], validation: Retrieval, isa: str) -> Form:
 def _ranks_by_share(form: Form, validation: Retrieval, isa: str) -> Ranks:
     """(shares, n): the cosines are the same for all shares."""
     place = replace(form, shares=(1.0,)).in_place(validation, isa)
-    scores, crowded = of_vectors(replace(place, discount=None)), place.discount
+    scores, crowded = of_vectors(structs.replace(place, discount=None)), place.discount
     ranks = np.empty((len(form.shares), len(validation.queries)), dtype=np.int32)
     for part in parts_of(validation, AT_ONCE):
         cosines = scores(part)

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.closed_forms import Form, fit_across, fit_back
@@ -87,7 +88,7 @@ class EnsembleView:
 
     def members(self) -> Iterator[Member]:
         isa, back = self.learned.isa, replace(fit_back(*self.pairs, self.penalty), shares=(SHARE,))
-        learned = replace(self.learned, shares=dict.fromkeys(self.learned.shares, SHARE))
+        learned = structs.replace(self.learned, shares=dict.fromkeys(self.learned.shares, SHARE))
         form = replace(self.form, shares=(SHARE,))
         yield self._member((LEARNED,), lambda question: of_vectors(learned.in_place(question)))
         yield self._member((RIDGE, BOTH_WAYS), lambda question: of_vectors(form.in_place(question, isa)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
@@ -16,8 +16,7 @@ from ruvllm.workloads.workload import TASK_TYPES, Retrieval, RetrievalBlock, Wor
 __all__ = ["LearnedRetrieval", "figures"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _Place(Struct, frozen=True, eq=False):
     """What stands in place of the vectors of a question: adapted queries, solutions without the mean of their type."""
 
     queries: NDArray[np.float32]
@@ -26,8 +25,7 @@ class _Place:
     """(m,): the whole crowding."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LearnedRetrieval:
+class LearnedRetrieval(Struct, frozen=True, eq=False):
     """An engine that ranks."""
 
     engine: LearningEngine
@@ -60,7 +58,7 @@ class LearnedRetrieval:
             of_kind = validation.types == kind
             scores = [mean_reciprocal_rank(found[of_kind]) if of_kind.any() else 0.0 for found in ranks]
             best[kind] = shares[int(np.argmax(scores))]
-        return replace(first, shares=best)
+        return structs.replace(first, shares=best)
 
     def named_shares(self) -> dict[str, float]:
         return {TASK_TYPES[kind]: share for kind, share in self.shares.items()}
@@ -87,11 +85,11 @@ class LearnedRetrieval:
 
     def with_whole_crowding(self) -> LearnedRetrieval:
         """The same where what is taken from the cosines is all of the crowding, for whoever weighs it."""
-        return replace(self, shares=dict.fromkeys(self.shares, 1.0))
+        return structs.replace(self, shares=dict.fromkeys(self.shares, 1.0))
 
     def with_learning_over(self) -> LearnedRetrieval:
         """The same for an engine that learns no more: each question is gone through once."""
-        return replace(self, known={})
+        return structs.replace(self, known={})
 
     def _place(self, question: Retrieval) -> _Place:
         known = {} if self.known is None else self.known

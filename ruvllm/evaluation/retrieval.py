@@ -5,9 +5,9 @@ Metrics come per query as well, so that the gain of one model over another can b
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm import _core
@@ -52,8 +52,7 @@ MOST_COSINES = 25_000_000
 """Of a question, to find out what stood first: some seconds, where ranks take minutes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranked:
+class Ranked(Struct, frozen=True, eq=False):
     """How n queries were answered."""
 
     ranks: Ranks
@@ -62,8 +61,7 @@ class Ranked:
     """(n,): row of the solution that stood first, -1 where it was not asked for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class InPlace:
+class InPlace(Struct, frozen=True, eq=False):
     """What stands in place of the vectors of a retrieval question when a method answers it."""
 
     queries: NDArray[np.float32]

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
@@ -53,8 +54,7 @@ FAR = 0.25
 than this share of the validation queries."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What the validation part chose, and why."""
 
     method: str

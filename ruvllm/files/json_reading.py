@@ -8,9 +8,10 @@ import math
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
+
+from msgspec import Struct
 
 from ruvllm import _core
 
@@ -34,8 +35,7 @@ class InvalidFileError(ValueError):
     """A file is not what it should be. The message is one line that names the defect but not the file."""
 
 
-@dataclass(frozen=True)
-class JsonLimits:
+class JsonLimits(Struct, frozen=True):
     """Limits on a JSON file."""
 
     size_bytes: int = 256 * 2**20

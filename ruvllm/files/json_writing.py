@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring, encode_basestring_ascii
+from math import isfinite
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from ruvllm import _core
 
@@ -99,11 +100,14 @@ def _laid_out(value: Any, newline: str) -> str:
 
 
 def _plain_text(value: Any) -> str:
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return repr(value)
     return _PLAIN.encode(value)
 
 
-@dataclass(frozen=True)
-class _Rules:
+class _Rules(Struct, frozen=True):
     """Where the two ways to write JSON differ. Both write numbers as ECMAScript does."""
 
     ordered: Callable[[Iterable[str]], Iterable[str]]

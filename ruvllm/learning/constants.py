@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
+
+from msgspec import Struct, structs
 
 from ruvllm._core import LearnFrom, ReplayPolicy
 
 __all__ = ["Ewc", "Lexical", "Protocol", "Size", "changed", "constants"]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     epochs: int
     tasks_per_epoch: int
 
@@ -22,15 +22,13 @@ class Size:
         return self.epochs * self.tasks_per_epoch
 
 
-@dataclass(frozen=True, slots=True)
-class Lora:
+class Lora(Struct, frozen=True):
     """The adapter; its sizes depend on the run."""
 
     head_weight: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """Prioritized replay."""
 
     capacity: int = 10_000
@@ -44,8 +42,7 @@ class Replay:
     """Added to each |TD error|."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ewc:
+class Ewc(Struct, frozen=True):
     """The penalty and the Fisher information."""
 
     lambda_: float
@@ -54,8 +51,7 @@ class Ewc:
     running_sum: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(Struct, frozen=True):
     """The pattern bank."""
 
     capacity: int = 150
@@ -68,8 +64,7 @@ class Patterns:
     """In units of a logit; so is the contrastive memory's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contrastive:
+class Contrastive(Struct, frozen=True):
     """The memory of past solutions."""
 
     positives: int = 500
@@ -81,8 +76,7 @@ class Contrastive:
     strength: float = 0.1 / 0.07
 
 
-@dataclass(frozen=True, slots=True)
-class Episodes:
+class Episodes(Struct, frozen=True):
     """The memory of past queries and the solutions that were told right."""
 
     capacity: int = 0
@@ -93,8 +87,7 @@ class Episodes:
     """Sum of their weights where a query is as near as past ones are to each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Associations:
+class Associations(Struct, frozen=True):
     """The block-diagonal adapter, learned in batches beside the low-rank one, and the episodes; only on real input."""
 
     block_size: int = 0
@@ -107,8 +100,7 @@ class Associations:
     episodes: Episodes = Episodes()
 
 
-@dataclass(frozen=True, slots=True)
-class Lexical:
+class Lexical(Struct, frozen=True):
     """The words of texts beside the encoder's vectors, in retrieval; only on real input."""
 
     dim: int = 1536
@@ -124,8 +116,7 @@ class Lexical:
         return any(self.weights) or any(self.bm25_weights)
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
+class Protocol(Struct, frozen=True):
     """One version of the benchmark: all its constants, none of which depends on the model but the adaptive rank."""
 
     name: str
@@ -221,12 +212,12 @@ class Protocol:
 
 def constants(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yields (name, value) of all constants of a protocol; those of a group as "replay.alpha"."""
-    for field in fields(group):
-        value = getattr(group, field.name)
-        if is_dataclass(value) and not isinstance(value, Size):
-            yield from constants(value, f"{path}{field.name}.")
+    for name in group.__struct_fields__:
+        value = getattr(group, name)
+        if isinstance(value, Struct) and not isinstance(value, Size):
+            yield from constants(value, f"{path}{name}.")
         else:
-            yield path + field.name, value
+            yield path + name, value
 
 
 def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
@@ -238,6 +229,6 @@ def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
 
 def _with(group: Any, path: list[str], value: Any) -> Any:
     first, *rest = path
-    if rest and not is_dataclass(getattr(group, first, None)):
+    if rest and not isinstance(getattr(group, first, None), Struct):
         raise TypeError(f"{type(group).__name__} has no group {first!r}")
-    return replace(group, **{first: _with(getattr(group, first), rest, value) if rest else value})
+    return structs.replace(group, **{first: _with(getattr(group, first), rest, value) if rest else value})

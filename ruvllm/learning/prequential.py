@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ruvllm._core import LearningEngine
@@ -274,4 +275,4 @@ def _groups(tasks: Numbers, n: int) -> Iterator[Numbers]:
 def _sized(plan: RunPlan, train: int) -> RunPlan:
     """As many epochs as the profile has, in each every task once, as far as the profile's number of tasks goes."""
     epochs, most = plan.size.epochs, plan.size.tasks_per_epoch
-    return replace(plan, size=Size(epochs, max(-(-train // epochs), min(most, train))))
+    return structs.replace(plan, size=Size(epochs, max(-(-train // epochs), min(most, train))))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 __all__ = [
     "CURRICULUM",
@@ -43,8 +44,7 @@ def temperature(epoch: int, epochs: int, final: float, cooling: float = 1.0) -> 
     return final if epoch >= falling else 1.0 + (final - 1.0) * epoch / falling
 
 
-@dataclass
-class DynamicDifficulty:
+class DynamicDifficulty(Struct):
     """Moves the difficulty towards a success rate of 60%: the report's DDA.
 
     Above 70% over the last 20 results it rises by 0.05, below 50% it falls by 0.05, within 0.1 to 0.9.

@@ -10,11 +10,11 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm.files.arrays import StateArrays, StateReader, read_arrays, safetensors_pieces, state_digest
@@ -55,8 +55,7 @@ def key_of(everything: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json({"format": FORMAT, **everything})).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Place where one run's progress is kept."""
 
     path: Path

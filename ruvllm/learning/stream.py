@@ -8,7 +8,8 @@ blocked  one type after another, each with its share of the run; a stage is a ty
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ruvllm.learning.constants import Protocol, Size
 from ruvllm.learning.schedulers import curriculum_level
@@ -18,8 +19,7 @@ __all__ = ["STREAMS", "EpochPlan", "plan_stream"]
 STREAMS = ("mixed", "blocked")
 
 
-@dataclass(frozen=True, slots=True)
-class EpochPlan:
+class EpochPlan(Struct, frozen=True):
     """One epoch."""
 
     tasks: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine
@@ -24,8 +24,7 @@ Progress = Callable[[int, int, float | None, float | None], None]
 """Called after each epoch with (epochs done, epochs, test resolve rate and confidence where they were measured)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainedRun:
+class TrainedRun(Struct, frozen=True, eq=False):
     """The engine after the last epoch and what was measured on the way."""
 
     engine: LearningEngine

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine, squared_norm
@@ -32,8 +32,7 @@ class Cancelled(Exception):
     """The run was asked to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
+class RunPlan(Struct, frozen=True):
     """Everything that decides a run's result, with the workload."""
 
     protocol: Protocol

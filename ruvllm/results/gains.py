@@ -6,9 +6,10 @@ Differences are paired by task. All measures of the same tasks share the draws o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
+
+from msgspec import Struct
 
 from ruvllm.evaluation.bootstrap import SharedDraws
 from ruvllm.evaluation.retrieval import OF_RECIPROCAL_RANK
@@ -33,8 +34,7 @@ Kind = tuple[Literal["types", "categories"], int]
 """Which tasks: those of one type, or of one language."""
 
 
-@dataclass(frozen=True, slots=True)
-class AllGains:
+class AllGains(Struct, frozen=True):
     """What the answers of all runs of one protocol and model say."""
 
     overall: Gains

@@ -6,15 +6,14 @@ scripts/calibrate.py fits two columns; nothing else reads them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ruvllm.results.experiment_records import Speed
 
 __all__ = ["PUBLISHED", "PUBLISHED_SPEED", "PublishedFigures"]
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedFigures:
+class PublishedFigures(Struct, frozen=True):
     v1_initial: float
     v1_final: float
     v2_final: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Generic, TypeVar, dataclass_transform
 
 from msgspec import Meta, Struct, field
+from msgspec.json import Decoder
 
 MAX_SEED = 2**53 - 1
 SCHEMA = 1
@@ -34,6 +35,12 @@ def camel_case(name: str) -> str:
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class Record(Struct, frozen=True, omit_defaults=True, rename=camel_case):
     """An object of a results file."""
+
+
+def look_up(kind: type[Record]) -> None:
+    """Has msgspec look up what a kind of records is made of: it does at the first reading or conversion, and crashes if
+    two threads do at the same time. So one thread does, before others begin."""
+    Decoder(kind)
 
 
 class StartAndEnd(Record, Generic[T]):

@@ -13,6 +13,7 @@ from experiment_samples import SHORTEST, Listener, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from json_samples import make_ablation_document, run_ablation
+from msgspec import structs
 from scipy import stats
 from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
@@ -303,9 +304,9 @@ def test_on_code_the_ablation_has_what_is_only_there_and_retrieval() -> None:
     assert [component["name"] for component in document["components"] if component.get("added")] == ADDED
     full, plain = (next(run for run in runs if run["without"] == name) for name in (None, "crowding"))
     assert plain["resolveRate"] == full["resolveRate"]  # it is of retrieval only
-    plainly = replace(DOCSTRINGS, crowding_shares=(0.0,))
+    plainly = structs.replace(DOCSTRINGS, crowding_shares=(0.0,))
     cell = make_cell(options, plainly, SMALL_MODEL, 1, code_input(CORPUS, DOCSTRING))
-    measured = measure_cell(replace(cell, controls=False), cell.build())
+    measured = measure_cell(structs.replace(cell, controls=False), cell.build())
     assert plain["recallAt1"] == measured.metrics["hybrid"]["recallAt1"]["learned"]
     assert plain["mrr"] == measured.metrics["hybrid"]["mrr"]["learned"]
     assert plain["frozen"]["recallAt1"] == measured.metrics["retrieval"]["recallAt1"]["frozen"]
@@ -333,7 +334,7 @@ def test_the_ensemble_of_the_full_system_is_that_of_the_run_and_loses_each_kind_
     kinds = ["learned", "ridge", "back", "ridge-and-back", "room", "words", "vectors"]
     assert list(found) == ["ensemble", *kinds]  # these vectors are n-grams
     cell = make_cell(options, DOCSTRINGS, SMALL_MODEL, 1, code_input(HARD, DOCSTRING))
-    answers = run_cell(replace(cell, controls=False), None).answers
+    answers = run_cell(structs.replace(cell, controls=False), None).answers
     assert found["ensemble"]["mrr"] == pytest.approx(np.mean(answers.ensemble))
     assert found["learned"]["mrr"] == pytest.approx(np.mean(answers.closed_forms["ensembleClosed"]))
     assert len({figures["mrr"] for figures in found.values()}) > 4  # what is taken away was there
@@ -349,7 +350,7 @@ def test_the_ensemble_of_the_full_system_is_that_of_the_run_and_loses_each_kind_
 
 def test_a_part_that_is_not_there_is_refused_before_anything_runs() -> None:
     with pytest.raises(ValueError, match="there is no part 'lexical-view' to take away or to add; there are heads, "):
-        run_ablation(replace(SHORTEST, parts=("lexical-view",)), None, 1, QuietReporter())
+        run_ablation(structs.replace(SHORTEST, parts=("lexical-view",)), None, 1, QuietReporter())
 
 
 def test_without_words_an_ablation_takes_none_away() -> None:
@@ -363,7 +364,7 @@ def test_without_words_an_ablation_takes_none_away() -> None:
 @pytest.mark.parametrize("protocols", [(), ("v2", "v3")])
 def test_an_ablation_is_of_one_protocol(protocols: tuple[str, ...]) -> None:
     with pytest.raises(ValueError):
-        run_ablation(replace(SHORTEST, protocols=protocols), None, 1, QuietReporter())
+        run_ablation(structs.replace(SHORTEST, protocols=protocols), None, 1, QuietReporter())
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import json
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from experiment_samples import SHORTEST, Run, ablated
 from json_samples import compare_with_full, make_ablation_document
+from msgspec import structs
 from scipy import stats
 
 from ruvllm.encoders.models import MODELS
@@ -182,7 +182,7 @@ def test_one_seed_is_too_few() -> None:
 
 def make(protocol: str) -> dict[str, Any]:
     runs = random_runs(components_of(PROTOCOLS[protocol]), "AB", 3)
-    options = replace(SHORTEST, protocols=(protocol,), seeds=(0, 1, 2), models=MODELS[:2], isa="scalar")
+    options = structs.replace(SHORTEST, protocols=(protocol,), seeds=(0, 1, 2), models=MODELS[:2], isa="scalar")
     return make_ablation_document(runs, options, ["ruvllm-bench", "ablate"])
 
 

@@ -1,7 +1,6 @@
 """One cell: its entry says what was run and what came of it, its controls run beside it, and it stops when asked."""
 
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from bench_samples import (
     write_corpus,
 )
 from json_samples import Entry, run_cell, run_cells
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ruvllm._core import Control, LearningEngine
@@ -53,7 +53,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="module")
 def code(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Entry:
-    plan = RunPlan(replace(PROTOCOLS["v3"], base_rate=0.02), Size(6, 40), 16, seed=2)
+    plan = RunPlan(structs.replace(PROTOCOLS["v3"], base_rate=0.02), Size(6, 40), 16, seed=2)
     build = partial(code_input(corpus, DOCSTRING).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file")
     return run_cell(Cell(SMALL_MODEL, plan, "quick", build), tmp_path_factory.mktemp("checkpoints"))
 
@@ -93,7 +93,7 @@ def test_the_three_controls_are_there_and_start_like_the_run(entry: Entry, code:
 def test_a_control_is_the_same_run_with_that_control(entry: Entry) -> None:
     cell = small_cell(small_plan(entry["protocol"]))
     for name, control in (("randomGradient", Control.RANDOM_GRADIENT), ("shuffled", Control.SHUFFLED)):
-        run = training.train(replace(cell.plan, control=control), cell.build())
+        run = training.train(structs.replace(cell.plan, control=control), cell.build())
         assert entry["controls"][name]["final"] == run.final.summary()
 
 

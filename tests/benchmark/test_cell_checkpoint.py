@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from bench_samples import DOCSTRING, SMALL_MODEL, hashes, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, run_cell, run_cells
+from msgspec import structs
 
 from ruvllm._core import available_isas
 from ruvllm.benchmark.cell import Cell
@@ -62,7 +62,7 @@ def code_cell(corpus: Corpus, fold: Fold | None = None) -> Cell:
     if fold is None:
         return cell
     build = partial(code_input(corpus, DOCSTRING).build, dim=SMALL_MODEL.embedding_dim, seed=2, split="file", fold=fold)
-    return replace(cell, build=build, fold=fold)
+    return structs.replace(cell, build=build, fold=fold)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
     details, seed = run["workloadDetails"], run["seed"]
     protocol = PROTOCOLS[run["protocol"]]
     plan = RunPlan(
-        replace(protocol if corpus is None else on_docstrings(protocol), base_rate=run["baseRate"]),
+        structs.replace(protocol if corpus is None else on_docstrings(protocol), base_rate=run["baseRate"]),
         Size(run["epochs"], run["tasksPerEpoch"]), run["loraRank"], seed, stream=run["stream"],
     )  # fmt: skip
     fold = Fold(run["fold"], run["folds"]) if "fold" in run else None
@@ -128,7 +128,7 @@ def again(run: dict[str, Any], corpus: Corpus | None = None) -> Cell:
         split = details["split"]
         build = partial(code_input(corpus, DOCSTRING).build, dim=details["dim"], seed=seed, split=split, fold=parts)
     else:
-        model = replace(model, simulation=Simulation(details["habit"], details["visibility"]))
+        model = structs.replace(model, simulation=Simulation(details["habit"], details["visibility"]))
         build = partial(build_simulated_workload, model, details["attempts"], seed, fold=parts)
     return Cell(model, plan, run["profile"], build, fold)
 

@@ -1,7 +1,6 @@
 """Backward transfer and forgetting by the papers' definitions, and the smallest run of a blocked stream."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,6 +8,7 @@ from experiment_samples import SHORTEST, Listener, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from json_samples import run_blocked
+from msgspec import structs
 from simulated_samples import SMALL_MODEL, STRONG_MODEL
 
 from ruvllm.benchmark.forgetting import backward_transfer, forgetting
@@ -124,7 +124,7 @@ def test_each_model_and_seed_has_four_variants(runs: list[Run]) -> None:
 
 
 def test_protocols_come_first_then_models_then_seeds() -> None:
-    options = replace(SHORTEST, protocols=("v1", "v2"), models=(STRONG_MODEL, SMALL_MODEL), seeds=(0, 7))
+    options = structs.replace(SHORTEST, protocols=("v1", "v2"), models=(STRONG_MODEL, SMALL_MODEL), seeds=(0, 7))
     found = run_blocked(options, 2, QuietReporter())
     assert [(run["protocol"], run["model"], run["seed"], run["adapter"], run["ewc"]) for run in found] == [
         (protocol, model, seed, adapter, ewc)
@@ -166,7 +166,7 @@ def test_the_numbers_are_those_of_a_plain_run_of_the_changed_protocol(runs: list
 
 
 def test_a_stage_of_several_epochs_counts_with_its_last_one() -> None:
-    options = replace(SHORTEST, profile="standard", seeds=(1,))
+    options = structs.replace(SHORTEST, profile="standard", seeds=(1,))
     found = run_blocked(options, 2, QuietReporter())[0]
     plain = plain_run(PROTOCOLS["v3"], 1, size=Size(8, 60))
     assert len(plain.history) == 8
@@ -194,7 +194,7 @@ def test_the_type_of_a_stage_is_the_one_that_is_learned(runs: list[Run]) -> None
 
 
 def test_the_options_stream_makes_no_difference(runs: list[Run]) -> None:
-    assert run_blocked(replace(SHORTEST, stream="blocked"), 1, QuietReporter()) == runs
+    assert run_blocked(structs.replace(SHORTEST, stream="blocked"), 1, QuietReporter()) == runs
 
 
 def test_runs_are_reproducible_and_do_not_depend_on_how_many_are_made_at_once(runs: list[Run]) -> None:

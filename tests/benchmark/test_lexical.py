@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from bench_samples import bench, stored
 from json_samples import Entry, run_cell, summarise
+from msgspec import structs
 
 from ruvllm.benchmark.ablation import running as ablation
 from ruvllm.benchmark.cell import Cell
@@ -226,7 +226,7 @@ def test_the_components_of_the_view_can_be_left_out() -> None:
 
 def test_an_ablation_measures_what_was_learned_from_both_views() -> None:
     given = text_input(encoder=Lengths())
-    protocol = replace(protocol_of("v3", given), quick=Size(2, 40))
+    protocol = structs.replace(protocol_of("v3", given), quick=Size(2, 40))
     options = Options(profile="quick", models=(MODEL,), workload="jsonl", controls=False)
     recalls = []
     for variant in (protocol, components_without(protocol)):

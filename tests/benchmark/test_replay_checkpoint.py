@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from bench_samples import DOCSTRING, SMALL_MODEL, write_corpus
 from checkpoint_samples import ORIGINALS, needs_originals, write_sample
 from json_samples import run_cell
+from msgspec import structs
 
 import ruvllm
 from ruvllm._core import Control, available_isas
@@ -39,8 +39,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("checkpoints")
     options = Options(("v1", "v2", "v3"), "quick", (SMALL_MODEL,), seeds=(3,), controls=False)
     cells = {cell.protocol.name: cell for cell in make_cells(options)}
-    cells["fold"] = make_cells(replace(options, protocols=("v3",), folds=3))[1]
-    cells["controls"] = make_cells(replace(options, protocols=("v1",), controls=True))[0]
+    cells["fold"] = make_cells(structs.replace(options, protocols=("v3",), folds=3))[1]
+    cells["controls"] = make_cells(structs.replace(options, protocols=("v1",), controls=True))[0]
     return {name: Path(run_cell(cell, folder)["checkpoint"]) for name, cell in cells.items()}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from bench_samples import DOCSTRING, SMALL_MODEL, bench, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, run_ablation, run_blocked, run_cell
+from msgspec import structs
 
 from ruvllm._core import Control
 from ruvllm.benchmark.cell import Cell
@@ -134,7 +134,7 @@ def test_snapshots_are_saved_by_time(
     controls: bool, saved: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clock that goes on by 2 s an epoch. Of four runs of a cell each may lose a quarter of the 6 s."""
-    cell = replace(small_cell(small_plan(epochs=6)), controls=controls)
+    cell = structs.replace(small_cell(small_plan(epochs=6)), controls=controls)
     checkpoints, unfinished = folders(tmp_path)
     clock = [0.0]
     whole = training_run.TrainingRun.epoch
@@ -312,7 +312,7 @@ def test_runs_without_checkpoints_go_on_too(
     given = None
     if kind == "ablation of code":
         given = code_input(read_corpus(write_corpus(tmp_path / "tree")), DOCSTRING)
-        options = replace(options, workload="code")
+        options = structs.replace(options, workload="code")
 
     def run(unfinished: Unfinished | None) -> list[dict[str, Any]]:
         if kind == "blocked":

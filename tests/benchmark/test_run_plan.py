@@ -119,7 +119,7 @@ def test_other_experiments_have_the_results_of_one_core(
         asked = recorded_options(options)
         alone = make_ablation_document(run_ablation(options, None, 1, quiet), asked)
     elif kind == "blocked":
-        options = replace(options, stream="blocked")
+        options = structs.replace(options, stream="blocked")
         jobs = blocked_jobs(options)
         asked = recorded_options(options)
         alone = make_forgetting_document(run_blocked(options, 1, quiet), asked)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from bench_samples import DOCSTRING, SMALL_MODEL, small_cell, small_plan, stored, write_corpus
 from json_samples import Entry, make_document, run_cell
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ruvllm.benchmark.plan import Options, dataset_size, make_cells
@@ -27,7 +27,7 @@ QUICK = Options(profile="quick", models=(SMALL_MODEL,))
 
 
 def entries(folder: Path, **changes: Any) -> list[Entry]:
-    return [run_cell(cell, folder) for cell in make_cells(replace(QUICK, **changes))]
+    return [run_cell(cell, folder) for cell in make_cells(structs.replace(QUICK, **changes))]
 
 
 # protocols, seeds and models
@@ -68,8 +68,8 @@ def test_other_seeds_and_models_have_other_tasks(of_protocols: list[Entry], tmp_
         assert other["taskSet"] != first["taskSet"]
         assert other["answers"]["tasks"] != first["answers"]["tasks"]
     assert SMALL_MODEL.simulation is not None
-    stronger = replace(SMALL_MODEL.simulation, habit=SMALL_MODEL.simulation.habit + 0.5)
-    seldom = replace(SMALL_MODEL, simulation=stronger)  # the same numbers, other vectors
+    stronger = structs.replace(SMALL_MODEL.simulation, habit=SMALL_MODEL.simulation.habit + 0.5)
+    seldom = structs.replace(SMALL_MODEL, simulation=stronger)  # the same numbers, other vectors
     (other,) = entries(tmp_path, models=(seldom,))
     assert other["taskSet"] != first["taskSet"]
     assert other["answers"]["tasks"] == first["answers"]["tasks"]
@@ -83,7 +83,7 @@ def test_rank_jobs_and_instruction_set_are_not_part_of_the_task_set(of_protocols
 def test_code_tasks_of_another_corpus_or_split_are_another_set(tmp_path: Path) -> None:
     def task_set(name: str, split: str = "file", **changes: Any) -> str:
         corpus = read_corpus(write_corpus(tmp_path / f"{name} {split}", **changes))
-        options = replace(QUICK, workload="code", split=split, rank=1, protocols=("v1",))
+        options = structs.replace(QUICK, workload="code", split=split, rank=1, protocols=("v1",))
         (cell,) = make_cells(options, code_input(corpus, DOCSTRING))
         found: str = run_cell(cell, tmp_path)["taskSet"]
         return found
@@ -121,7 +121,7 @@ def test_folds_test_each_task_outside_the_holdout_once(seed: int, of_folds: list
 
 def test_code_tasks_of_another_fold_are_another_set(tmp_path: Path) -> None:
     corpus = read_corpus(write_corpus(tmp_path / "tree"))
-    options = replace(QUICK, workload="code", split="function", rank=1, protocols=("v1", "v2"), folds=3)
+    options = structs.replace(QUICK, workload="code", split="function", rank=1, protocols=("v1", "v2"), folds=3)
     found = [run_cell(cell, tmp_path) for cell in make_cells(options, code_input(corpus, DOCSTRING))]
     sets = [entry["taskSet"] for entry in found]
     assert sets[:3] == sets[3:]  # of v1 and of v2
@@ -177,9 +177,9 @@ def test_a_run_says_what_its_tasks_were_made_of_and_the_same_texts_and_vectors_h
 
     def found(name: str, seed: int = 0, encoder: Letters | None = None) -> dict[str, Any]:
         task_input = read_input(f"jsonl:{tmp_path}/{name}.jsonl", encoder=encoder)
-        model = replace(SMALL_MODEL, embedding_dim=24)
-        options = replace(QUICK, workload="jsonl", models=(model,), seeds=(seed,), rank=2)
-        (cell,) = make_cells(replace(options, controls=False), task_input)
+        model = structs.replace(SMALL_MODEL, embedding_dim=24)
+        options = structs.replace(QUICK, workload="jsonl", models=(model,), seeds=(seed,), rank=2)
+        (cell,) = make_cells(structs.replace(options, controls=False), task_input)
         record: dict[str, Any] = run_cell(cell, tmp_path)["input"]
         return record
 

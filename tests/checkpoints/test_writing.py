@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from checkpoint_samples import (
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from msgspec import structs
 
 from ruvllm.checkpoints.verifying import verify_checkpoint
 from ruvllm.checkpoints.writing import (
@@ -121,8 +121,8 @@ def test_every_argument_but_time_and_unhashed_changes_the_run_hash(tmp_path: Pat
         {"metrics": {}},
         {"run": {}},
         *(
-            {"state": replace(sample_state(block_size=5), **{f.name: _changed(f.name)})}
-            for f in fields(sample_state())
+            {"state": structs.replace(sample_state(block_size=5), **{f.name: _changed(f.name)})}
+            for f in structs.fields(sample_state())
             if f.name != "block_size"
         ),
     ]
@@ -249,10 +249,10 @@ def test_the_bytes_of_a_small_checkpoint_are_pinned() -> None:
     """A change here breaks every checkpoint in the field: it needs a new format version."""
     ones = np.ones((1, 2), np.float32)
     state = sample_state(rank=1, dimension=2, heads=0, patterns=0)
-    state = replace(
+    state = structs.replace(
         state, lora_a=ones / np.float32(3), lora_b=ones * np.float32(-1e-7), fisher=np.arange(4, dtype=np.float32)
     )
-    state = replace(state, optimal=np.zeros(4, np.float32))
+    state = structs.replace(state, optimal=np.zeros(4, np.float32))
     hashes = checkpoint_hashes(**sample_content(version="1.0.0", state=state))
     text = (
         '{"lora":{"a":[[0.33333334,0.33333334]],"b":[[-1e-7,-1e-7]],"rank":1,"alpha":16},'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_samples import corpus, make_engine
+from msgspec import structs
 
 from ruvllm import Control, CorpusSource, LearningEngine
 from ruvllm.evaluation.learned_retrieval import LearnedRetrieval
@@ -148,7 +149,7 @@ def test_what_a_question_came_to_is_known_only_where_learning_is_over() -> None:
         assert each.discount is not None and before[0].discount is not None
         assert each.discount.tobytes() == before[0].discount.tobytes()
     assert before[1].queries is before[2].queries
-    assert replace(over, shares={0: 1.0, 1: 1.0}).in_place(test).queries is before[1].queries
+    assert structs.replace(over, shares={0: 1.0, 1: 1.0}).in_place(test).queries is before[1].queries
     engine.train(given.parts.train, learning_rate=0.01, temperature=1.0)
     engine.rehearse()
     assert going_on.in_place(test).queries.tobytes() != before[0].queries.tobytes()

@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from results_samples import split_answers
 from scipy import stats
 
@@ -185,7 +185,7 @@ def test_copies_of_one_task_have_one_vote() -> None:
     once = pair({"both": 10, "only_a": 2, "only_b": 7, "neither": 1})
     groups = np.tile(np.arange(20), 4)
     copied = [
-        replace(
+        structs.replace(
             each,
             tasks=np.arange(80),
             resolved=np.tile(each.resolved, 4),
@@ -201,7 +201,7 @@ def test_copies_of_one_task_have_one_vote() -> None:
 
 def test_copies_that_disagree_vote_as_most_of_them_do() -> None:
     a, b = task_answers([1, 1, 0, 0, 1]), task_answers([0, 0, 1, 1, 0])
-    votes = replace(a, groups=np.array([0, 0, 0, 3, 4])), replace(b, groups=np.array([0, 0, 0, 3, 4]))
+    votes = structs.replace(a, groups=np.array([0, 0, 0, 3, 4])), structs.replace(b, groups=np.array([0, 0, 0, 3, 4]))
     (tests,) = paired_tests([[votes]])
     assert (tests.pairs, tests.only_a, tests.only_b) == (3, 2, 1)
 

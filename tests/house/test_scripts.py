@@ -2,11 +2,11 @@
 
 import importlib.util
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec import structs
 
 from ruvllm.encoders.models import MODELS, ModelProfile, find_models
 from ruvllm.results.published import PUBLISHED
@@ -75,7 +75,7 @@ def test_the_search_finds_the_two_constants_that_give_the_targets(
     found = calibrate.calibrate(calibrate.with_constants(model, habit=0.5, visibility=0.5))
     assert found.simulation.habit == pytest.approx((0.4 - 0.182) / 0.1, abs=0.02)
     assert found.simulation.visibility == pytest.approx((0.67 / 4) ** 2, rel=0.05)
-    assert replace(found, simulation=model.simulation) == model
+    assert structs.replace(found, simulation=model.simulation) == model
     assert len(capsys.readouterr().out.splitlines()) == 7
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import stream_samples as samples
+from msgspec import structs
 
 from ruvllm._core import available_isas
 from ruvllm.learning.prequential import ALONE, FIRST, SHUFFLED, Streamed, refits_of, run_stream
@@ -99,7 +99,7 @@ def test_progress_is_heard_and_a_run_can_be_stopped() -> None:
 
     with pytest.raises(Cancelled):
         run_stream(
-            replace(plan()),
+            structs.replace(plan()),
             stream_of(samples.records(dated=False)),
             progress=lambda done, total, _: heard.append((done, total)),
             cancelled=stop_after(5),

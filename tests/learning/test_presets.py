@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from ruvllm.benchmark.plan import protocol_of
 from ruvllm.learning.constants import Protocol, Size, constants
@@ -46,7 +46,7 @@ def test_v3_alone_is_changed_and_in_these_fields(settings: Callable[[Protocol], 
 
 @pytest.mark.parametrize("settings", CHANGED)
 def test_a_change_of_the_protocol_stays(settings: Callable[[Protocol], Protocol]) -> None:
-    assert settings(replace(PROTOCOLS["v3"], failure_quality=0.5)).failure_quality == 0.5
+    assert settings(structs.replace(PROTOCOLS["v3"], failure_quality=0.5)).failure_quality == 0.5
 
 
 def test_each_input_has_its_own() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from ruvllm.learning.constants import Size
 from ruvllm.learning.protocols import PROTOCOLS
@@ -91,7 +91,7 @@ def test_a_stage_ends_only_where_another_one_follows() -> None:
 @pytest.mark.parametrize("switch", [True, False])
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_levels_come_with_the_curriculum_and_stages_without_it_too(name: str, switch: bool) -> None:
-    protocol = replace(PROTOCOLS[name], curriculum=switch)
+    protocol = structs.replace(PROTOCOLS[name], curriculum=switch)
     mixed, blocked = (plan_stream(stream, protocol, Size(12, 120), TYPES) for stream in STREAMS)
     assert {epoch.level for epoch in mixed} == {epoch.level for epoch in blocked} == ({0, 1, 2} if switch else {None})
     assert sum(epoch.ends_stage for epoch in mixed) == (0 if name == "v1" else 2)
@@ -111,9 +111,9 @@ def test_levels_come_with_the_curriculum_and_stages_without_it_too(name: str, sw
     ],
 )
 def test_the_stages_of_a_mixed_stream_are_equal_parts_of_the_run(stages: int, epochs: int, ends: list[int]) -> None:
-    plan = plan_stream("mixed", replace(PROTOCOLS["v2"], stages=stages), Size(epochs, 30), TYPES)
+    plan = plan_stream("mixed", structs.replace(PROTOCOLS["v2"], stages=stages), Size(epochs, 30), TYPES)
     assert [number for number, epoch in enumerate(plan, 1) if epoch.ends_stage] == ends
-    blocked = plan_stream("blocked", replace(PROTOCOLS["v2"], stages=stages), Size(epochs, 30), TYPES)
+    blocked = plan_stream("blocked", structs.replace(PROTOCOLS["v2"], stages=stages), Size(epochs, 30), TYPES)
     assert sum(epoch.ends_stage for epoch in blocked) == 3  # there, a stage is a type
 
 
@@ -138,7 +138,7 @@ def test_the_streams_have_names() -> None:
 
 
 def test_a_plan_cannot_be_changed_by_accident() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         planned("mixed", "v1", "quick")[0].tasks = 7  # type: ignore[misc]
 
 

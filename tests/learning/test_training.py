@@ -4,10 +4,10 @@ Stages, streams and the switches of a protocol: test_training_stages.py; progres
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 from simulated_samples import run_plan
 
@@ -47,7 +47,7 @@ def v3(workload: Workload) -> TrainedRun:
 
 
 def controlled(plan: RunPlan, control: Control) -> RunPlan:
-    return replace(plan, control=control)
+    return structs.replace(plan, control=control)
 
 
 def untouched(plan: RunPlan, workload: Workload) -> LearningEngine:
@@ -205,7 +205,7 @@ def test_successes_and_quality_are_those_of_the_attempts_whatever_replay_made_of
 
 def test_without_replay_the_engine_remembers_the_same_quality(workload: Workload) -> None:
     plan = run_plan("v3", EPOCHS, TASKS)
-    run = train(replace(plan, protocol=replace(plan.protocol, replays_per_epoch=0)), workload)
+    run = train(structs.replace(plan, protocol=structs.replace(plan.protocol, replays_per_epoch=0)), workload)
     _, resolved, quality, _ = run.engine.trajectories
     assert run.successes == int(resolved.sum())
     assert run.average_quality == pytest.approx(float(quality.mean()))

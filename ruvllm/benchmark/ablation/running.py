@@ -8,9 +8,10 @@ all kinds of members and without each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import groupby
 from threading import Lock
+
+from msgspec import structs
 
 from ruvllm.benchmark.cell import Cell
 from ruvllm.benchmark.comparing import ensembles_without_each, learn_lexical
@@ -46,7 +47,7 @@ def ablation_jobs(options: Options, task_input: RealInput | None, spec: InputSpe
     """
     (name,) = options.protocols
     variants = [None, *_chosen(_variants(name, options.lexical, task_input), options.parts)]
-    options = replace(options, controls=False)
+    options = structs.replace(options, controls=False)
     return [
         make_job(options, KIND, name, model, seed, fold, changes=_changes(each), words=_named(each), spec=spec)
         for model in options.models
@@ -83,8 +84,8 @@ def run_ablation(
     for _, group in groupby(planned, key=lambda job: (job.model.name, job.seed, job.fold)):
         alike = [prepare_ablation(job, task_input, options.isa) for job in group]
         build = _Shared(alike[0].cell.build, len(alike))
-        runs += [replace(run, cell=replace(run.cell, build=build)) for run in alike]
-    return run_all(runs, make_ablation_run, ablation_line, jobs, reporter, unfinished)
+        runs += [structs.replace(run, cell=structs.replace(run.cell, build=build)) for run in alike]
+    return run_all(runs, AblationRun, make_ablation_run, ablation_line, jobs, reporter, unfinished)
 
 
 def _full(name: str, lexical: bool, task_input: RealInput | None) -> Protocol:

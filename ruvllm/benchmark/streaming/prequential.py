@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from ruvllm.benchmark.cell import described
 from ruvllm.benchmark.plan import Options, cell_of_job, make_jobs
@@ -43,12 +41,13 @@ def run_streams(
     if isinstance(task_input, LocalizationInput):
         return run_localization(task_input, options.seeds, reporter, controls=options.controls)
     runs = [prepare_stream(job, task_input, options.isa) for job in stream_jobs(options)]
-    return run_all(runs, make_stream_run, stream_line, jobs, reporter, unfinished)
+    return run_all(runs, PrequentialRun, make_stream_run, stream_line, jobs, reporter, unfinished)
 
 
 def stream_jobs(options: Options, spec: InputSpec | None = None) -> list[Job]:
     """One job per protocol, model and seed."""
-    return make_jobs(replace(options, stream="mixed", folds=None), KIND, spec)  # mixed: of the fits to the tasks so far
+    options = structs.replace(options, stream="mixed", folds=None)  # mixed: of the fits to the tasks so far
+    return make_jobs(options, KIND, spec)
 
 
 def prepare_stream(job: Job, task_input: RealInput | None, isa: str = "auto") -> Run:

@@ -42,7 +42,7 @@ class CellFile(Struct, frozen=True):
 
 
 _FILES, _JOBS = msgspec.json.Decoder(CellFile), msgspec.json.Decoder(Job)
-"""Made here, by one thread: see RECORDS in ruvllm.benchmark.sweep."""
+"""Made here, by one thread: see ruvllm.results.records.look_up()."""
 
 
 def cell_path(folder: Path, key: str) -> Path:

@@ -13,7 +13,7 @@ from ruvllm.benchmark.streaming import prequential
 from ruvllm.benchmark.sweep import Place, Run, make_benchmark_run, outcome
 from ruvllm.benchmark.sweeps.jobs import BENCHMARK, Job
 from ruvllm.results.experiment_records import AblationRun, StreamRun
-from ruvllm.results.records import Record
+from ruvllm.results.records import Record, look_up
 from ruvllm.results.run_records import BenchmarkRun
 from ruvllm.results.streams.records import PrequentialRun
 from ruvllm.workloads.inputs import RealInput
@@ -51,6 +51,9 @@ KINDS = {
         PrequentialRun, prequential.prepare_stream, prequential.make_stream_run, prequential.stream_line
     ),
 }
+
+for _kind in KINDS.values():
+    look_up(_kind.record)
 
 
 def kind_of(job: Job) -> Kind:

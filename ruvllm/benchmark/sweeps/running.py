@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -48,7 +47,7 @@ def run_job(
             raise ValueError(f"the plan is of version {job.version}, and this worker has {__version__}")
         run = kind.prepare(job, load_input(job.input), isa)
         if kind.shares_workloads:
-            run = replace(run, cell=replace(run.cell, build=partial(_WORKLOADS.build, job, run)))
+            run = structs.replace(run, cell=structs.replace(run.cell, build=partial(_WORKLOADS.build, job, run)))
         unfinished = _Progress(folder / UNFINISHED, resume=True)
         place = Place(reporter, cancelled, unfinished, folder / CHECKPOINTS if job.keep else None)
         write_cell(folder, job, kind.make(run, place))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from ruvllm.commands.bench_options import BenchArguments, OutputArguments, output_options
 from ruvllm.commands.parameters import FILE, PARTS_HELP
@@ -27,8 +27,7 @@ OF_WORKERS = {"plan", "folder", "shard", "executor", "jobs", "isa", "quiet"}
 MOST_SHARDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepArguments:
+class SweepArguments(Struct, frozen=True, kw_only=True):
     """What `run --plan` is asked for."""
 
     plan: Path
