@@ -80,7 +80,8 @@ def bootstrap_intervals(
         raise ValueError(f"a bootstrap needs n_resamples >= 1 and 0 < level < 1, not {n_resamples} and {level}")
     numbers = _numbered(groups, [len(run) for run in next(iter(metrics.values()), [])])
     runs, exponents = _fixed_point(metrics, max((_most_drawn(of_run) for of_run in numbers), default=0))
-    means = _resampled_means([_in_groups(*run) for run in zip(runs, numbers, strict=True)], seed, n_resamples)
+    totals = [_in_groups(*run) for run in zip(runs, numbers, strict=True)]
+    means = _resampled_means(totals, len(metrics), seed, n_resamples)
     # the k-th smallest and the k-th largest, k = (R + 1) (1 - level) / 2
     k = min(max(1, round((n_resamples + 1) * (1 - level) / 2)), (n_resamples + 1) // 2)
     intervals = {}
@@ -146,9 +147,14 @@ def _most_drawn(numbers: NDArray[np.intp]) -> int:
 
 
 def _in_groups(values: NDArray[np.int64], numbers: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Totals (n_metrics + 1, n_groups) of values (n_metrics, n_tasks): the last row has the groups' sizes."""
-    totals = np.zeros((len(values) + 1, int(numbers.max()) + 1), dtype=np.int64)
-    for row, of_metric in zip(totals, (*values, np.ones_like(values[0])), strict=True):
+    """Totals (n_metrics + 1, n_groups) of values (n_metrics, n_tasks): the last row has the groups' sizes.
+
+    (n_metrics, n_groups) without that row where each group is one task.
+    """
+    n_groups = int(numbers.max()) + 1
+    rows = values if n_groups == len(numbers) else [*values, np.ones_like(values[0])]
+    totals = np.zeros((len(rows), n_groups), dtype=np.int64)
+    for row, of_metric in zip(totals, rows, strict=True):
         np.add.at(row, numbers, of_metric)
     return totals
 
@@ -195,18 +201,21 @@ def _sizes(runs: Sequence[NDArray[np.int64]]) -> str:
     return f"{len(runs)} runs of {', '.join(str(len(run)) for run in runs)}"
 
 
-def _resampled_means(runs: Sequence[NDArray[np.int64]], seed: int, n_resamples: int) -> NDArray[np.float64]:
+def _resampled_means(
+    runs: Sequence[NDArray[np.int64]], n_metrics: int, seed: int, n_resamples: int
+) -> NDArray[np.float64]:
     """Means (n_resamples, n_metrics) over as many drawn runs as there are runs of the drawn tasks' means.
 
-    Each run has totals (n_metrics + 1, n_groups), as _in_groups() makes them.
+    Each run has totals of groups, as _in_groups() makes them.
     """
     chosen = RandomStream(seed, Purpose.BOOTSTRAP).integers(len(runs), n_resamples * len(runs))
     chosen = chosen.reshape(n_resamples, len(runs))
-    sums = np.zeros((n_resamples, len(runs[0]) - 1))
+    sums = np.zeros((n_resamples, n_metrics))
     for slot in range(len(runs)):
         for number, totals in enumerate(runs):
             rows = np.flatnonzero(chosen[:, slot] == number)
             stream = RandomStream(seed, Purpose.BOOTSTRAP, 1 + slot, number)
             drawn = resampled_totals(totals, stream, len(rows))
-            sums[rows] += drawn[:, :-1] / drawn[:, -1:]
+            sizes = drawn[:, n_metrics:] if len(totals) > n_metrics else totals.shape[1]
+            sums[rows] += drawn[:, :n_metrics] / sizes
     return sums / len(runs)

@@ -4,7 +4,8 @@ ICML 2017): one number, fitted on the validation split, that changes how sure an
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -20,6 +21,10 @@ LOWEST, HIGHEST = 0.05, 20.0
 
 STEPS = 50
 """Halvings of that range: down to 2e-14."""
+MOST_GUESSES = 20
+"""Of where the slope is 0, before the range is halved."""
+ROUNDING = 2.0**-48
+"""Of a sum over candidates, relative to their number and the largest logit: 16 times what its operations may lose."""
 
 LARGEST_LOGIT = 1e300
 """In magnitude, so that differences are finite."""
@@ -87,14 +92,61 @@ def fit_temperature(logits: NDArray[np.float64], right: NDArray[np.integer]) -> 
     if at_highest >= 0:
         return HIGHEST
     # the likelihood is convex in 1/T, so the slope changes its sign once
+    error = len(logits) * (logits.shape[1] + 4) * ROUNDING * -float(below_largest.min())
+    slope = _FallingSlope(partial(_slope, below_largest, of_right), error)
+    slope.approach_zero(at_lowest, at_highest)
     low, high = LOWEST, HIGHEST
     for _ in range(STEPS):
         middle = (low + high) / 2
-        if _slope(below_largest, of_right, middle) > 0:
+        if slope.is_above_0(middle):
             low = middle
         else:
             high = middle
     return (low + high) / 2
+
+
+class _FallingSlope:
+    """The sign of a slope that falls, computed only where it does not follow from values at other temperatures.
+
+    A value is `error` off at most. One of more than twice that is so far from 0 that all at lower temperatures (or, if
+    it is negative, at higher ones) are computed with the same sign.
+    """
+
+    def __init__(self, slope: Callable[[float], float], error: float) -> None:
+        self._slope, self._certain = slope, 2 * error
+        self._above, self._below = 0.0, math.inf
+
+    def __call__(self, temperature: float) -> float:
+        value = self._slope(temperature)
+        if value > self._certain:
+            self._above = max(self._above, temperature)
+        elif value < -self._certain:
+            self._below = min(self._below, temperature)
+        return value
+
+    def is_above_0(self, temperature: float) -> bool:
+        return temperature <= self._above or (temperature < self._below and self(temperature) > 0)
+
+    def approach_zero(self, at_lowest: float, at_highest: float) -> None:
+        """Computes values nearer and nearer to 0 on both sides of it, so that few are asked for later.
+
+        Regula falsi over log T, the weight of an end that stays halved (Dowell and Jarratt, "A modified regula falsi
+        method", BIT 11, 1971).
+        """
+        low, high, left, right, last = math.log(LOWEST), math.log(HIGHEST), at_lowest, at_highest, 0
+        for _ in range(MOST_GUESSES):
+            x = (low * right - high * left) / (right - left)
+            value = self(math.exp(x))
+            if abs(value) <= self._certain:
+                aside = 2 * self._certain * (high - low) / (left - right)  # there it should be certain again
+                self(math.exp(x - aside))
+                self(math.exp(x + aside))
+                return
+            if value > 0:
+                low, left, right = x, value, right / 2 if last > 0 else right
+            else:
+                high, right, left = x, value, left / 2 if last < 0 else left
+            last = 1 if value > 0 else -1
 
 
 def _slope(logits: NDArray[np.float64], of_right: NDArray[np.float64], temperature: float) -> float:

@@ -44,18 +44,16 @@ class _Unused:
         above = bisect_left(values, wanted)
         to_left = wanted - values[above - 1] if above > 0 else math.inf
         to_right = values[above] - wanted if above < len(values) else math.inf
-        equally = []
+        first = end = above
         if to_left <= to_right:
-            left = above - 1
-            while left >= 0 and wanted - values[left] == to_left:
-                equally.append(left)
-                left -= 1
+            first -= 1
+            while first > 0 and wanted - values[first - 1] == to_left:
+                first -= 1
         if to_right <= to_left:
-            right = above
-            while right < len(values) and values[right] - wanted == to_right:
-                equally.append(right)
-                right += 1
-        place = equally[0] if len(equally) == 1 else min(equally, key=numbers.__getitem__)
+            end += 1
+            while end < len(values) and values[end] - wanted == to_right:
+                end += 1
+        place = first if end - first == 1 else min(range(first, end), key=numbers.__getitem__)
         del values[place]
         return numbers.pop(place)
 

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from scipy import optimize, special
 
 from ruvllm import available_isas
 from ruvllm._core import softmax
+from ruvllm.evaluation import calibration
 from ruvllm.evaluation.calibration import HIGHEST, LOWEST, fit_temperature, reliability, scaled_confidences
 from ruvllm.evaluation.statistics import expected_calibration_error
 
@@ -158,6 +160,43 @@ def test_tasks_that_tell_nothing_leave_the_temperature_at_1(logits: NDArray[np.f
     assert fit_temperature(logits, np.zeros(3, np.int64)) == 1.0
 
 
+def halved(logits: NDArray[np.float64], right: NDArray[np.int64]) -> float:
+    """What fit_temperature() promises, with a slope computed for each halving."""
+    below = logits - logits.max(axis=1, keepdims=True)
+    of_right = below[np.arange(len(logits)), right]
+    low, high = LOWEST, HIGHEST
+    for _ in range(calibration.STEPS):
+        middle = (low + high) / 2
+        if calibration._slope(below, of_right, middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def test_slopes_that_follow_from_others_are_not_computed_and_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed, compute = [0], calibration._slope
+
+    def slope(*arguments: Any) -> float:
+        computed[0] += 1
+        return compute(*arguments)
+
+    r, inside = np.random.default_rng(8), 0
+    for _ in range(150):
+        n, m, scale = int(r.integers(1, 200)), int(r.integers(2, 20)), 10 ** r.uniform(-3, 3)
+        right = r.integers(0, m, n)
+        logits = r.normal(size=(n, m)) * scale
+        logits[np.arange(n), right] += r.uniform(0, 3) * scale
+        with monkeypatch.context() as watched:
+            watched.setattr(calibration, "_slope", slope)
+            found = fit_temperature(logits, right)
+        if LOWEST < found < HIGHEST:
+            assert found == halved(logits, right)
+            inside += 1
+    assert inside > 60
+    assert computed[0] < 0.7 * (inside * (calibration.STEPS + 2) + 2 * (150 - inside))
+
+
 def test_temperature_by_hand() -> None:
     # two candidates, logits ahead by 1, right 3 times in 4: sigmoid(1 / T) = 3/4, so T = 1 / log 3
     logits = np.tile([1.0, 0.0], (4, 1))
@@ -200,6 +239,7 @@ PROGRAM = """
 import json, math, sys
 import numpy as np
 from ruvllm import active_isa
+from ruvllm.evaluation import calibration
 from ruvllm.evaluation.calibration import fit_temperature, scaled_confidences
 logits, right = json.load(sys.stdin)
 logits = np.array(logits)
