@@ -128,6 +128,21 @@ TEST(RandomStream, EveryBitIsSetHalfTheTime)
     }
 }
 
+TEST(RandomStream, FillsWithItsNextNumbersFromAnyPlaceOn)
+{
+    for (std::size_t before = 0; before < 6; ++before)
+        for (std::size_t n = 0; n < 12; ++n) {
+            RandomStream one(5, Purpose::user), other(5, Purpose::user);
+            for (std::size_t i = 0; i < before; ++i)
+                ASSERT_EQ(one.next_u64(), other.next_u64());
+            std::vector<std::uint64_t> numbers(n);
+            one.fill(numbers);
+            for (const std::uint64_t number : numbers)
+                ASSERT_EQ(number, other.next_u64()) << before << ' ' << n;
+            ASSERT_EQ(one.next_u64(), other.next_u64()) << before << ' ' << n;
+        }
+}
+
 TEST(RandomStream, UniformIsUniform)
 {
     RandomStream stream(6, Purpose::user);
@@ -185,6 +200,11 @@ TEST(Below, DrawsTheNumbersOfTheStreamForEveryN)
         RandomStream one(n, Purpose::user), other(n, Purpose::user);
         for (int i = 0; i < 50; ++i)
             ASSERT_EQ(below(one), other.below(n)) << n;
+        std::vector<std::uint64_t> many(37);
+        below.fill(one, many);
+        for (const std::uint64_t number : many)
+            ASSERT_EQ(number, other.below(n)) << n;
+        ASSERT_EQ(one.next_u64(), other.next_u64()) << n;
     }
     EXPECT_THROW(ruvllm::numeric::Below(0), std::invalid_argument);
 }

@@ -56,6 +56,22 @@ public:
         return block_[used_++];
     }
 
+    // Fills with what as many calls of next_u64() return: blocks that do not wait for one another.
+    void fill(std::span<std::uint64_t> numbers) noexcept
+    {
+        std::size_t i = 0;
+        while (i < numbers.size() && used_ != block_.size())
+            numbers[i++] = next_u64();
+        for (; i + block_.size() <= numbers.size(); i += block_.size()) {
+            const PhiloxBlock block = philox(counter_, key_);
+            ++counter_[0];
+            for (std::size_t j = 0; j < block.size(); ++j)
+                numbers[i + j] = block[j];
+        }
+        while (i < numbers.size())
+            numbers[i++] = next_u64();
+    }
+
     // In [0, 1): the top 53 bits.
     [[nodiscard]] double uniform() noexcept { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
 
@@ -167,12 +183,28 @@ public:
 
     [[nodiscard]] std::uint64_t operator()(RandomStream& stream) const noexcept
     {
-        const std::uint64_t draw = stream.next_below(limit_);
+        return remainder(stream.next_below(limit_));
+    }
+
+    // Fills with what as many calls return.
+    void fill(RandomStream& stream, std::span<std::uint64_t> numbers) const noexcept
+    {
+        for (std::size_t done = 0; done < numbers.size();) {
+            const auto drawn = numbers.subspan(done);
+            stream.fill(drawn);
+            for (const std::uint64_t draw : drawn)
+                if (draw < limit_)
+                    numbers[done++] = remainder(draw);
+        }
+    }
+
+private:
+    [[nodiscard]] std::uint64_t remainder(std::uint64_t draw) const noexcept
+    {
         const std::uint64_t high = detail::multiply(draw, factor_).high;
         return draw - n_ * ((high + ((draw - high) >> shifts_[0])) >> shifts_[1]);
     }
 
-private:
     std::uint64_t n_, limit_, factor_ = 0;
     std::array<int, 2> shifts_;
 };

@@ -66,18 +66,19 @@ inline void resampled_totals(std::span<const std::int64_t> values, std::size_t n
     std::fill(totals.begin(), totals.end(), 0);
     const std::vector<std::int64_t> table = detail::side_by_side(values, n_metrics);
     const Below below(n);
-    std::array<std::size_t, 512> block; // draws that all metrics share; small enough to stay in the first-level cache
+    std::array<std::uint64_t, 512> block; // draws that all metrics share; small enough to stay in the first-level cache
     for (std::size_t row = 0; row < totals.size(); row += n_metrics)
         for (std::size_t begin = 0; begin < n; begin += block.size()) {
             const auto drawn = std::span(block).first(std::min(block.size(), n - begin));
-            for (std::size_t& index : drawn)
-                index = static_cast<std::size_t>(below(stream));
+            below.fill(stream, drawn);
             for (std::size_t first = 0; first < n_metrics; first += detail::together) {
                 const std::int64_t* const group = table.data() + first * n;
                 std::array<std::int64_t, detail::together> sums{};
-                for (const std::size_t index : drawn)
+                for (const std::uint64_t index : drawn) {
+                    const std::int64_t* const neighbours = group + static_cast<std::size_t>(index) * detail::together;
                     for (std::size_t j = 0; j < detail::together; ++j)
-                        sums[j] += group[index * detail::together + j];
+                        sums[j] += neighbours[j];
+                }
                 for (std::size_t j = 0; j < std::min(detail::together, n_metrics - first); ++j)
                     totals[row + first + j] += sums[j];
             }

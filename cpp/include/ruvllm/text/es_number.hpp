@@ -22,7 +22,7 @@
 #include <string>
 #include <system_error>
 
-#include "ruvllm/text/shortest_float.hpp"
+#include "ruvllm/text/float_text.hpp"
 
 namespace ruvllm::numeric {
 
@@ -59,36 +59,6 @@ struct Decimal {
     for (p += 2; p != end; ++p)
         exponent = 10 * exponent + (*p - '0');
     decimal.point = (negative ? -exponent : exponent) + 1;
-    return decimal;
-}
-
-// "00" "01" ... "99"
-inline constexpr auto pairs_of_digits = [] {
-    std::array<char, 200> text{};
-    for (std::size_t i = 0; i < text.size(); ++i)
-        text[i] = static_cast<char>('0' + (i % 2 == 0 ? i / 20 : i / 2 % 10));
-    return text;
-}();
-
-[[nodiscard]] inline Decimal shortest_decimal(float magnitude)
-{
-    const auto [digits, exponent] = shortest_float(magnitude);
-    const std::uint32_t high = digits / 10'000, low = digits % 10'000; // nine digits, without waiting for one another
-    std::array<char, 18> all{}; // with zeros in front, and room behind
-    all[0] = static_cast<char>('0' + high / 10'000);
-    const auto write_pair = [&](std::uint32_t two, std::size_t at) {
-        std::memcpy(all.data() + at, pairs_of_digits.data() + std::size_t{2} * two, 2);
-    };
-    write_pair(high / 100 % 100, 1);
-    write_pair(high % 100, 3);
-    write_pair(low / 100, 5);
-    write_pair(low % 100, 7);
-    Decimal decimal; // its room is never read
-    decimal.count = 1;
-    for (std::uint32_t power = 10; power <= 100'000'000; power *= 10)
-        decimal.count += digits >= power ? 1 : 0;
-    decimal.point = exponent + decimal.count;
-    std::memcpy(decimal.digits.data(), all.data() + (9 - decimal.count), 9);
     return decimal;
 }
 
@@ -150,11 +120,15 @@ template <std::floating_point T>
         *out++ = '0';
         return out;
     }
-    if (x < T{0}) {
-        *out++ = '-';
-        x = -x;
+    if constexpr (sizeof(T) == 4) {
+        return detail::write_float(x, out);
+    } else {
+        if (x < T{0}) {
+            *out++ = '-';
+            x = -x;
+        }
+        return detail::write_decimal(detail::shortest_decimal(x), out);
     }
-    return detail::write_decimal(detail::shortest_decimal(x), out);
 }
 
 template <std::floating_point T>

@@ -15,7 +15,7 @@
 
 namespace ruvllm::numeric {
 
-// digits x 10^exponent, digits > 0 and no multiple of 10.
+// digits x 10^exponent, 0 < digits < 10^9. Zeros at the end do not count.
 struct ShortestFloat {
     std::uint32_t digits;
     int exponent;
@@ -158,11 +158,8 @@ inline constexpr PowersOfTen powers_of_ten;
     const bool floor = lower <= 4 * ones, ceiling = 4 * ones + 4 <= upper;
     const bool nearer = (middle > half) | ((middle == half) & ((ones & 1u) != 0));
     const bool shorter = below != above;
-    std::uint32_t digits = shorter ? tens + (above ? 1 : 0) : ones + ((floor != ceiling ? ceiling : nearer) ? 1 : 0);
-    int exponent = shorter ? k + 1 : k;
-    for (; digits % 10 == 0; digits /= 10)
-        ++exponent;
-    return {digits, exponent};
+    return {shorter ? tens + (above ? 1 : 0) : ones + ((floor != ceiling ? ceiling : nearer) ? 1 : 0),
+            shorter ? k + 1 : k};
 }
 
 } // namespace ruvllm::numeric
