@@ -134,15 +134,15 @@ private:
             const std::size_t chosen = draw(chances, stream);
             k_->gemv(seeds.centers.data(), c, dim_, row(chosen), dim_, to_seeds.data());
             std::copy_n(row(chosen), dim_, seeds.centers.begin() + static_cast<std::ptrdiff_t>(c * dim_));
-            if (c == 0) {
+            needed.clear();
+            for (std::size_t i = 0; i < n_; ++i)
+                if (c == 0 || !bounds.is_farther(seeds.cosines[i], to_seeds[seeds.labels[i]]))
+                    needed.push_back({i, c});
+            if (2 * needed.size() > n_) { // bounds leave out too little: in their order, rows are read faster
                 k_->gemv(rows_.data(), n_, dim_, row(chosen), dim_, cosines.data());
-                for (std::size_t i = 0; i < n_; ++i)
-                    seeds.compare(i, c, cosines[i]);
+                for (const Pair& pair : needed)
+                    seeds.compare(pair.point, c, cosines[pair.point]);
             } else {
-                needed.clear();
-                for (std::size_t i = 0; i < n_; ++i)
-                    if (!bounds.is_farther(seeds.cosines[i], to_seeds[seeds.labels[i]]))
-                        needed.push_back({i, c});
                 each_cosine(needed, 0, seeds.centers,
                             [&](const Pair& pair, float cosine) { seeds.compare(pair.point, c, cosine); });
             }
