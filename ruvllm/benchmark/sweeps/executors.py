@@ -112,7 +112,10 @@ class _Dask(Workers):
         return True
 
     def shortage(self) -> str | None:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except OSError:  # the scheduler is gone, which futures tell
+            return None
         return None if workers else f"the dask scheduler at {self._address} has no workers"
 
     def close(self, *, at_once: bool) -> None:
@@ -138,7 +141,10 @@ class _Ray(Workers):
         return True
 
     def shortage(self) -> str | None:
-        has_one = self._ray.cluster_resources().get("CPU", 0) >= 1
+        try:
+            has_one = self._ray.cluster_resources().get("CPU", 0) >= 1
+        except self._ray.exceptions.RayError:  # the cluster is gone, which futures tell
+            return None
         return None if has_one else "the ray cluster has no worker with a CPU"
 
     def close(self, *, at_once: bool) -> None:
