@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,12 +20,26 @@ from ruvllm.results.reading import Document
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "results.schema.json"
 
 
+def with_clean_descriptions(node: Any) -> Any:
+    """`node` of a JSON Schema without the indentation of docstrings, which msgspec keeps before 0.23."""
+    if isinstance(node, dict):
+        return {
+            key: inspect.cleandoc(value)
+            if key == "description" and isinstance(value, str)
+            else with_clean_descriptions(value)
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [with_clean_descriptions(value) for value in node]
+    return node
+
+
 def schema_text() -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Results file of ruvllm-bench",
         "description": "Further keys may be there: newer versions write more.",
-        **msgspec.json.schema(Document),
+        **with_clean_descriptions(msgspec.json.schema(Document)),
     }
     return json.dumps(schema, indent=1) + "\n"
 
