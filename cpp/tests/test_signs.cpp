@@ -31,7 +31,7 @@ TEST_P(Signs, MatchTheirTwinsAndStayInside)
 {
     Random random(5);
     for_each_case([&](std::size_t n, std::size_t offset) {
-        for (const std::size_t n_terms : {0u, 1u, 2u, 4u, 6u, 7u, 20u}) {
+        for (const std::size_t n_terms : {0u, 1u, 2u, 4u, 6u, 7u, 16u, 20u}) {
             SCOPED_TRACE("n = " + std::to_string(n) + ", terms = " + std::to_string(n_terms));
             const SignTerms terms(random, n_terms, n);
             GuardedFloats out(n, offset);
@@ -89,13 +89,56 @@ TEST_P(Signs, ProductsOfZerosHaveTheirSignsEverywhere)
 {
     const std::uint32_t words[] = {0xffff0000u, 0x5u};
     const std::uint32_t* pointer = words;
-    for (const float zero : {0.0f, -0.0f}) {
-        const std::vector<float> x(37, zero);
-        float out = 1.0f;
-        kernels.dot_signs(&pointer, 1, x.data(), 37, &out);
-        EXPECT_TRUE(has_bits(out, lane_order::dot_signs(words, x.data(), 37)));
-        EXPECT_EQ(out, 0.0f);
-    }
+    for (const float zero : {0.0f, -0.0f})
+        for (const std::size_t n : {37u, 64u}) {
+            const std::vector<float> x(n, zero);
+            float out = 1.0f;
+            kernels.dot_signs(&pointer, 1, x.data(), n, &out);
+            EXPECT_TRUE(has_bits(out, lane_order::dot_signs(words, x.data(), n)));
+            EXPECT_EQ(out, 0.0f);
+        }
+}
+
+// Where a set bit is a factor, a product could overflow or be no number.
+TEST_P(Signs, ProductsOfAnySizeMatchTheirTwins)
+{
+    constexpr float infinity = std::numeric_limits<float>::infinity(), largest = std::numeric_limits<float>::max();
+    constexpr float least = std::numeric_limits<float>::denorm_min();
+    Random random(8);
+    for (const float special : {1.9999999f, 2.0f, 1e30f, 0.6f * largest, largest, infinity, -infinity, least, -least,
+                                std::numeric_limits<float>::quiet_NaN()})
+        for (const std::size_t at : {0u, 31u, 40u, 63u}) {
+            SCOPED_TRACE(std::to_string(special) + " at " + std::to_string(at));
+            const SignTerms terms(random, 5, 64);
+            GuardedFloats x = random.floats(64, 0);
+            x[at] = special;
+            std::vector<float> out(5);
+            kernels.dot_signs(terms.pointers.data(), 5, x.data(), 64, out.data());
+            for (std::size_t t = 0; t < 5; ++t) {
+                const float expected = lane_order::dot_signs(terms.words[t].data(), x.data(), 64);
+                EXPECT_TRUE(std::isnan(expected) ? std::isnan(out[t]) : has_bits(out[t], expected)) << t;
+            }
+        }
+}
+
+TEST_P(Signs, CoefficientsOfAnySizeMatchTheirTwins)
+{
+    constexpr float infinity = std::numeric_limits<float>::infinity(), largest = std::numeric_limits<float>::max();
+    Random random(9);
+    for (const float special : {0.0f, -0.0f, 1e30f, 0.4f * largest, largest, -largest, infinity,
+                                std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::quiet_NaN()})
+        for (const std::size_t n_terms : {1u, 4u, 6u}) {
+            SCOPED_TRACE(std::to_string(special) + ", terms = " + std::to_string(n_terms));
+            SignTerms terms(random, n_terms, 64);
+            terms.coefficients[n_terms / 2] = special;
+            std::vector<float> out(64);
+            const float* const c = terms.coefficients.data();
+            kernels.combine_signs(c, terms.pointers.data(), n_terms, out.data(), 64);
+            for (std::size_t i = 0; i < 64; ++i) {
+                const float expected = combined_signs(n_terms, c, terms.words, i);
+                EXPECT_TRUE(std::isnan(expected) ? std::isnan(out[i]) : has_bits(out[i], expected)) << i;
+            }
+        }
 }
 
 TEST_P(Signs, BitZeroIsElementZeroAndASetBitIsMinus)

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "ruvllm/simd/block.hpp"
+#include "ruvllm/simd/fused_sign_kernels.hpp"
 
 namespace ruvllm::simd {
 
@@ -18,6 +19,11 @@ struct SignKernels {
     static float combine(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                          std::size_t n)
     {
+#ifdef RUVLLM_FUSES_SIGNS
+        using Fused = FusedSignKernels<Arch>;
+        if (n % lanes == 0 && Fused::available() && Fused::suit(c, n_terms))
+            return Fused::combine(c, sum(c, n_terms), bits, n_terms, out, n);
+#endif
         switch (n_terms) { // the numbers of terms of a simulated candidate and query
         case 4: return combine_fixed<4>(c, bits, out, n);
         case 6: return combine_fixed<6>(c, bits, out, n);
@@ -31,6 +37,11 @@ struct SignKernels {
 
     static void dot(const std::uint32_t* const* bits, std::size_t n_terms, const float* x, std::size_t n, float* out)
     {
+#ifdef RUVLLM_FUSES_SIGNS
+        using Fused = FusedSignKernels<Arch>;
+        if (n % lanes == 0 && Fused::available() && Fused::dot(bits, n_terms, x, n, out))
+            return;
+#endif
         B all = B::zero();
         each_block(x, n, [&](const B& block, std::size_t) { all = all + block; });
         constexpr std::size_t group = B::signs_at_once;
