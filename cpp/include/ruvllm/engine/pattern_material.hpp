@@ -3,12 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ruvllm/engine/engine_config.hpp"
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
-#include "ruvllm/numeric/aligned_vector.hpp"
+#include "ruvllm/numeric/huge_page_vector.hpp"
 
 namespace ruvllm {
 
@@ -49,13 +50,13 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
-    [[nodiscard]] const numeric::FloatVector& queries() const noexcept { return queries_; } // (size, dim)
+    [[nodiscard]] std::span<const float> queries() const noexcept { return queries_; } // (size, dim)
     [[nodiscard]] const std::vector<double>& qualities() const noexcept { return qualities_; }
     [[nodiscard]] std::uint8_t type(std::size_t i) const noexcept { return types_[i]; }
 
 private:
     std::size_t dim_;
-    numeric::FloatVector queries_;
+    numeric::HugePageVector<float> queries_;
     std::vector<double> qualities_;
     std::vector<std::uint8_t> types_;
 };
