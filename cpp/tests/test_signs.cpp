@@ -159,6 +159,41 @@ TEST_P(Signs, NoTermsOverwriteWithZero)
     EXPECT_EQ(out, std::vector<float>(70, 0.0f));
 }
 
+// Sums that share their first and last vector or not, and their second one.
+TEST_P(Signs, SumsAreMeasuredAsIfTheyWereWritten)
+{
+    Random random(10);
+    for (const std::size_t n : {0u, 1u, 32u, 64u, 100u, 480u, 512u, 544u, 1536u})
+        for (const std::size_t period : {std::size_t{64}, std::size_t{512}})
+            for (const std::size_t m : {0u, 1u, 2u, 8u, 11u})
+                for (const bool share : {false, true}) {
+                    SCOPED_TRACE("n = " + std::to_string(n) + ", period = " + std::to_string(period) +
+                                 ", m = " + std::to_string(m) + (share ? ", shared" : ""));
+                    const SignTerms terms(random, 4 * m + 1, n);
+                    std::vector<const std::uint32_t*> bits(terms.pointers.begin(), terms.pointers.begin() + 4 * m);
+                    for (std::size_t j = 0; share && j < m; ++j) {
+                        bits[4 * j] = bits[0];
+                        bits[4 * j + 1] = bits[4 * (j % 3) + 1];
+                        bits[4 * j + 3] = bits[3];
+                    }
+                    const float* const c = terms.coefficients.data();
+                    std::vector<float> scratch(n + 1), norms(m + 1, 7.0f);
+                    std::vector<std::uint64_t> signs(m * (period / 64) + 1, 7);
+                    kernels.measure_sign_sums(c, bits.data(), m, n, period, scratch.data(), norms.data(), signs.data());
+                    for (std::size_t j = 0; j < m; ++j) {
+                        std::vector<float> sum(n + 1);
+                        std::vector<std::uint64_t> expected(period / 64);
+                        EXPECT_TRUE(has_bits(norms[j], kernels.combine_signs(c + 4 * j, bits.data() + 4 * j, 4,
+                                                                             sum.data(), n)));
+                        kernels.folded_sign_bits(sum.data(), n, period, expected.data());
+                        for (std::size_t w = 0; w < expected.size(); ++w)
+                            EXPECT_EQ(signs[j * expected.size() + w], expected[w]) << j << " " << w;
+                    }
+                    EXPECT_EQ(norms[m], 7.0f);
+                    EXPECT_EQ(signs.back(), 7u);
+                }
+}
+
 TEST_P(Signs, NanAndInfinityReachEveryElement)
 {
     const std::uint32_t words[] = {0xf0f0f0f0u, 0x1u};

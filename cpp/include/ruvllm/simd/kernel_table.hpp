@@ -122,6 +122,12 @@ struct KernelTable {
     // `period`, a multiple of 64; out: (period / 64,)
     void (*folded_sign_bits)(const float* x, std::size_t n, std::size_t period, std::uint64_t* out);
 
+    // What combine_signs() returns for each of m sums of 4 sign vectors, c (m, 4) and bits (m, 4), and folded_sign_bits()
+    // of what it writes: squared_norms (m,), signs (m, period / 64); scratch (n,). Soonest where all have the same first
+    // vector and the same last one, and many the same second one.
+    void (*measure_sign_sums)(const float* c, const std::uint32_t* const* bits, std::size_t m, std::size_t n,
+                              std::size_t period, float* scratch, float* squared_norms, std::uint64_t* signs);
+
     // out_r = number of bits in which rows_r (n_words,) differs from query (n_words,)
     void (*hamming_many)(const std::uint64_t* query, const std::uint64_t* rows, std::size_t n_rows,
                          std::size_t n_words, std::uint32_t* out);

@@ -13,6 +13,7 @@
 #include "ruvllm/simd/kernel_table.hpp"
 #include "ruvllm/simd/power.hpp"
 #include "ruvllm/simd/sign_kernels.hpp"
+#include "ruvllm/simd/sign_sum_kernels.hpp"
 
 namespace ruvllm::simd {
 
@@ -155,6 +156,13 @@ struct Kernels : CosineKernels<Arch> {
         }
     }
 
+    static void measure_sign_sums(const float* c, const std::uint32_t* const* bits, std::size_t m, std::size_t n,
+                                  std::size_t period, float* scratch, float* squared_norms, std::uint64_t* signs)
+    {
+        SignSumKernels<Arch>::measure(c, bits, m, n, period, scratch, squared_norms, signs, &SignKernels<Arch>::combine,
+                                      &folded_sign_bits);
+    }
+
 private:
     // Calls f<Fixed>(): Fixed is n_rows for the ranks and numbers of candidates in use, else 0.
     template <class F>
@@ -277,6 +285,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &SignKernels<Arch>::dot,
             &K::sign_bits,
             &K::folded_sign_bits,
+            &K::measure_sign_sums,
             &HammingKernels<Arch>::many,
             &HammingKernels<Arch>::first_within};
 }

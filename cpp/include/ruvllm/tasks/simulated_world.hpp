@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory_resource>
 #include <span>
 #include <stdexcept>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "ruvllm/tasks/task.hpp"
+#include "ruvllm/numeric/huge_page_vector.hpp"
 #include "ruvllm/numeric/prefetch.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
@@ -101,7 +103,8 @@ public:
 
     [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float* scratch) const override
     {
-        (void)make_candidate(index, j, tasks_.at(index).candidates.at(j).coefficients, scratch);
+        const auto& coefficients = tasks_.at(index).candidates.at(j).coefficients;
+        kernels().combine_signs(coefficients.data(), candidate_bits(index, j).data(), coefficients.size(), scratch, dim());
         return scratch;
     }
 
@@ -141,7 +144,7 @@ public:
     }
 
 private:
-    using Bits = std::vector<std::uint32_t>;
+    using Bits = numeric::HugePageVector<std::uint32_t>;
 
     struct Candidate {
         std::size_t family;                // among the task's families
@@ -232,20 +235,28 @@ private:
         Drawn& task = tasks_[index];
         load_query(index, scratch);
         divide(task.query, std::sqrt(kernels().squared_norm(scratch, dim())));
+        std::vector<float> coefficients, squared_norms(c_.n_candidates);
+        std::vector<const std::uint32_t*> bits;
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
-            auto& coefficients = task.candidates[j].coefficients;
-            divide(coefficients, std::sqrt(make_candidate(index, j, coefficients, scratch)));
-            task.sketches.push_back(sketch_of(kernels(), scratch, dim())); // signs know no length
+            std::ranges::copy(task.candidates[j].coefficients, std::back_inserter(coefficients));
+            std::ranges::copy(candidate_bits(index, j), std::back_inserter(bits));
+        }
+        std::vector<std::uint64_t> signs(c_.n_candidates * sketch_words);
+        kernels().measure_sign_sums(coefficients.data(), bits.data(), c_.n_candidates, dim(), 64 * sketch_words, scratch,
+                                    squared_norms.data(), signs.data());
+        task.sketches.resize(c_.n_candidates);
+        for (std::size_t j = 0; j < c_.n_candidates; ++j) {
+            divide(task.candidates[j].coefficients, std::sqrt(squared_norms[j]));
+            std::copy_n(signs.data() + j * sketch_words, sketch_words, task.sketches[j].data()); // of any length
         }
     }
 
-    // Returns the squared norm.
-    float make_candidate(std::size_t index, std::size_t j, const std::array<float, 4>& coefficients, float* out) const
+    // The sign vectors of a candidate, in the order of its coefficients.
+    [[nodiscard]] std::array<const std::uint32_t*, 4> candidate_bits(std::size_t index, std::size_t j) const
     {
         const Drawn& task = tasks_[index];
-        const std::array bits{vector_bits(index, 0), word(family_bits_, task.families[task.candidates[j].family]),
-                              vector_bits(index, 2 + j), word(direction_bits_, task.type % 2u)};
-        return kernels().combine_signs(coefficients.data(), bits.data(), bits.size(), out, dim());
+        return {vector_bits(index, 0), word(family_bits_, task.families[task.candidates[j].family]),
+                vector_bits(index, 2 + j), word(direction_bits_, task.type % 2u)};
     }
 
     // The place of `value`, which is put at the end where it is new.
