@@ -73,6 +73,8 @@ class TaskOrder:
         self._tasks: dict[int, list[int]] = {t: tasks.tolist() for t, tasks in of_type.items()}
         self._difficulties = {t: workload.difficulty[tasks].astype(np.float64) for t, tasks in of_type.items()}
         self._uses = {t: np.zeros(len(tasks)) for t, tasks in of_type.items()}
+        self._first_used: dict[int, list[int]] = {t: [] for t in of_type}
+        """Of each type: tasks that were used once, which `_uses` does not know yet."""
         self._new = {t: _Unused(difficulties) for t, difficulties in self._difficulties.items()}
 
     def next_chunk(self, epoch: EpochPlan, n: int) -> NDArray[np.uint32]:
@@ -82,13 +84,24 @@ class TaskOrder:
             kind = types[count % len(types)]
             chosen = self._new[kind].take_nearest(wanted)
             if chosen is None:
+                uses = self._counted(kind)
                 cost = np.abs(self._difficulties[kind] - wanted)
-                cost += 2 * self._uses[kind]  # a use weighs more than any difference of difficulties
+                cost += 2 * uses  # a use weighs more than any difference of difficulties
                 chosen = int(cost.argmin())
-            self._uses[kind][chosen] += 1
+                uses[chosen] += 1
+            else:
+                self._first_used[kind].append(chosen)
             tasks.append(self._tasks[kind][chosen])
         self._count += n
         return np.array(tasks, dtype=np.uint32)
+
+    def _counted(self, kind: int) -> NDArray[np.float64]:
+        """How often the tasks of a type were used."""
+        uses, first_used = self._uses[kind], self._first_used[kind]
+        if first_used:
+            uses[first_used] = 1
+            first_used.clear()
+        return uses
 
     def _wanted(self, level: int | None, n: int) -> list[float]:
         """The difficulties that the next n tasks should have."""
@@ -109,7 +122,7 @@ class TaskOrder:
             "order.draws": np.array([self._draws], dtype=np.uint64),
             "order.difficulty": np.array([self.difficulty.value]),
             "order.recent": np.array(self.difficulty.recent, dtype=np.uint8),
-            **{f"order.uses.{kind}": uses.astype(np.uint32) for kind, uses in self._uses.items()},
+            **{f"order.uses.{kind}": self._counted(kind).astype(np.uint32) for kind in self._uses},
         }
 
     def restore(self, state: StateReader) -> None:
@@ -129,6 +142,7 @@ class TaskOrder:
         self._stream.uniform(draws)
         self._count, self._draws = count, draws
         self._uses = {kind: n.astype(np.float64) for kind, n in uses.items()}
+        self._first_used = {kind: [] for kind in uses}
         self._new = {kind: _Unused(self._difficulties[kind], n) for kind, n in uses.items()}
         self.difficulty.value = value
         self.difficulty.recent.clear()
