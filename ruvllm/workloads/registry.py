@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from ruvllm.workloads.inputs import InputOptions, RealInput
@@ -31,8 +32,7 @@ OTHER_KINDS = "tasks"
 """Preset of a kind that no entry names."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadEntry:
+class WorkloadEntry(Struct, frozen=True):
     """One workload. Tasks of real input have a reader; without one they are made from the seed."""
 
     form: str

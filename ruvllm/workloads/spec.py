@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ruvllm.files.near_names import did_you_mean
 from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
@@ -13,8 +14,7 @@ from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
 __all__ = ["WorkloadSpec", "parse_spec"]
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadSpec:
+class WorkloadSpec(Struct, frozen=True):
     """A workload by name, and the path to read it from."""
 
     name: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct, field, structs
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
@@ -39,8 +39,7 @@ Unit = TypeVar("Unit", str, int)
 """What stays together in a split."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Struct, frozen=True):
     """Fold `number` (from 1) of `of` in a cross-validation. All folds have the same holdout.
 
     Fold 1 of 5 is the ordinary split: 60 / 20 / 20. Raises ValueError for numbers that make no fold.
@@ -70,8 +69,7 @@ ORDINARY = Fold(1, 5)
 """The split of a run without cross-validation."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
+class Parts(Struct, frozen=True, eq=False):
     """Numbers of the tasks in each part, ascending. No task is in two parts."""
 
     train: Numbers
@@ -93,7 +91,7 @@ class Parts:
         if len(self.test) <= most:
             return self
         places = np.arange(most) * len(self.test) // most
-        return replace(self, test=self.test[places], unasked=np.delete(self.test, places))
+        return structs.replace(self, test=self.test[places], unasked=np.delete(self.test, places))
 
 
 def stratified_split(

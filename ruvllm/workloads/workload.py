@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm._core import Bm25, TaskSource
@@ -33,8 +34,7 @@ Details = dict[str, str | int | float]
 LARGEST_SAMPLE = 2_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Words:
+class Words(Struct, frozen=True, eq=False):
     """The texts of a retrieval question, for BM25."""
 
     index: Bm25
@@ -59,8 +59,7 @@ class Words:
         return Words(self.index, prompts, self.documents[rows], self.statistics)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Retrieval:
+class Retrieval(Struct, frozen=True, eq=False):
     """Queries to be answered by retrieval: which of many solutions belongs to each?
 
     The candidates of a query are the solutions of its group: by default the solutions of all queries of its type.
@@ -125,8 +124,7 @@ class Retrieval:
             yield RetrievalBlock(members, candidates, right)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RetrievalBlock:
+class RetrievalBlock(Struct, frozen=True, eq=False):
     """Queries with the same candidates."""
 
     members: NDArray[np.int64]
@@ -137,8 +135,7 @@ class RetrievalBlock:
     """(k,): place of each query's right solution among the candidates."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
+class Vectors(Struct, frozen=True, eq=False):
     """Vectors of all tasks, by task number."""
 
     queries: FloatRows
@@ -147,8 +144,7 @@ class Vectors:
     """(n, d) unit rows: the right solution of each task."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class Question(Struct, frozen=True, eq=False):
     """The retrieval question of a workload of real input, for each part that asks it."""
 
     test: Retrieval
@@ -161,8 +157,7 @@ class Question:
     """Queries of other input, of which training sees nothing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LexicalView:
+class LexicalView(Struct, frozen=True, eq=False):
     """Words and n-grams of the tasks of a workload, beside its vectors."""
 
     question: Question
@@ -171,8 +166,7 @@ class LexicalView:
     """The same tasks, parts and candidates by hashed n-grams; None where the vectors are these already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What the tasks of real input were made of, for whoever reads the results; it decides nothing."""
 
     source: str
