@@ -22,7 +22,6 @@
 #include "ruvllm/components/sketch.hpp"
 #include "ruvllm/components/vector_checks.hpp"
 #include "ruvllm/numeric/aligned_vector.hpp"
-#include "ruvllm/numeric/huge_page_vector.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/simd/kernel_table.hpp"
 
@@ -243,7 +242,7 @@ private:
         std::vector<std::uint64_t> first_halves_; // in blocks
         std::vector<HalfSketch> second_halves_;
         std::vector<std::uint64_t> origins_;
-        numeric::HugePageVector<float> vectors_;
+        numeric::FloatVector vectors_;
     };
 
     template <class Keep>

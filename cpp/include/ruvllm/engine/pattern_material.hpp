@@ -3,13 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "ruvllm/engine/engine_config.hpp"
 #include "ruvllm/engine/outcome.hpp"
 #include "ruvllm/engine/trajectory_buffer.hpp"
-#include "ruvllm/numeric/huge_page_vector.hpp"
+#include "ruvllm/numeric/aligned_vector.hpp"
 
 namespace ruvllm {
 
@@ -50,13 +49,13 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return qualities_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
-    [[nodiscard]] std::span<const float> queries() const noexcept { return queries_; } // (size, dim)
+    [[nodiscard]] const numeric::FloatVector& queries() const noexcept { return queries_; } // (size, dim)
     [[nodiscard]] const std::vector<double>& qualities() const noexcept { return qualities_; }
     [[nodiscard]] std::uint8_t type(std::size_t i) const noexcept { return types_[i]; }
 
 private:
     std::size_t dim_;
-    numeric::HugePageVector<float> queries_;
+    numeric::FloatVector queries_;
     std::vector<double> qualities_;
     std::vector<std::uint8_t> types_;
 };
