@@ -34,6 +34,7 @@ inline constexpr Expected expected_digests[] = {
     {"combine_signs", 0xc0575717196d060b},
     {"dot_signs", 0x5a3fd93bb9e346de},
     {"folded_sign_bits", 0xfd98ee72cc924aa0},
+    {"measure_sign_sums", 0x3e2c5c0a252e05ae},
     {"sign_bits", 0x0ab39817d7fe0a28},
     {"hamming_many", 0x85d21af955acadb6},
     {"first_within", 0xe577444eca77d0f1},

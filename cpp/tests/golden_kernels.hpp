@@ -255,6 +255,23 @@ template <class F>
                                d.add(signs);
                            }
                        }),
+        kernel_section("measure_sign_sums",
+                       [](const Table& k, const KernelInputs& in, Digest& d) {
+                           constexpr std::size_t m = 6; // with the same first and last vector, and two second ones
+                           const auto row = [&](std::size_t r) { return in.bits.data() + r * ((in.n + 31) / 32); };
+                           std::vector<const std::uint32_t*> bits;
+                           for (std::size_t j = 0; j < m; ++j)
+                               bits.insert(bits.end(), {row(0), row(1 + j % 2), row(3 + j), row(10)});
+                           for (const std::size_t period : {64u, 512u})
+                               for (const std::size_t n : {in.n, in.n - in.n % 32}) {
+                                   std::vector<float> scratch(n), norms(m);
+                                   std::vector<std::uint64_t> signs(m * period / 64);
+                                   k.measure_sign_sums(in.coefficients.data(), bits.data(), m, n, period,
+                                                       scratch.data(), norms.data(), signs.data());
+                                   d.add(norms);
+                                   d.add(signs);
+                               }
+                       }),
         kernel_section("sign_bits",
                        [](const Table& k, const KernelInputs& in, Digest& d) {
                            std::vector<std::uint64_t> signs((in.n + 63) / 64);

@@ -147,7 +147,7 @@ private:
         for (std::size_t t = 0; t < Terms; ++t) {
             B rest;
             for (std::size_t part = 0; part < B::parts; ++part)
-                rest.part[part] = all.part[part] - twice[t][part];
+                rest.part[part] = _mm256_sub_ps(all.part[part], twice[t][part]);
             out[t] = rest.reduce_add();
         }
     }
