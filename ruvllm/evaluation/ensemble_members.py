@@ -135,7 +135,7 @@ def _across(a: EnsembleView, b: EnsembleView) -> Member:
     form = replace(fit_across(a.pairs[0], b.pairs[1], a.penalty), shares=(SHARE,))
 
     def of(question: Retrieval) -> Scores:
-        twin = structs.replace(a.in_view(question), solutions=b.in_view(question).solutions)
+        twin = replace(a.in_view(question), solutions=b.in_view(question).solutions)
         return of_vectors(form.in_place(twin, a.learned.isa))
 
     return Member(f"{a.name} to {b.name}", ACROSS, _latest(of), (ACROSS_VIEWS, a.name, b.name))

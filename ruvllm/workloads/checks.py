@@ -218,7 +218,7 @@ def _arrays_of(workload: Workload) -> dict[str, NDArray[Any]]:
     if workload.question is not None:
         for name in ("test", "validation"):
             retrieval = getattr(workload.question, name)
-            found |= {f"{name}.{field}": getattr(retrieval, field) for field in retrieval.__struct_fields__}
+            found |= {f"{name}.{f.name}": getattr(retrieval, f.name) for f in dataclasses.fields(retrieval)}
     return found
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
-from msgspec import structs
 
 from ruvllm._core import Bm25
 from ruvllm.encoders.lexical import for_bm25
@@ -116,7 +116,7 @@ def with_lexical(
     def beside(retrieval: Retrieval, own_prompts: Sequence[bytes], twin: Retrieval | None, base: int = 0) -> Retrieval:
         assert retrieval.numbers is not None
         documents = (retrieval.numbers + base).astype(np.uint32)
-        return structs.replace(retrieval, words=Words(index, own_prompts, documents, statistics), hashed=twin)
+        return replace(retrieval, words=Words(index, own_prompts, documents, statistics), hashed=twin)
 
     def of_part(retrieval: Retrieval, part: Numbers, twin: Retrieval | None) -> Retrieval:
         return beside(retrieval, [prompts[i] for i in part.tolist()], twin)
@@ -125,7 +125,7 @@ def with_lexical(
     if others is not None:
         twin = None if hashed is None else hashed.transfer
         others = beside(others, for_bm25([task.prompt for task in transfer]), twin, first)
-    return structs.replace(
+    return replace(
         question,
         test=of_part(question.test, parts.test, None if hashed is None else hashed.test),
         validation=of_part(

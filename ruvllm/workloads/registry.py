@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
-
-from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from ruvllm.workloads.inputs import InputOptions, RealInput
@@ -32,7 +31,8 @@ OTHER_KINDS = "tasks"
 """Preset of a kind that no entry names."""
 
 
-class WorkloadEntry(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WorkloadEntry:
     """One workload. Tasks of real input have a reader; without one they are made from the seed."""
 
     form: str

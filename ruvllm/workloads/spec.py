@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from ruvllm.files.near_names import did_you_mean
 from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
@@ -14,7 +13,8 @@ from ruvllm.workloads.registry import WORKLOADS, WorkloadEntry
 __all__ = ["WorkloadSpec", "parse_spec"]
 
 
-class WorkloadSpec(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WorkloadSpec:
     """A workload by name, and the path to read it from."""
 
     name: str

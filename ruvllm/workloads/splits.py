@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
-from msgspec import Struct, field, structs
 from numpy.typing import NDArray
 
 from ruvllm._core import Purpose, RandomStream
@@ -39,7 +39,8 @@ Unit = TypeVar("Unit", str, int)
 """What stays together in a split."""
 
 
-class Fold(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Fold:
     """Fold `number` (from 1) of `of` in a cross-validation. All folds have the same holdout.
 
     Fold 1 of 5 is the ordinary split: 60 / 20 / 20. Raises ValueError for numbers that make no fold.
@@ -69,7 +70,8 @@ ORDINARY = Fold(1, 5)
 """The split of a run without cross-validation."""
 
 
-class Parts(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
     """Numbers of the tasks in each part, ascending. No task is in two parts."""
 
     train: Numbers
@@ -91,7 +93,7 @@ class Parts(Struct, frozen=True, eq=False):
         if len(self.test) <= most:
             return self
         places = np.arange(most) * len(self.test) // most
-        return structs.replace(self, test=self.test[places], unasked=np.delete(self.test, places))
+        return replace(self, test=self.test[places], unasked=np.delete(self.test, places))
 
 
 def stratified_split(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from ruvllm._core import Bm25, TaskSource
@@ -34,7 +33,8 @@ Details = dict[str, str | int | float]
 LARGEST_SAMPLE = 2_000
 
 
-class Words(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
     """The texts of a retrieval question, for BM25."""
 
     index: Bm25
@@ -59,7 +59,8 @@ class Words(Struct, frozen=True, eq=False):
         return Words(self.index, prompts, self.documents[rows], self.statistics)
 
 
-class Retrieval(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Retrieval:
     """Queries to be answered by retrieval: which of many solutions belongs to each?
 
     The candidates of a query are the solutions of its group: by default the solutions of all queries of its type.
@@ -124,7 +125,8 @@ class Retrieval(Struct, frozen=True, eq=False):
             yield RetrievalBlock(members, candidates, right)
 
 
-class RetrievalBlock(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalBlock:
     """Queries with the same candidates."""
 
     members: NDArray[np.int64]
@@ -135,7 +137,8 @@ class RetrievalBlock(Struct, frozen=True, eq=False):
     """(k,): place of each query's right solution among the candidates."""
 
 
-class Vectors(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
     """Vectors of all tasks, by task number."""
 
     queries: FloatRows
@@ -144,7 +147,8 @@ class Vectors(Struct, frozen=True, eq=False):
     """(n, d) unit rows: the right solution of each task."""
 
 
-class Question(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
     """The retrieval question of a workload of real input, for each part that asks it."""
 
     test: Retrieval
@@ -157,7 +161,8 @@ class Question(Struct, frozen=True, eq=False):
     """Queries of other input, of which training sees nothing."""
 
 
-class LexicalView(Struct, frozen=True, eq=False):
+@dataclass(frozen=True, slots=True, eq=False)
+class LexicalView:
     """Words and n-grams of the tasks of a workload, beside its vectors."""
 
     question: Question
@@ -166,7 +171,8 @@ class LexicalView(Struct, frozen=True, eq=False):
     """The same tasks, parts and candidates by hashed n-grams; None where the vectors are these already."""
 
 
-class Origin(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Origin:
     """What the tasks of real input were made of, for whoever reads the results; it decides nothing."""
 
     source: str

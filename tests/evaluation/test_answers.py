@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bench_samples import SMALL_MODEL, small_plan
-from msgspec import structs
 
 from ruvllm._core import LearningEngine
 from ruvllm.evaluation.answers import Answers, answer, calibrated_summary, score, transitions
@@ -125,8 +124,8 @@ def test_scaled_confidence_keeps_the_answers(workload: Workload, engine: Learnin
 
 def test_the_scaling_is_fitted_on_the_validation_part_alone(workload: Workload, engine: LearningEngine) -> None:
     parts = workload.parts
-    test_only = replace(workload, parts=structs.replace(parts, valid=parts.test))
-    assert calibrated(engine, replace(workload, parts=structs.replace(parts, train=parts.test[:1]))) == (
+    test_only = replace(workload, parts=replace(parts, valid=parts.test))
+    assert calibrated(engine, replace(workload, parts=replace(parts, train=parts.test[:1]))) == (
         calibrated(engine, workload)
     )
     engine.train(parts.train[:100], learning_rate=0.004, temperature=1.0)

@@ -98,7 +98,7 @@ def test_test_queries_have_no_say_in_it() -> None:
     question = Retrieval.by_type(tables["queries"][:5], tables["solutions"][5:10], tables["types"][:5])
     assert given.question is not None
     for other in (given.question.validation, question):
-        found = retrieval(engine, replace(given, question=structs.replace(given.question, test=other)))
+        found = retrieval(engine, replace(given, question=replace(given.question, test=other)))
         assert found.shares == retrieval(engine, given).shares
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from bench_samples import write_corpus
-from msgspec import structs
 
 from ruvllm import CorpusSource
 from ruvllm.encoders.base import Encoder
@@ -26,7 +25,7 @@ from ruvllm.workloads.registry import CODE_TASKS
 from ruvllm.workloads.splits import Parts
 from ruvllm.workloads.tasks import TextTask
 from ruvllm.workloads.text import TextInput
-from ruvllm.workloads.workload import CATEGORIES, Retrieval, Workload
+from ruvllm.workloads.workload import CATEGORIES, Question, Retrieval, Workload
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
 
@@ -125,8 +124,8 @@ def with_details(**details: Any) -> Broken:
 def with_question(**fields: Any) -> Broken:
     def change(workload: Workload, _: dict[str, Any]) -> Workload:
         assert workload.question is not None
-        made = {name: make(workload) for name, make in fields.items()}
-        return replace(workload, question=structs.replace(workload.question, **made))
+        question: Question = replace(workload.question, **{name: make(workload) for name, make in fields.items()})
+        return replace(workload, question=question)
 
     return Broken(change)
 
@@ -216,27 +215,25 @@ FAULTS: dict[str, tuple[Broken, str]] = {
     ),
     "a source of another type": (with_source(types=lambda t: (t["types"] + 1) % 4), "task 0 must be of type 0, not 1"),
     "other queries": (
-        with_question(
-            test=lambda w: structs.replace(test_retrieval(w), queries=test_retrieval(w).queries[::-1].copy())
-        ),
+        with_question(test=lambda w: replace(test_retrieval(w), queries=test_retrieval(w).queries[::-1].copy())),
         "the test question must ask the tasks of its part in their order",
     ),
     "a right row that is none": (
-        with_question(test=lambda w: structs.replace(test_retrieval(w), right=test_retrieval(w).right + 10_000)),
+        with_question(test=lambda w: replace(test_retrieval(w), right=test_retrieval(w).right + 10_000)),
         "the test question must have right rows from 0 to",
     ),
     "a right row of another group": (
-        with_question(test=lambda w: structs.replace(test_retrieval(w), groups=(test_retrieval(w).groups + 1) % 4)),
+        with_question(test=lambda w: replace(test_retrieval(w), groups=(test_retrieval(w).groups + 1) % 4)),
         "the test question: right rows of other groups",
     ),
     "a group of two types": (
-        with_question(validation=lambda w: structs.replace(
+        with_question(validation=lambda w: replace(
             w.question.validation, groups=0 * w.question.validation.groups,  # type: ignore[union-attr]
             solution_groups=0 * w.question.validation.solution_groups)),  # type: ignore[union-attr]
         "the validation question must have one type in each group",
     ),
     "solutions that are not the tasks'": (
-        with_question(test=lambda w: structs.replace(
+        with_question(test=lambda w: replace(
             test_retrieval(w), solutions=np.roll(test_retrieval(w).solutions, 1, axis=0))),
         "the test question must have each task's solution as the right one",
     ),
