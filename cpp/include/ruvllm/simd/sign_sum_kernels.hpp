@@ -32,7 +32,8 @@ struct SignSumKernels {
 #ifdef RUVLLM_LOOKS_UP_SIGN_SUMS
             const std::size_t together = sharing(vectors, m - j);
             if (together > 1 && n % lanes == 0 && period == LookUp::period) {
-                LookUp(c + j * terms, vectors, together).measure(n, squared_norms + j, out + j * (period / 64));
+                LookUp(c + j * terms, vectors, together, combine)
+                    .measure(n, squared_norms + j, out + j * (period / 64), folded_sign_bits);
                 j += together;
                 continue;
             }
@@ -61,16 +62,20 @@ private:
     public:
         static constexpr std::size_t period = 512;
 
-        LookUp(const float* c, const std::uint32_t* const* bits, std::size_t n_sums) : bits_(bits), n_sums_(n_sums)
+        template <class Combine>
+        LookUp(const float* c, const std::uint32_t* const* bits, std::size_t n_sums, Combine combine)
+            : bits_(bits), n_sums_(n_sums)
         {
+            // Value i has the signs that the bits of i say: of the first vector, the last, the second and the third. All
+            // are made twice, for that is a whole block.
+            constexpr std::uint32_t first = 0xaaaaaaaa, last = 0xcccccccc, second = 0xf0f0f0f0, third = 0xff00ff00;
+            const std::uint32_t* const every_sign[terms] = {&first, &second, &third, &last};
             for (std::size_t j = 0; j < n_sums; ++j)
-                for (std::size_t own = 0; own < 2; ++own)
-                    for (std::size_t others = 0; others < 8; ++others)
-                        sums_[j].values[own][others] =
-                            element(c + j * terms, {(others & 1) != 0, (others & 4) != 0, own != 0, (others & 2) != 0});
+                combine(c + j * terms, every_sign, terms, sums_[j].values, lanes);
         }
 
-        void measure(std::size_t n, float* squared_norms, std::uint64_t* out)
+        template <class FoldedSignBits>
+        void measure(std::size_t n, float* squared_norms, std::uint64_t* out, FoldedSignBits folded_sign_bits)
         {
             for (std::size_t begin = 0; begin < n; begin += period) {
                 const std::size_t size = n - begin < period ? n - begin : period, word = begin / lanes;
@@ -87,33 +92,16 @@ private:
             }
             for (std::size_t j = 0; j < n_sums_; ++j) {
                 squared_norms[j] = sums_[j].squares.reduce_add();
-                for (std::size_t begin = 0; begin < period; begin += 64)
-                    out[j * (period / 64) + begin / 64] =
-                        B::load(sums_[j].folded + begin).negative_bits() |
-                        std::uint64_t{B::load(sums_[j].folded + begin + 32).negative_bits()} << 32;
+                folded_sign_bits(sums_[j].folded, period, period, out + j * (period / 64));
             }
         }
 
     private:
         struct Sum {
-            alignas(32) float values[2][8]; // [third vector's sign][signs of the first, last and second]
+            alignas(32) float values[lanes];
             alignas(32) float folded[period] = {};
             B squares = B::zero();
         };
-        struct Signs {
-            bool minus[terms];
-        };
-
-        static float element(const float* c, const Signs& signs)
-        {
-            float value = 0.0f;
-            for (std::size_t t = 0; t < terms; ++t)
-                value = value + c[t];
-            for (std::size_t t = 0; t < terms; ++t)
-                if (signs.minus[t])
-                    value = value - 2.0f * c[t];
-            return value;
-        }
 
         [[nodiscard]] bool is_repeated(std::size_t j) const
         {
@@ -155,7 +143,7 @@ private:
 
         void add_elements(Sum& sum, const std::uint32_t* words, std::size_t size) const
         {
-            const __m256 plus = _mm256_load_ps(sum.values[0]), minus = _mm256_load_ps(sum.values[1]);
+            const __m256 plus = _mm256_load_ps(sum.values), minus = _mm256_load_ps(sum.values + 8);
             __m256 squares[4];
             for (std::size_t part = 0; part < 4; ++part)
                 squares[part] = sum.squares.part[part];
