@@ -15,6 +15,7 @@ void register_kernels(py::module_& m);
 void register_measure(py::module_& m);
 void register_random(py::module_& m);
 void register_retrieval(py::module_& m);
+void register_softmax(py::module_& m);
 void register_weights(py::module_& m);
 void register_replay(py::module_& m);
 void register_ewc(py::module_& m);
@@ -42,6 +43,7 @@ PYBIND11_MODULE(_core, m)
     register_bm25(m);
     register_copies(m);
     register_retrieval(m);
+    register_softmax(m);
     register_weights(m);
     register_replay(m);
     register_ewc(m);

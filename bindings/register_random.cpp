@@ -10,7 +10,6 @@
 #include "ruvllm/numeric/exp_log.hpp"
 #include "ruvllm/numeric/random.hpp"
 #include "ruvllm/numeric/resample.hpp"
-#include "ruvllm/numeric/softmax.hpp"
 #include "states.hpp"
 
 namespace py = pybind11;
@@ -65,23 +64,6 @@ Array<std::int64_t> totals_of_resamples(const ArrayArgument<std::int64_t>& value
     unlocked([&] { ruvllm::numeric::resampled_totals({v.data, v.rows * v.columns}, v.rows, own, out); });
     stream = own;
     return totals;
-}
-
-Array<double> softmax_of_rows(const Doubles& logits, double temperature)
-{
-    const auto l = matrix_view(logits, "logits");
-    if (l.columns == 0)
-        throw std::invalid_argument("logits must have at least 1 column, not 0");
-    require(temperature > 0.0 && std::isfinite(temperature), "temperature must be above 0 and finite", temperature);
-    for (std::size_t i = 0; i < l.rows * l.columns; ++i)
-        finite(l.data[i], "logits");
-    Array<double> probabilities({static_cast<py::ssize_t>(l.rows), static_cast<py::ssize_t>(l.columns)});
-    double* const out = probabilities.mutable_data();
-    unlocked([&] {
-        for (std::size_t begin = 0; begin < l.rows * l.columns; begin += l.columns)
-            ruvllm::numeric::softmax({l.data + begin, l.columns}, temperature, {out + begin, l.columns});
-    });
-    return probabilities;
 }
 
 } // namespace
@@ -149,8 +131,4 @@ void register_random(py::module_& m)
              [](double x) { return ruvllm::numeric::exp(x); });
     function(m, "log", "x", "Natural logarithm with the same bits on every CPU; error below 1 ulp.",
              [](double x) { return ruvllm::numeric::log(x); });
-    function(m, "softmax", "logits, temperature",
-             "exp(l_j / T) / sum_k exp(l_k / T) in each row of finite logits (n, m), float64, T > 0, with the same bits "
-             "on every CPU.",
-             [](const Doubles& logits, double temperature) { return softmax_of_rows(logits, temperature); });
 }

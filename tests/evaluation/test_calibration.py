@@ -1,10 +1,13 @@
 """Reliability bins against the calibration error, temperature scaling against SciPy and cases of known answer."""
 
+import functools
 import json
 import math
+import operator
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from ruvllm import available_isas
-from ruvllm._core import softmax
+from ruvllm._core import expected_logits, largest_probabilities, softmax
 from ruvllm.evaluation import calibration
 from ruvllm.evaluation.calibration import HIGHEST, LOWEST, fit_temperature, reliability, scaled_confidences
 from ruvllm.evaluation.statistics import expected_calibration_error
@@ -95,19 +98,37 @@ def test_softmax_is_scipys() -> None:
     assert softmax(np.zeros((0, 4)), 1.0).shape == (0, 4)
 
 
+def test_numbers_of_a_softmax_have_its_bits() -> None:
+    logits = np.random.default_rng(1).normal(scale=30, size=(50, 8))
+    for temperature in (0.05, 1.0, 20.0):
+        p = softmax(logits, temperature)
+        assert largest_probabilities(logits, temperature).tolist() == p.max(axis=1).tolist()
+        in_turn = [functools.reduce(operator.add, row, 0.0) for row in (p * logits).tolist()]
+        assert expected_logits(logits, temperature).tolist() == in_turn
+    for numbers in (largest_probabilities, expected_logits):
+        assert numbers(np.zeros((0, 4)), 1.0).shape == (0,)
+
+
+OF_LOGITS = pytest.mark.parametrize("function", [softmax, largest_probabilities, expected_logits])
+
+
+@OF_LOGITS
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
-def test_softmax_refuses_what_is_no_temperature(temperature: float) -> None:
+def test_softmax_refuses_what_is_no_temperature(function: Callable[..., Any], temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature must be above 0 and finite, not"):
-        softmax(np.zeros((1, 2)), temperature)
+        function(np.zeros((1, 2)), temperature)
 
 
-def test_softmax_refuses_other_arrays() -> None:
+@OF_LOGITS
+def test_softmax_refuses_other_arrays(function: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=r"logits must have dtype float64 .* not be an array of complex128"):
-        softmax(np.zeros((1, 2), complex), 1.0)
+        function(np.zeros((1, 2), complex), 1.0)
     with pytest.raises(ValueError, match="2 dimensions, not 1"):
-        softmax(np.zeros(2), 1.0)
+        function(np.zeros(2), 1.0)
     with pytest.raises(ValueError, match="at least 1 column, not 0"):
-        softmax(np.zeros((2, 0)), 1.0)
+        function(np.zeros((2, 0)), 1.0)
+    with pytest.raises(ValueError, match="logits must be finite, not nan"):
+        function(np.full((1, 2), math.nan), 1.0)
 
 
 # temperature scaling

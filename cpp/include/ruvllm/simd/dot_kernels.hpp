@@ -27,6 +27,11 @@ struct DotKernels {
         std::size_t p = 0;
         for (; p + group <= n_pairs; p += group)
             dot_group<group>(a + p, b + p, n, out + p);
+        if constexpr (group == 3)
+            if (p + 2 == n_pairs) {
+                dot_group<2>(a + p, b + p, n, out + p);
+                p += 2;
+            }
         for (; p < n_pairs; ++p)
             out[p] = dot(a[p], b[p], n);
     }
@@ -46,6 +51,7 @@ struct DotKernels {
             }
             for (; r + group <= n_rows; r += group)
                 dot_rows<group, false>(rows + r * stride, stride, x, n, out + r, 0);
+            r += dot_two_left(rows + r * stride, n_rows - r, stride, x, n, out + r);
         } else if constexpr (group > 1) {
             for (; r + 4 <= n_rows; r += 4)
                 dot_four_in_turn(rows + r * stride, stride, x, n, out + r);
@@ -66,10 +72,10 @@ struct DotKernels {
                 std::size_t r = 0;
                 for (; r + tile_rows <= n_rows; r += tile_rows) {
                     const bool more = r + 2 * tile_rows <= n_rows;
-                    rows_times_panel<tile_rows>(rows + r * stride, stride, panel, more, out + c * n_rows + r, n_rows);
+                    rows_times_panel(rows + r * stride, stride, panel, more, out + c * n_rows + r, n_rows);
                 }
-                for (; r < n_rows; ++r)
-                    rows_times_panel<1>(rows + r * stride, stride, panel, false, out + c * n_rows + r, n_rows);
+                for (; r < n_rows; ++r) // a tile of one row would wait for its few sums
+                    row_times_panel(rows + r * stride, panel, out + c * n_rows + r, n_rows);
             }
         }
     }
@@ -147,6 +153,19 @@ private:
         reduce_rows<R>(sums, out);
     }
 
+    // Two of the rows that groups of three leave over. Returns how many were taken, 2 or 0.
+    static std::size_t dot_two_left([[maybe_unused]] const float* rows, [[maybe_unused]] std::size_t left,
+                                    [[maybe_unused]] std::size_t stride, [[maybe_unused]] const float* x,
+                                    [[maybe_unused]] std::size_t n, [[maybe_unused]] float* out)
+    {
+        if constexpr (B::rows_at_once == 3)
+            if (left == 2) {
+                dot_rows<2, false>(rows, stride, x, n, out, 0);
+                return 2;
+            }
+        return 0;
+    }
+
     // P pairs side by side. One after the other, each would wait for its own sums, and for memory.
     template <std::size_t P>
     static void dot_group(const float* const* a, const float* const* b, std::size_t n, float* out)
@@ -219,11 +238,26 @@ private:
         std::size_t n;
     };
 
-    // R rows times a panel; out: (columns, n_rows). The sums of a pass wait in memory for the next one.
-    template <std::size_t R>
+    // One row times a panel, whose columns are then the rows of dot_rows(); out: (columns, n_rows), the first of each.
+    static void row_times_panel(const float* row, const Panel& panel, float* out, std::size_t n_rows)
+    {
+        constexpr std::size_t group = B::rows_at_once;
+        float dots[panel_columns];
+        std::size_t c = 0;
+        for (; c + group <= panel.columns; c += group)
+            dot_rows<group, false>(panel.xs + c * panel.stride, panel.stride, row, panel.n, dots + c, 0);
+        c += dot_two_left(panel.xs + c * panel.stride, panel.columns - c, panel.stride, row, panel.n, dots + c);
+        for (; c < panel.columns; ++c)
+            dot_rows<1, false>(panel.xs + c * panel.stride, 0, row, panel.n, dots + c, 0);
+        for (c = 0; c < panel.columns; ++c)
+            out[c * n_rows] = dots[c];
+    }
+
+    // A tile's rows times a panel; out: (columns, n_rows). The sums of a pass wait in memory for the next one.
     static void rows_times_panel(const float* rows, std::size_t stride, const Panel& panel, bool more, float* out,
                                  std::size_t n_rows)
     {
+        constexpr std::size_t R = tile_rows;
         B sums[panel_columns * R];
         for (std::size_t i = 0; i < panel.columns * R; ++i)
             sums[i] = B::zero();
