@@ -196,6 +196,23 @@ TEST(Softmax, MayWriteOverItsInput)
     EXPECT_EQ(values, apart);
 }
 
+TEST(Softmax, HasTheBitsOfExpNearAndFar)
+{
+    for (const double lowest : {-1.0, -699.0, -701.0, -709.0, -1000.0}) { // beyond -700 some are subnormal, then 0
+        const std::vector<double> logits{0.0, -1e-3, 0.6 * lowest, lowest, -30.0};
+        std::vector<double> p(logits.size()), expected;
+        numeric::softmax(logits, 1.0, p);
+        double total = 0.0;
+        for (const double logit : logits) {
+            expected.push_back(numeric::exp(logit));
+            total += expected.back();
+        }
+        for (double& e : expected)
+            e /= total;
+        EXPECT_EQ(p, expected) << "down to " << lowest;
+    }
+}
+
 TEST(Softmax, LargeLogitsDoNotOverflow)
 {
     std::array<double, 3> p{1e308, 1e308, -1e308};

@@ -14,11 +14,20 @@ namespace ruvllm::numeric {
 inline void softmax(std::span<const double> logits, double temperature, std::span<double> probabilities)
 {
     const double largest = *std::max_element(logits.begin(), logits.end());
-    double total = 0.0;
+    bool normal = true;
     for (std::size_t j = 0; j < logits.size(); ++j) {
-        probabilities[j] = numeric::exp((logits[j] - largest) / temperature);
-        total += probabilities[j];
+        probabilities[j] = (logits[j] - largest) / temperature;
+        normal = normal && probabilities[j] >= -700.0;
     }
+    if (normal)
+        for (double& p : probabilities)
+            p = simd::ExpLogParts<void>::exp_of_normal(p);
+    else
+        for (double& p : probabilities)
+            p = numeric::exp(p);
+    double total = 0.0;
+    for (const double p : probabilities)
+        total += p;
     for (double& p : probabilities)
         p /= total;
 }

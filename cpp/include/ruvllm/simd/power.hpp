@@ -40,7 +40,7 @@ private:
         for (std::size_t j = 0; j < at_once; ++j)
             power[j] = y * log(x[j]);
         for (std::size_t j = 0; j < at_once; ++j)
-            power[j] = exp(power[j]);
+            power[j] = Parts::exp_of_normal(power[j]);
         for (std::size_t j = 0; j < at_once; ++j)
             out[j] = power[j];
     }
@@ -52,14 +52,6 @@ private:
         const bool above = m > Parts::sqrt_2;
         const int k = static_cast<int>(bits >> 52) - 1023 + static_cast<int>(above);
         return Parts::log(above ? 0.5 * m : m, k);
-    }
-
-    static double exp(double x)
-    {
-        const int n = Parts::exponent(x);
-        return Parts::exp(x, n) *
-               std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
-    }
-};
+    }};
 
 } // namespace ruvllm::simd
