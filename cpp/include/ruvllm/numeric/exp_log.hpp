@@ -17,12 +17,6 @@ namespace detail {
 
 using Parts = simd::ExpLogParts<void>;
 
-// x 2^n for -1022 <= n <= 1023
-[[nodiscard]] inline double scale_by_power_of_two(double x, int n) noexcept
-{
-    return x * std::bit_cast<double>(static_cast<std::uint64_t>(n + 1023) << 52);
-}
-
 } // namespace detail
 
 // e^x; +inf above 709.78, 0 below -708.39, NaN for NaN.
@@ -36,7 +30,7 @@ using Parts = simd::ExpLogParts<void>;
         return 0.0;
     const int n = detail::Parts::exponent(x);
     const double y = detail::Parts::exp(x, n);
-    return n == 1024 ? 2.0 * detail::scale_by_power_of_two(y, 1023) : detail::scale_by_power_of_two(y, n);
+    return n == 1024 ? 2.0 * detail::Parts::scaled(y, 1023) : detail::Parts::scaled(y, n);
 }
 
 // Natural logarithm; -inf for 0, NaN below 0.

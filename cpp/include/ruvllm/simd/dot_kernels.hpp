@@ -51,7 +51,11 @@ struct DotKernels {
             }
             for (; r + group <= n_rows; r += group)
                 dot_rows<group, false>(rows + r * stride, stride, x, n, out + r, 0);
-            r += dot_two_left(rows + r * stride, n_rows - r, stride, x, n, out + r);
+            if constexpr (group == 3)
+                if (r + 2 == n_rows) {
+                    dot_rows<2, false>(rows + r * stride, stride, x, n, out + r, 0);
+                    r += 2;
+                }
         } else if constexpr (group > 1) {
             for (; r + 4 <= n_rows; r += 4)
                 dot_four_in_turn(rows + r * stride, stride, x, n, out + r);
@@ -153,19 +157,6 @@ private:
         reduce_rows<R>(sums, out);
     }
 
-    // Two of the rows that groups of three leave over. Returns how many were taken, 2 or 0.
-    static std::size_t dot_two_left([[maybe_unused]] const float* rows, [[maybe_unused]] std::size_t left,
-                                    [[maybe_unused]] std::size_t stride, [[maybe_unused]] const float* x,
-                                    [[maybe_unused]] std::size_t n, [[maybe_unused]] float* out)
-    {
-        if constexpr (B::rows_at_once == 3)
-            if (left == 2) {
-                dot_rows<2, false>(rows, stride, x, n, out, 0);
-                return 2;
-            }
-        return 0;
-    }
-
     // P pairs side by side. One after the other, each would wait for its own sums, and for memory.
     template <std::size_t P>
     static void dot_group(const float* const* a, const float* const* b, std::size_t n, float* out)
@@ -238,18 +229,12 @@ private:
         std::size_t n;
     };
 
-    // One row times a panel, whose columns are then the rows of dot_rows(); out: (columns, n_rows), the first of each.
+    // One row times a panel, whose columns are then the rows of gemv(); out: (columns, n_rows), the first of each.
     static void row_times_panel(const float* row, const Panel& panel, float* out, std::size_t n_rows)
     {
-        constexpr std::size_t group = B::rows_at_once;
         float dots[panel_columns];
-        std::size_t c = 0;
-        for (; c + group <= panel.columns; c += group)
-            dot_rows<group, false>(panel.xs + c * panel.stride, panel.stride, row, panel.n, dots + c, 0);
-        c += dot_two_left(panel.xs + c * panel.stride, panel.columns - c, panel.stride, row, panel.n, dots + c);
-        for (; c < panel.columns; ++c)
-            dot_rows<1, false>(panel.xs + c * panel.stride, 0, row, panel.n, dots + c, 0);
-        for (c = 0; c < panel.columns; ++c)
+        gemv(panel.xs, panel.columns, panel.stride, row, panel.n, dots);
+        for (std::size_t c = 0; c < panel.columns; ++c)
             out[c * n_rows] = dots[c];
     }
 

@@ -49,7 +49,13 @@ struct ExpLogParts {
     static double exp_of_normal(double x)
     {
         const int n = exponent(x);
-        return exp(x, n) * std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
+        return scaled(exp(x, n), n);
+    }
+
+    // x 2^n for -1022 <= n <= 1023
+    static double scaled(double x, int n)
+    {
+        return x * std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
     }
 
 private:

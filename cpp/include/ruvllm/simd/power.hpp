@@ -52,6 +52,7 @@ private:
         const bool above = m > Parts::sqrt_2;
         const int k = static_cast<int>(bits >> 52) - 1023 + static_cast<int>(above);
         return Parts::log(above ? 0.5 * m : m, k);
-    }};
+    }
+};
 
 } // namespace ruvllm::simd
