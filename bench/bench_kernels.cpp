@@ -27,13 +27,13 @@ constexpr std::size_t n_terms = 6, n_rows = 8;
 struct Data {
     std::size_t n;
     numeric::FloatVector x, y, f, m, rows, out;
-    std::array<std::vector<std::uint32_t>, n_terms> words;
-    std::array<const std::uint32_t*, n_terms> bits{};
+    std::array<std::vector<std::uint32_t>, n_terms> words, arranged; // sign vectors; arranged for one instruction set
+    std::array<const std::uint32_t*, n_terms> signs{};
     std::vector<std::uint64_t> packed;
     std::vector<double> powers;
     std::array<float, n_rows> c{};
 
-    explicit Data(std::size_t size)
+    Data(std::size_t size, const simd::KernelTable& kernels)
         : n(size), x(n), y(n), f(n), m(n), rows(n_rows * n), out(n), packed((n + 63) / 64), powers(n)
     {
         testing::Random random(n);
@@ -47,7 +47,9 @@ struct Data {
         for (std::size_t t = 0; t < n_terms; ++t) {
             for (std::size_t i = 0; i < (n + 31) / 32; ++i)
                 words[t].push_back(random.word());
-            bits[t] = words[t].data();
+            arranged[t].resize(simd::sign_words(n));
+            kernels.arrange_signs(words[t].data(), n, arranged[t].data());
+            signs[t] = arranged[t].data();
         }
     }
 };
@@ -149,7 +151,7 @@ double weighted(const Data& b, std::size_t i)
 double sum_of_signs(const Data& b, std::size_t i)
 {
     return testing::weighted_sum<double>(n_terms, b.c.data(),
-                                         [&](std::size_t t) { return testing::sign_at(b.bits[t], i); });
+                                         [&](std::size_t t) { return testing::sign_at(b.words[t].data(), i); });
 }
 
 std::vector<Kernel> combinations()
@@ -168,15 +170,15 @@ std::vector<Kernel> combinations()
          makes("add_rows", &Data::out, n_rows + 1.0,
                [](const Data& b, std::size_t i) { return d(b.y[i]) + weighted(b, i); })},
         {"combine_signs", 1,
-         [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.bits.data(), n_terms, v.out.data(), v.n); },
+         [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.signs.data(), n_terms, v.out.data(), v.n); },
          makes("combine_signs", &Data::out, n_terms, sum_of_signs)},
         {"dot_signs", 1,
-         [](const auto& k, Data& v) { k.dot_signs(v.bits.data(), n_terms, v.x.data(), v.n, v.out.data()); },
+         [](const auto& k, Data& v) { k.dot_signs(v.signs.data(), n_terms, v.x.data(), v.n, v.out.data()); },
          [](const Data& b, const Data& a) {
              for (std::size_t t = 0; t < n_terms; ++t) {
                  double expected = 0.0;
                  for (std::size_t i = 0; i < b.n; ++i)
-                     expected += d(testing::sign_at(b.bits[t], i)) * d(b.x[i]);
+                     expected += d(testing::sign_at(b.words[t].data(), i)) * d(b.x[i]);
                  measure::require_near("dot_signs", d(a.out[t]), expected, 1e-5 * static_cast<double>(b.n));
              }
          }},
@@ -219,8 +221,8 @@ std::vector<Kernel> others()
 MakeLoop checked_loop(const Kernel& kernel, const simd::KernelTable& k, std::size_t n)
 {
     return [=, &k] {
-        const auto data = std::make_shared<Data>(n);
-        const Data before(n); // the same seed
+        const auto data = std::make_shared<Data>(n, k);
+        const Data before(n, k); // the same seed
         kernel.run(k, *data);
         kernel.check(before, *data);
         return measure::loop_of([data, run = kernel.run, &k] {

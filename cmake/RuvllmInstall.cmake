@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 # The kernels themselves stay inside the library, compiled once for each instruction set: programs call them through
 # the table of simd/kernel_table.hpp. Hence no program needs xsimd.
 set(RUVLLM_KERNEL_HEADERS block cosine_kernels dot_kernels fused_sign_kernels hamming_kernels kernels
-  power sign_kernels sign_sum_kernels)
+  power sign_kernels sign_order sign_sum_kernels)
 list(TRANSFORM RUVLLM_KERNEL_HEADERS APPEND ".hpp")
 list(JOIN RUVLLM_KERNEL_HEADERS "|" RUVLLM_KERNEL_HEADERS)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/cpp/include/ruvllm" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"

@@ -31,6 +31,7 @@ inline constexpr Expected expected_digests[] = {
     {"momentum_step", 0x90c7f2b308b364f4},
     {"momentum_rows", 0x1a7b04b4571e2741},
     {"powers", 0x7ab0e0bc3fb087c2},
+    {"arrange_signs", 0x4f2828685721b968},
     {"combine_signs", 0xc0575717196d060b},
     {"dot_signs", 0x5a3fd93bb9e346de},
     {"folded_sign_bits", 0xfd98ee72cc924aa0},

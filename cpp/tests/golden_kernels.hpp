@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "arranged_signs.hpp"
 #include "cases.hpp"
 #include "golden_section.hpp"
 
@@ -223,27 +224,41 @@ template <class F>
     };
 }
 
+// The bits of all sign vectors, in the order of their elements.
+[[nodiscard]] inline std::vector<const std::uint32_t*> sign_vectors(const KernelInputs& in)
+{
+    std::vector<const std::uint32_t*> bits;
+    for (std::size_t t = 0; t < kernel_rows; ++t)
+        bits.push_back(in.bits.data() + t * ((in.n + 31) / 32));
+    return bits;
+}
+
 [[nodiscard]] inline std::vector<Section> bit_sections()
 {
     return {
+        kernel_section("arrange_signs", // what each element's sign is then
+                       [](const Table& k, KernelInputs& in, Digest& d) {
+                           const testing::ArrangedSigns signs(k, sign_vectors(in), in.n);
+                           const float one = 1.0f;
+                           for (std::size_t t = 0; t < kernel_rows; ++t) {
+                               (void)k.combine_signs(&one, signs.data() + t, 1, in.x.data(), in.n);
+                               d.add(in.x.values());
+                           }
+                       }),
         kernel_section("combine_signs",
                        [](const Table& k, KernelInputs& in, Digest& d) {
-                           std::vector<const std::uint32_t*> bits;
-                           for (std::size_t t = 0; t < kernel_rows; ++t)
-                               bits.push_back(in.bits.data() + t * ((in.n + 31) / 32));
+                           const testing::ArrangedSigns signs(k, sign_vectors(in), in.n);
                            for (const std::size_t n_terms : {std::size_t{1}, std::size_t{6}, kernel_rows}) {
-                               d.add(k.combine_signs(in.coefficients.data(), bits.data(), n_terms, in.x.data(), in.n));
+                               d.add(k.combine_signs(in.coefficients.data(), signs.data(), n_terms, in.x.data(), in.n));
                                d.add(in.x.values());
                            }
                        }),
         kernel_section("dot_signs",
                        [](const Table& k, const KernelInputs& in, Digest& d) {
-                           std::vector<const std::uint32_t*> bits;
-                           for (std::size_t t = 0; t < kernel_rows; ++t)
-                               bits.push_back(in.bits.data() + t * ((in.n + 31) / 32));
+                           const testing::ArrangedSigns signs(k, sign_vectors(in), in.n);
                            std::vector<float> out(kernel_rows);
                            for (const float* x : {in.x.data(), in.y.data(), in.rows.row(0), in.rows.row(1)}) {
-                               k.dot_signs(bits.data(), kernel_rows, x, in.n, out.data());
+                               k.dot_signs(signs.data(), kernel_rows, x, in.n, out.data());
                                d.add(out);
                            }
                        }),
@@ -258,15 +273,16 @@ template <class F>
         kernel_section("measure_sign_sums",
                        [](const Table& k, const KernelInputs& in, Digest& d) {
                            constexpr std::size_t m = 6; // with the same first and last vector, and two second ones
-                           const auto row = [&](std::size_t r) { return in.bits.data() + r * ((in.n + 31) / 32); };
+                           const auto rows = sign_vectors(in);
                            std::vector<const std::uint32_t*> bits;
                            for (std::size_t j = 0; j < m; ++j)
-                               bits.insert(bits.end(), {row(0), row(1 + j % 2), row(3 + j), row(10)});
+                               bits.insert(bits.end(), {rows[0], rows[1 + j % 2], rows[3 + j], rows[10]});
                            for (const std::size_t period : {64u, 512u})
                                for (const std::size_t n : {in.n, in.n - in.n % 32}) {
+                                   const testing::ArrangedSigns signs_of_n(k, bits, n);
                                    std::vector<float> scratch(n), norms(m);
                                    std::vector<std::uint64_t> signs(m * period / 64);
-                                   k.measure_sign_sums(in.coefficients.data(), bits.data(), m, n, period,
+                                   k.measure_sign_sums(in.coefficients.data(), signs_of_n.data(), m, n, period,
                                                        scratch.data(), norms.data(), signs.data());
                                    d.add(norms);
                                    d.add(signs);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "arranged_signs.hpp"
 #include "cases.hpp"
 #include "reference.hpp"
 #include "ruvllm/simd/dispatch.hpp"
@@ -93,11 +94,12 @@ std::vector<Result> updates(const KernelTable& kernels, Inputs& in, std::size_t 
     std::vector<const std::uint32_t*> bits;
     for (std::size_t t = 0; t < n_rows; ++t)
         bits.push_back(in.bits.data() + t * ((n + 31) / 32));
-    const float norm = kernels.combine_signs(in.c.data(), bits.data(), n_rows, a, n);
+    const ArrangedSigns signs(kernels, bits, n);
+    const float norm = kernels.combine_signs(in.c.data(), signs.data(), n_rows, a, n);
     results.push_back({"combine_signs", in.a.values()});
     results.push_back({"combine_signs", {norm}});
     std::vector<float> products(n_rows);
-    kernels.dot_signs(bits.data(), n_rows, b, n, products.data());
+    kernels.dot_signs(signs.data(), n_rows, b, n, products.data());
     results.push_back({"dot_signs", products});
     const bool intact = in.a.guards_intact() && in.f.guards_intact() && in.m.guards_intact();
     results.push_back({"guards", {intact ? 1.0f : broken_guard}});

@@ -34,6 +34,12 @@ struct MomentumStep {
 // Rows of words as KernelTable::first_within() reads them.
 inline constexpr std::size_t block_rows = 8, row_words = 4;
 
+// The words of a sign vector of n elements, as KernelTable::arrange_signs() writes them: 8 for each 256 begun.
+[[nodiscard]] constexpr std::size_t sign_words(std::size_t n)
+{
+    return (n + 255) / 256 * 8;
+}
+
 struct KernelTable {
     Isa isa;
 
@@ -105,7 +111,11 @@ struct KernelTable {
     // out_i = x_i^y with the bits of numeric::power(), for normal, finite x_i > 0 and |y log x_i| <= 700; out may be x
     void (*powers)(const double* x, double y, std::size_t n, double* out);
 
-    // Sign vectors s_t, as bits: element i is -1 if bit i % 32 of bits[t][i / 32] is set, else +1.
+    // Sign vectors s_t, as bits: element i is -1 if its bit is set, else +1. Kernels read sign_words(n) words of each,
+    // in the order in which arrange_signs() of the same table has written them.
+
+    // Arranges bits ((n + 31) / 32,), where bit i % 32 of word i / 32 belongs to element i; out: (sign_words(n),)
+    void (*arrange_signs)(const std::uint32_t* bits, std::size_t n, std::uint32_t* out);
 
     // out_i = sum_t c_t s_t,i, computed as (sum_t c_t) - 2 c_t for each t in turn whose bit is set; returns the squared
     // norm of out

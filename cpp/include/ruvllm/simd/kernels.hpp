@@ -13,6 +13,7 @@
 #include "ruvllm/simd/kernel_table.hpp"
 #include "ruvllm/simd/power.hpp"
 #include "ruvllm/simd/sign_kernels.hpp"
+#include "ruvllm/simd/sign_order.hpp"
 #include "ruvllm/simd/sign_sum_kernels.hpp"
 
 namespace ruvllm::simd {
@@ -281,6 +282,7 @@ constexpr KernelTable make_kernel_table(Isa isa)
             &K::momentum_step,
             &K::momentum_rows,
             &Power<Arch>::many,
+            &SignOrder<Arch>::arrange,
             &SignKernels<Arch>::combine,
             &SignKernels<Arch>::dot,
             &K::sign_bits,

@@ -9,19 +9,21 @@
 
 #include "ruvllm/simd/block.hpp"
 #include "ruvllm/simd/fused_sign_kernels.hpp"
+#include "ruvllm/simd/sign_order.hpp"
 
 namespace ruvllm::simd {
 
 template <class Arch>
 struct SignKernels {
     using B = Block<Arch>;
+    using Order = SignOrder<Arch>;
 
     static float combine(const float* c, const std::uint32_t* const* bits, std::size_t n_terms, float* out,
                          std::size_t n)
     {
 #ifdef RUVLLM_FUSES_SIGNS
         using Fused = FusedSignKernels<Arch>;
-        if (n % lanes == 0 && Fused::available() && Fused::suit(c, n_terms))
+        if (n % lanes == 0 && Order::by_lanes() && Fused::suit(c, n_terms))
             return Fused::combine(c, sum(c, n_terms), bits, n_terms, out, n);
 #endif
         switch (n_terms) { // the numbers of terms of a simulated candidate and query
@@ -31,7 +33,7 @@ struct SignKernels {
         }
         return combine_blocks(sum(c, n_terms), out, n, [&](B& block, std::size_t word) {
             for (std::size_t t = 0; t < n_terms; ++t)
-                block.subtract_where(bits[t][word], B::broadcast(2.0f * c[t]));
+                block.subtract_where(Order::word(bits[t], word), B::broadcast(2.0f * c[t]));
         });
     }
 
@@ -39,7 +41,7 @@ struct SignKernels {
     {
 #ifdef RUVLLM_FUSES_SIGNS
         using Fused = FusedSignKernels<Arch>;
-        if (n % lanes == 0 && Fused::available() && Fused::dot(bits, n_terms, x, n, out))
+        if (n % lanes == 0 && Order::by_lanes() && Fused::dot(bits, n_terms, x, n, out))
             return;
 #endif
         B all = B::zero();
@@ -51,7 +53,7 @@ struct SignKernels {
         dot_rest<group - 1>(bits + t, n_terms - t, all, x, n, out + t);
     }
 
-private:
+    // Of all coefficients: what an element is where no bit is set.
     static float sum(const float* c, std::size_t n_terms)
     {
         float total = 0.0f;
@@ -60,6 +62,7 @@ private:
         return total;
     }
 
+private:
     // Copies keep the coefficients in registers: what is written might be c or bits for all that the compiler knows.
     template <std::size_t N>
     static float combine_fixed(const float* c, const std::uint32_t* const* bits, float* out, std::size_t n)
@@ -71,7 +74,7 @@ private:
         }
         return combine_blocks(sum(c, N), out, n, [&](B& block, std::size_t word) {
             for (std::size_t t = 0; t < N; ++t)
-                block.subtract_where(terms.words[t][word], terms.twice[t]);
+                block.subtract_where(Order::word(terms.words[t], word), terms.twice[t]);
         });
     }
 
@@ -122,7 +125,7 @@ private:
         }
         each_block(x, n, [&](const B& block, std::size_t word) {
             for (std::size_t t = 0; t < Terms; ++t)
-                set[t].add_where(words[t][word], block);
+                set[t].add_where(Order::word(words[t], word), block);
         });
         for (std::size_t t = 0; t < Terms; ++t)
             out[t] = (all - (set[t] + set[t])).reduce_add();

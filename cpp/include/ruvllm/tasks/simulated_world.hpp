@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <iterator>
 #include <memory_resource>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -57,18 +56,18 @@ public:
     // `seed` names the code base: its families. The model's own directions do not depend on it.
     SimulatedWorld(const simd::KernelTable& kernels, const SimulatedModel& model, const SimulatedConstants& constants,
                    std::uint64_t seed, const std::vector<SimulatedTask>& tasks)
-        : TaskSource(kernels), model_(model), c_(constants), words_(model.dim / 32)
+        : TaskSource(kernels), model_(model), c_(constants), words_(simd::sign_words(model.dim))
     {
         check(tasks);
-        draw_model_directions();
+        Scratch scratch{numeric::FloatVector(model.dim), std::vector<std::uint32_t>(model.dim / 32)};
+        draw_model_directions(scratch);
         family_bits_.resize(task_types * c_.families * words_);
         for (std::size_t f = 0; f < task_types * c_.families; ++f)
-            numeric::RandomStream(seed, numeric::Purpose::family, model.model, f).fill_bits(bits_of(family_bits_, f));
+            draw({seed, numeric::Purpose::family, model.model, f}, scratch, family_bits_, f);
         tasks_.reserve(tasks.size());
         bits_.resize(tasks.size() * vectors_per_task() * words_);
-        numeric::FloatVector scratch(model.dim);
         for (const SimulatedTask& spec : tasks)
-            draw_task(spec, scratch.data());
+            draw_task(spec, scratch);
     }
 
     SimulatedWorld(const SimulatedWorld&) = delete; // its tasks point into its bits
@@ -164,6 +163,11 @@ private:
         std::vector<const std::uint32_t*> parts;
     };
 
+    struct Scratch {
+        numeric::FloatVector vector;      // (dim,)
+        std::vector<std::uint32_t> drawn; // (dim / 32,): a sign vector before it is arranged
+    };
+
     // Room for the numbers of a task's parts, without memory from the heap where they are few.
     struct StackOfFloats {
         std::array<std::byte, 64 * sizeof(float)> room;
@@ -187,21 +191,29 @@ private:
                                             std::to_string(t.family) + " and " + std::to_string(t.difficulty));
     }
 
+    // Sign vector number `vector` of `bits`.
+    void draw(numeric::RandomStream stream, Scratch& scratch, Bits& bits, std::size_t vector) const
+    {
+        stream.fill_bits(scratch.drawn);
+        kernels().arrange_signs(scratch.drawn.data(), dim(), bits.data() + vector * words_);
+    }
+
     // One random sign vector times Walsh functions of the element's number: exactly orthogonal to one another.
-    void draw_model_directions()
+    void draw_model_directions(Scratch& scratch)
     {
         static constexpr std::array<std::uint32_t, 2 + task_types> walsh{0x00000000u, 0xaaaaaaaau, 0xccccccccu,
                                                                          0xf0f0f0f0u, 0xff00ff00u, 0xffff0000u};
-        Bits base(words_);
+        std::vector<std::uint32_t> base(scratch.drawn.size());
         numeric::RandomStream(0, numeric::Purpose::world, model_.model).fill_bits(base);
         direction_bits_.resize(walsh.size() * words_);
-        for (std::size_t d = 0; d < walsh.size(); ++d)
-            for (std::size_t w = 0; w < words_; ++w)
-                direction_bits_[d * words_ + w] = base[w] ^ walsh[d];
+        for (std::size_t d = 0; d < walsh.size(); ++d) {
+            for (std::size_t w = 0; w < base.size(); ++w)
+                scratch.drawn[w] = base[w] ^ walsh[d];
+            kernels().arrange_signs(scratch.drawn.data(), dim(), direction_bits_.data() + d * words_);
+        }
     }
 
-    // `scratch`: (dim,)
-    void draw_task(const SimulatedTask& spec, float* scratch)
+    void draw_task(const SimulatedTask& spec, Scratch& scratch)
     {
         const std::size_t index = tasks_.size();
         numeric::RandomStream scalars(spec.key, numeric::Purpose::task);
@@ -218,18 +230,17 @@ private:
             task.candidates.push_back({number_among(task.families, family), solution_coefficients(spec, surface)});
         }
         for (std::size_t v = 0; v < vectors_per_task(); ++v)
-            numeric::RandomStream(spec.key, numeric::Purpose::task_vectors, v)
-                .fill_bits(bits_of(bits_, index * vectors_per_task() + v));
+            draw({spec.key, numeric::Purpose::task_vectors, v}, scratch, bits_, index * vectors_per_task() + v);
         task.parts = {vector_bits(index, 0), word(direction_bits_, task.type % 2u)};
         for (const std::size_t family : task.families)
             task.parts.push_back(word(family_bits_, family));
         for (std::size_t j = 0; j < c_.n_candidates; ++j)
             task.parts.push_back(vector_bits(index, 2 + j));
         tasks_.push_back(std::move(task));
-        normalise(index, scratch);
+        normalise(index, scratch.vector.data());
     }
 
-    // Coefficients become those of sums of length 1, and the candidates' sketches are taken.
+    // Coefficients become those of sums of length 1, and the candidates' sketches are taken. `scratch`: (dim,)
     void normalise(std::size_t index, float* scratch)
     {
         Drawn& task = tasks_[index];
@@ -311,14 +322,10 @@ private:
     {
         return bits.data() + vector * words_;
     }
-    [[nodiscard]] std::span<std::uint32_t> bits_of(Bits& bits, std::size_t vector) const
-    {
-        return std::span(bits).subspan(vector * words_, words_);
-    }
 
     SimulatedModel model_;
     SimulatedConstants c_;
-    std::size_t words_;
+    std::size_t words_; // of a sign vector
     Bits direction_bits_; // b_0, b_1, m_0 ... m_3
     Bits family_bits_;
     std::vector<Drawn> tasks_;
