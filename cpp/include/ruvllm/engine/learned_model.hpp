@@ -125,10 +125,7 @@ public:
         for (; !tasks.empty(); tasks = tasks.subspan(std::min(together, tasks.size()))) {
             const auto group = tasks.first(std::min(together, tasks.size()));
             const std::size_t n_patterns = patterns_.size();
-            for (const std::uint32_t index : group)
-                source.prefetch(index);
-            for (std::size_t q = 0; q < group.size(); ++q)
-                source.load_query(group[q], queries_.data() + q * dim_);
+            load_queries(source, group);
             if (use_patterns_)
                 screen_.compare(patterns_, queries_.data(), group, source.size(),
                                 {to_patterns_.data(), group.size() * n_patterns});
@@ -156,7 +153,6 @@ public:
         for (std::size_t i = 0; i < tasks.size(); ++i) {
             auto& positions = waiting[by_type ? source.type(tasks[i]) : 0];
             positions.push_back(i);
-            source.prefetch(tasks[i]);
             if (positions.size() == together)
                 finish(positions);
         }
@@ -194,10 +190,21 @@ private:
         return memory == nullptr ? Recollections(n) : memory->recall(h, n);
     }
 
+    // Each while the next one is on its way from memory.
+    void load_queries(const TaskSource& source, std::span<const std::uint32_t> group)
+    {
+        for (std::size_t q = 0; q < group.size(); ++q) {
+            if (q + 1 < group.size())
+                source.prefetch_query(group[q + 1]);
+            source.load_query(group[q], queries_.data() + q * dim_);
+        }
+    }
+
     void score_compared(const TaskSource& source, std::size_t index, const float* query,
                         std::span<const float> to_patterns)
     {
         const std::uint8_t type = source.type(index);
+        source.prefetch_candidates(index);
         squared_norm_ = forward(query, type, z_.data());
         associate(query, type, nullptr, {});
         score_candidates(source, index, to_patterns);
@@ -219,22 +226,23 @@ private:
                         std::span<const std::size_t> positions, Use use)
     {
         const std::size_t n = positions.size(), rank = u_.size(), n_patterns = patterns_.size();
-        std::array<std::uint32_t, together> group;
-        for (std::size_t q = 0; q < n; ++q) {
-            group[q] = tasks[positions[q]];
-            source.load_query(group[q], queries_.data() + q * dim_);
-        }
+        std::array<std::uint32_t, together> indices{};
+        const std::span<const std::uint32_t> group = std::span(indices).first(n);
+        for (std::size_t q = 0; q < n; ++q)
+            indices[q] = tasks[positions[q]];
+        load_queries(source, group);
         const std::span<float> us(projections_.data(), n * rank), to_patterns(to_patterns_.data(), n * n_patterns);
         const std::uint8_t type = source.type(group[0]); // where it matters, of all
         if (lora_.config().heads == 0 || adapts(lora_types_, type))
             combined_.project(lora_, queries_.data(), n, type, us.data());
         if (use_patterns_)
-            screen_.compare(patterns_, queries_.data(), std::span(group).first(n), source.size(), to_patterns);
+            screen_.compare(patterns_, queries_.data(), group, source.size(), to_patterns);
         const EpisodicMemory* const memory = associations_.on() ? associations_.memory(type) : nullptr;
         const Recollections recalled = recall(memory, queries_.data(), n);
         for (std::size_t q = 0; q < n; ++q) {
             const float* const query = queries_.data() + q * dim_;
             const std::uint32_t index = group[q];
+            source.prefetch_candidates(index);
             squared_norm_ = adapts(lora_types_, source.type(index))
                                 ? combined_.adapt(lora_, query, us.data() + q * rank, type, z_.data())
                                 : unadapted(query, z_.data());

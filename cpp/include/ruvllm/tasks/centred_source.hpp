@@ -72,7 +72,8 @@ public:
     [[nodiscard]] std::uint8_t type(std::size_t index) const override { return source_->type(index); }
     [[nodiscard]] std::size_t right(std::size_t index) const override { return source_->right(index); }
 
-    void prefetch(std::size_t index) const override { source_->prefetch(index); }
+    void prefetch_query(std::size_t index) const override { source_->prefetch_query(index); }
+    void prefetch_candidates(std::size_t index) const override { source_->prefetch_candidates(index); }
     void load_query(std::size_t index, float* query) const override
     {
         source_->load_query(index, query);

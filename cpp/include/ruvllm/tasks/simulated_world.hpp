@@ -64,8 +64,7 @@ public:
         family_bits_.resize(task_types * c_.families * words_);
         for (std::size_t f = 0; f < task_types * c_.families; ++f)
             draw({seed, numeric::Purpose::family, model.model, f}, scratch, family_bits_, f);
-        tasks_.reserve(tasks.size());
-        bits_.resize(tasks.size() * vectors_per_task() * words_);
+        reserve(tasks.size());
         for (const SimulatedTask& spec : tasks)
             draw_task(spec, scratch);
     }
@@ -73,94 +72,86 @@ public:
     SimulatedWorld(const SimulatedWorld&) = delete; // its tasks point into its bits
     SimulatedWorld& operator=(const SimulatedWorld&) = delete;
 
-    [[nodiscard]] std::size_t size() const noexcept override { return tasks_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept override { return types_.size(); }
     [[nodiscard]] std::size_t dim() const noexcept override { return model_.dim; }
     [[nodiscard]] std::size_t n_candidates() const noexcept override { return c_.n_candidates; }
-    [[nodiscard]] std::uint8_t type(std::size_t index) const override { return tasks_.at(index).type; }
-    [[nodiscard]] std::size_t right(std::size_t index) const override { return tasks_.at(index).right; }
+    [[nodiscard]] std::uint8_t type(std::size_t index) const override { return types_.at(index); }
+    [[nodiscard]] std::size_t right(std::size_t index) const override { return rights_.at(index); }
 
-    void prefetch(std::size_t index) const override
+    void prefetch_query(std::size_t index) const override
     {
-        const Drawn& task = tasks_.at(index);
+        numeric::prefetch(queries_.data() + index, 1);
+        for (const std::size_t v : {std::size_t{0}, std::size_t{1}, 2 + right(index)})
+            numeric::prefetch(vector_bits(index, v), words_);
+    }
+    void prefetch_candidates(std::size_t index) const override
+    {
+        const std::size_t first = number_of(index, 0);
         numeric::prefetch(vector_bits(index, 0), vectors_per_task() * words_);
-        numeric::prefetch(task.parts.data(), task.parts.size());
-        numeric::prefetch(task.candidates.data(), task.candidates.size());
-        numeric::prefetch(task.sketches.data(), task.sketches.size());
+        numeric::prefetch(parts_of(index), n_parts_[index]);
+        numeric::prefetch(candidates_.data() + first, c_.n_candidates);
+        numeric::prefetch(sketches_.data() + first, c_.n_candidates);
     }
 
     void load_query(std::size_t index, float* query) const override
     {
-        const Drawn& task = tasks_.at(index);
-        const std::array bits{vector_bits(index, 0),
-                              word(family_bits_, task.families[task.candidates[task.right].family]),
-                              vector_bits(index, 2 + task.right),
-                              word(direction_bits_, task.type % 2u),
-                              word(direction_bits_, 2u + task.type),
-                              vector_bits(index, 1)};
-        kernels().combine_signs(task.query.data(), bits.data(), bits.size(), query, dim());
+        const Query& parts = queries_.at(index);
+        kernels().combine_signs(parts.coefficients.data(), parts.bits.data(), parts.bits.size(), query, dim());
     }
 
     [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float* scratch) const override
     {
-        const auto& coefficients = tasks_.at(index).candidates.at(j).coefficients;
-        kernels().combine_signs(coefficients.data(), candidate_bits(index, j).data(), coefficients.size(), scratch, dim());
+        const auto& c = candidates_[number_of(index, j)].coefficients;
+        kernels().combine_signs(c.data(), candidate_bits(index, j).data(), c.size(), scratch, dim());
         return scratch;
     }
 
     // Candidates are sums of few sign vectors, and share most of them.
     void dot_candidates(std::size_t index, const float* x, float* out) const override
     {
-        const Drawn& task = tasks_.at(index);
+        const Candidate* const candidates = &candidates_[number_of(index, 0)];
         StackOfFloats memory;
-        std::pmr::vector<float> dots(task.parts.size(), &memory.pool);
-        kernels().dot_signs(task.parts.data(), task.parts.size(), x, dim(), dots.data());
-        const float *const families = dots.data() + 2, *const own = families + task.families.size();
+        std::pmr::vector<float> dots(n_parts_[index], &memory.pool);
+        kernels().dot_signs(parts_of(index), dots.size(), x, dim(), dots.data());
+        const float *const families = dots.data() + 2, *const own = dots.data() + dots.size() - c_.n_candidates;
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
-            const auto& [family, c] = task.candidates[j];
+            const auto& [family, c] = candidates[j];
             out[j] = c[0] * dots[0] + c[1] * families[family] + c[2] * own[j] + c[3] * dots[1];
         }
     }
 
     void sum_candidates(std::size_t index, const float* weights, float* out) const override
     {
-        const Drawn& task = tasks_.at(index);
+        const Candidate* const candidates = &candidates_[number_of(index, 0)];
         StackOfFloats memory;
-        std::pmr::vector<float> sums(task.parts.size(), 0.0f, &memory.pool);
-        float *const families = sums.data() + 2, *const own = families + task.families.size();
+        std::pmr::vector<float> sums(n_parts_[index], 0.0f, &memory.pool);
+        float *const families = sums.data() + 2, *const own = sums.data() + sums.size() - c_.n_candidates;
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
-            const auto& [family, c] = task.candidates[j];
+            const auto& [family, c] = candidates[j];
             sums[0] += weights[j] * c[0];
             families[family] += weights[j] * c[1];
             own[j] = weights[j] * c[2];
             sums[1] += weights[j] * c[3];
         }
-        (void)kernels().combine_signs(sums.data(), task.parts.data(), task.parts.size(), out, dim());
+        (void)kernels().combine_signs(sums.data(), parts_of(index), sums.size(), out, dim());
     }
 
     [[nodiscard]] Sketch sketch(std::size_t index, std::size_t j) const override
     {
-        return tasks_.at(index).sketches.at(j);
+        return sketches_[number_of(index, j)];
     }
 
 private:
     using Bits = numeric::HugePageVector<std::uint32_t>;
 
     struct Candidate {
-        std::size_t family;                // among the task's families
+        std::uint32_t family;              // among those of the task's parts
         std::array<float, 4> coefficients; // of x, family, own part and surface direction, for a sum of length 1
     };
 
-    // What is random about a task, but for its sign vectors: x, eps, then the candidates' own parts. All of it is
-    // drawn once, a kilobyte a thousand elements: a run reads its test tasks again after every epoch.
-    struct Drawn {
-        std::uint8_t type;
-        std::size_t right;
-        std::array<float, 6> query; // coefficients for a sum of length 1
-        std::vector<std::size_t> families; // those that the candidates come from, numbered over all types
-        std::vector<Candidate> candidates;
-        std::vector<Sketch> sketches; // of the candidates
-        // What the candidates are made of: x, the surface direction, the families, then the own part of each.
-        std::vector<const std::uint32_t*> parts;
+    struct alignas(64) Query {
+        std::array<const std::uint32_t*, 6> bits;
+        std::array<float, 6> coefficients; // for a sum of length 1
     };
 
     struct Scratch {
@@ -213,61 +204,78 @@ private:
         }
     }
 
+    void reserve(std::size_t n_tasks)
+    {
+        types_.reserve(n_tasks);
+        rights_.reserve(n_tasks);
+        queries_.reserve(n_tasks);
+        n_parts_.reserve(n_tasks);
+        parts_.reserve(n_tasks * most_parts());
+        candidates_.reserve(n_tasks * c_.n_candidates);
+        sketches_.reserve(n_tasks * c_.n_candidates);
+        bits_.resize(n_tasks * vectors_per_task() * words_);
+    }
+
     void draw_task(const SimulatedTask& spec, Scratch& scratch)
     {
-        const std::size_t index = tasks_.size();
+        const std::size_t index = size();
         numeric::RandomStream scalars(spec.key, numeric::Purpose::task);
-        Drawn task{spec.type, static_cast<std::size_t>(scalars.below(c_.n_candidates)), {}, {}, {}, {}, {}};
+        const auto right = static_cast<std::size_t>(scalars.below(c_.n_candidates));
         const double zeta = scalars.normal();
-        task.query = query_coefficients(spec, zeta);
+        std::vector<std::size_t> families; // those that the candidates come from, numbered over all types
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
             // A wrong candidate comes from one of the type's other families.
             const std::size_t other = (spec.family + 1 + scalars.below(c_.families - 1)) % c_.families;
             double surface = scalars.normal();
-            if (j == task.right)
+            if (j == right)
                 surface += c_.shift * (1.0 - 0.4 * difficulty(spec)) * c_.convention[spec.type];
-            const std::size_t family = spec.type * c_.families + (j == task.right ? spec.family : other);
-            task.candidates.push_back({number_among(task.families, family), solution_coefficients(spec, surface)});
+            const std::size_t family = spec.type * c_.families + (j == right ? spec.family : other);
+            candidates_.push_back({static_cast<std::uint32_t>(number_among(families, family)),
+                                   solution_coefficients(spec, surface)});
         }
+        types_.push_back(spec.type);
+        rights_.push_back(static_cast<std::uint32_t>(right));
+        n_parts_.push_back(static_cast<std::uint32_t>(vectors_per_task() + families.size()));
         for (std::size_t v = 0; v < vectors_per_task(); ++v)
             draw({spec.key, numeric::Purpose::task_vectors, v}, scratch, bits_, index * vectors_per_task() + v);
-        task.parts = {vector_bits(index, 0), word(direction_bits_, task.type % 2u)};
-        for (const std::size_t family : task.families)
-            task.parts.push_back(word(family_bits_, family));
+        parts_.insert(parts_.end(), {vector_bits(index, 0), word(direction_bits_, spec.type % 2u)});
+        for (const std::size_t family : families)
+            parts_.push_back(word(family_bits_, family));
         for (std::size_t j = 0; j < c_.n_candidates; ++j)
-            task.parts.push_back(vector_bits(index, 2 + j));
-        tasks_.push_back(std::move(task));
+            parts_.push_back(vector_bits(index, 2 + j));
+        parts_.resize((index + 1) * most_parts());
+        queries_.push_back({{vector_bits(index, 0), candidate_bits(index, right)[1], vector_bits(index, 2 + right),
+                             word(direction_bits_, spec.type % 2u), word(direction_bits_, 2u + spec.type),
+                             vector_bits(index, 1)},
+                            query_coefficients(spec, zeta)});
         normalise(index, scratch.vector.data());
     }
 
     // Coefficients become those of sums of length 1, and the candidates' sketches are taken. `scratch`: (dim,)
     void normalise(std::size_t index, float* scratch)
     {
-        Drawn& task = tasks_[index];
         load_query(index, scratch);
-        divide(task.query, std::sqrt(kernels().squared_norm(scratch, dim())));
+        divide(queries_[index].coefficients, std::sqrt(kernels().squared_norm(scratch, dim())));
         std::vector<float> coefficients, squared_norms(c_.n_candidates);
         std::vector<const std::uint32_t*> bits;
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
-            std::ranges::copy(task.candidates[j].coefficients, std::back_inserter(coefficients));
+            std::ranges::copy(candidates_[number_of(index, j)].coefficients, std::back_inserter(coefficients));
             std::ranges::copy(candidate_bits(index, j), std::back_inserter(bits));
         }
         std::vector<std::uint64_t> signs(c_.n_candidates * sketch_words);
         kernels().measure_sign_sums(coefficients.data(), bits.data(), c_.n_candidates, dim(), 64 * sketch_words, scratch,
                                     squared_norms.data(), signs.data());
-        task.sketches.resize(c_.n_candidates);
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
-            divide(task.candidates[j].coefficients, std::sqrt(squared_norms[j]));
-            std::copy_n(signs.data() + j * sketch_words, sketch_words, task.sketches[j].data()); // of any length
+            divide(candidates_[number_of(index, j)].coefficients, std::sqrt(squared_norms[j]));
+            std::copy_n(signs.data() + j * sketch_words, sketch_words, sketches_.emplace_back().data()); // of any length
         }
     }
 
     // The sign vectors of a candidate, in the order of its coefficients.
     [[nodiscard]] std::array<const std::uint32_t*, 4> candidate_bits(std::size_t index, std::size_t j) const
     {
-        const Drawn& task = tasks_[index];
-        return {vector_bits(index, 0), word(family_bits_, task.families[task.candidates[j].family]),
-                vector_bits(index, 2 + j), word(direction_bits_, task.type % 2u)};
+        const std::uint32_t* const* const parts = parts_of(index);
+        return {parts[0], parts[2 + candidates_[number_of(index, j)].family], vector_bits(index, 2 + j), parts[1]};
     }
 
     // The place of `value`, which is put at the end where it is new.
@@ -314,6 +322,20 @@ private:
     [[nodiscard]] static double difficulty(const SimulatedTask& spec) { return static_cast<double>(spec.difficulty); }
     [[nodiscard]] static double common_share(const SimulatedTask& spec) { return 0.2 + 0.4 * difficulty(spec); }
     [[nodiscard]] std::size_t vectors_per_task() const noexcept { return 2 + c_.n_candidates; }
+    [[nodiscard]] std::size_t most_parts() const noexcept { return vectors_per_task() + c_.families; }
+    [[nodiscard]] const std::uint32_t* const* parts_of(std::size_t index) const
+    {
+        return parts_.data() + index * most_parts();
+    }
+    // The number of candidate j among all tasks' candidates.
+    [[nodiscard]] std::size_t number_of(std::size_t index, std::size_t j) const
+    {
+        if (index >= size() || j >= c_.n_candidates)
+            throw std::out_of_range("a task's number must be below " + std::to_string(size()) + " and a candidate's below " +
+                                    std::to_string(c_.n_candidates) + ", not " + std::to_string(index) + " and " +
+                                    std::to_string(j));
+        return index * c_.n_candidates + j;
+    }
     [[nodiscard]] const std::uint32_t* vector_bits(std::size_t index, std::size_t v) const
     {
         return word(bits_, index * vectors_per_task() + v);
@@ -328,8 +350,18 @@ private:
     std::size_t words_; // of a sign vector
     Bits direction_bits_; // b_0, b_1, m_0 ... m_3
     Bits family_bits_;
-    std::vector<Drawn> tasks_;
-    Bits bits_; // (tasks, 2 + candidates, words)
+    // What is random about a task is drawn once, a kilobyte a thousand elements: a run reads its test tasks again after
+    // every epoch. Each of these can be asked for of any task before it is read.
+    std::vector<std::uint8_t> types_;
+    std::vector<std::uint32_t> rights_;
+    std::vector<Query> queries_;
+    std::vector<Candidate> candidates_; // (tasks, candidates)
+    std::vector<Sketch> sketches_;      // of them
+    // What the candidates are made of: x, the surface direction, the families, then the own part of each; n_parts_ of
+    // (tasks, most_parts()).
+    std::vector<const std::uint32_t*> parts_;
+    std::vector<std::uint32_t> n_parts_;
+    Bits bits_; // (tasks, 2 + candidates, words): x, eps, then the candidates' own parts
 };
 
 } // namespace ruvllm

@@ -36,8 +36,9 @@ public:
     // The number of the right candidate.
     [[nodiscard]] virtual std::size_t right(std::size_t index) const = 0;
 
-    // Task `index` will be read soon: a source whose memory is large may ask for it.
-    virtual void prefetch([[maybe_unused]] std::size_t index) const {}
+    // The query of task `index`, or its candidates, will be read soon: a source whose memory is large may ask for them.
+    virtual void prefetch_query([[maybe_unused]] std::size_t index) const {}
+    virtual void prefetch_candidates([[maybe_unused]] std::size_t index) const {}
 
     virtual void load_query(std::size_t index, float* query) const = 0; // (dim,), unit length
 
