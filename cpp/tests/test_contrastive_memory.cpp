@@ -129,13 +129,51 @@ TEST_P(Contrastive, FromANumberOnOnlyLaterOnesSpeak)
         for (std::uint64_t number = 0; number < added; ++number)
             for (std::uint64_t first = 0; first <= added + 1; ++first) {
                 const auto candidate = axis(number);
+                ContrastiveMemory::Speaker none;
                 const double own = m.boost(
-                    0, sketch_of(kernels, candidate.data(), 37), [&] { return candidate.data(); }, first);
+                    0, sketch_of(kernels, candidate.data(), 37), [&] { return candidate.data(); }, first, none);
                 EXPECT_EQ(own > 0.0, number + 3 >= added && number >= first) << number << " of " << added << ", " << first;
             }
         m.add_positive(axis(added).data(), 0);
         m.add_positive(axis(30).data(), 1);
     }
+}
+
+// Candidates and past solutions lie around one direction, so that the nearest one changes, stays and is dropped.
+TEST_P(Contrastive, AKnownSpeakerSavesWorkAndChangesNothing)
+{
+    constexpr std::size_t dim = 37;
+    numeric::RandomStream stream(8, numeric::Purpose::memory_negatives);
+    const auto near_one = [&] {
+        std::vector<double> v = random_direction(stream, dim);
+        v[0] += 1.5;
+        const double length = std::sqrt(naive::dot(v, v));
+        for (double& x : v)
+            x /= length;
+        return to_floats(v);
+    };
+    ContrastiveMemory m = memory(dim, 20); // five of each type
+    const std::vector<std::vector<float>> candidates{near_one(), near_one(), near_one()};
+    std::vector<ContrastiveMemory::Speaker> known(candidates.size());
+    std::uint64_t compared = 0;
+    std::size_t lost = 0, gained = 0;
+    for (int added = 0; added < 200; ++added) {
+        m.add_positive(near_one().data(), 0);
+        if (stream.uniform() < 0.5)
+            continue; // several may come before it is asked again
+        for (std::size_t j = 0; j < candidates.size(); ++j) {
+            const float* const candidate = candidates[j].data();
+            const float before = known[j].cosine;
+            const double own = m.boost(
+                0, sketch_of(kernels, candidate, dim), [=] { return candidate; }, compared, known[j]);
+            EXPECT_EQ(own, boost(m, 0, candidates[j]));
+            lost += known[j].cosine < before ? 1 : 0;
+            gained += known[j].cosine > before ? 1 : 0;
+        }
+        compared = m.positives_added(0);
+    }
+    EXPECT_GT(lost, 10u);
+    EXPECT_GT(gained, 10u);
 }
 
 TEST_P(Contrastive, TypesAreKeptApart)

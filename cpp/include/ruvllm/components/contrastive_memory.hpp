@@ -87,14 +87,35 @@ public:
         });
     }
 
+    // The right solution that speaks for a candidate, as far as it was looked for: its cosine, above the threshold, and
+    // its number. Those of a type are numbered as they come.
+    struct Speaker {
+        float cosine = -std::numeric_limits<float>::infinity(); // none was found
+        std::uint64_t number = 0;
+    };
+
     // boost of one unit candidate with this sketch, in units of a logit; make() returns where the candidate (dim,) is,
-    // and is called when one of the past resembles it. Only right solutions from number `first` on are looked at: those
-    // of a type are numbered as they come, and positives_added() is the next one's number.
+    // and is called when one of the past resembles it. `known`: what this gave for the same candidate when all right
+    // solutions before number `first` had come, so that only later ones are looked at, unless it was dropped since.
+    // positives_added() is the next one's number.
     template <class Make>
-    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make, std::uint64_t first = 0) const
+    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make, std::uint64_t first,
+                               Speaker& known) const
     {
-        const float best = largest_cosine(positives_.at(type), first, sketch, make);
-        return best > config_.threshold ? config_.strength * static_cast<double>(best) : 0.0;
+        const Ring& ring = positives_.at(type);
+        if (known.cosine > config_.threshold && known.number < ring.added() - ring.size()) {
+            known = {};
+            first = 0;
+        }
+        find_speaker(ring, first, sketch, make, known);
+        return known.cosine > config_.threshold ? config_.strength * static_cast<double>(known.cosine) : 0.0;
+    }
+    // The same of a candidate of which nothing is known.
+    template <class Make>
+    [[nodiscard]] double boost(std::size_t type, const Sketch& sketch, Make make) const
+    {
+        Speaker speaker;
+        return boost(type, sketch, make, 0, speaker);
     }
 
     // logits_j += boost_j for the unit candidate rows (m, dim). Returns how many candidates were boosted.
@@ -260,11 +281,10 @@ private:
         return k_->first_within(sketch.data(), ring.first_halves(), i, i + 1, most_different_in_half) == i;
     }
 
-    // Of entries from number `first` on; -infinity where none resembles the candidate.
+    // Puts the nearest of the entries from number `first` on in the place of a speaker that is less near.
     template <class Make>
-    [[nodiscard]] float largest_cosine(const Ring& ring, std::uint64_t first, const Sketch& sketch, Make make) const
+    void find_speaker(const Ring& ring, std::uint64_t first, const Sketch& sketch, Make make, Speaker& speaker) const
     {
-        float best = -std::numeric_limits<float>::infinity();
         const float* candidate = nullptr;
         const std::uint64_t end = ring.added();
         for (std::uint64_t number = std::max(first, end - ring.size()), n = 0; number < end; number += n) {
@@ -279,10 +299,11 @@ private:
                     continue;
                 if (candidate == nullptr)
                     candidate = make();
-                best = std::max(best, k_->dot(ring.vector(i, dim_), candidate, dim_));
+                const float cosine = k_->dot(ring.vector(i, dim_), candidate, dim_);
+                if (cosine > config_.threshold && cosine >= speaker.cosine)
+                    speaker = {cosine, number + (i - begin)};
             }
         }
-        return best;
     }
 
     [[nodiscard]] std::uint32_t differing_bits(const Ring& ring, std::size_t i, const Sketch& sketch) const

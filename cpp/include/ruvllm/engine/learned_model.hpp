@@ -288,22 +288,19 @@ private:
             add_boosts(source, index, type);
     }
 
-    // What past solutions were found not to resemble a task's candidates is not compared with them again: tasks come
-    // again and again, and hardly any past solution speaks for one of their candidates.
+    // Past solutions that a task's candidates were compared with are not compared again: tasks come again and again, and
+    // hardly any past solution speaks for one of their candidates.
     void add_boosts(const TaskSource& source, std::size_t index, std::uint8_t type)
     {
-        if (unlike_.size() <= index)
-            unlike_.resize(source.size());
-        bool none = true;
-        for (std::size_t j = 0; j < logits_.size(); ++j) {
-            const double boost = memory_.boost(
-                type, source.sketch(index, j), [&] { return source.candidate(index, j, candidate_.data()); },
-                unlike_[index]);
-            logits_[j] += boost;
-            none = none && boost == 0.0;
+        if (compared_.size() <= index) {
+            compared_.resize(source.size());
+            speakers_.resize(source.size() * logits_.size());
         }
-        if (none)
-            unlike_[index] = memory_.positives_added(type);
+        for (std::size_t j = 0; j < logits_.size(); ++j)
+            logits_[j] += memory_.boost(
+                type, source.sketch(index, j), [&] { return source.candidate(index, j, candidate_.data()); },
+                compared_[index], speakers_[index * logits_.size() + j]);
+        compared_[index] = memory_.positives_added(type);
     }
 
     const simd::KernelTable* k_;
@@ -324,7 +321,8 @@ private:
     std::vector<float> dots_, u_;                            // (n_candidates,), (rank,)
     numeric::FloatVector z_, directed_, candidate_, queries_; // (dim,) each, (together, dim)
     std::vector<float> projections_, to_patterns_;           // (together, rank), (together, patterns)
-    std::vector<std::uint64_t> unlike_; // (tasks,): right solutions below this number give none of its candidates a boost
+    std::vector<std::uint64_t> compared_; // (tasks,): with right solutions below this number
+    std::vector<ContrastiveMemory::Speaker> speakers_; // (tasks, n_candidates): what they say
 };
 
 } // namespace ruvllm
