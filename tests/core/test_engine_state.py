@@ -27,7 +27,7 @@ IN_ITS_HEADER = {
     "components/block_adapter.hpp": {"weights_"},  # state, saved by the associations through weights()
     "components/episodic_memory.hpp": {"queries_", "solutions_", "oldest_", "typical_"},  # follow from the episodes
     "engine/associations.hpp": {"seen_", "queries_", "solutions_"},  # follows from the episodes; scratch
-    "engine/learned_model.hpp": {"queries_", "unlike_", "screen_"},  # scratch; what was found, and would be again
+    "engine/learned_model.hpp": {"queries_", "compared_", "speakers_", "screen_"},  # what was found, and would be again
 }
 WITHOUT_ARCHIVE = {"components/sum_tree.hpp", "components/block_adapter.hpp", "components/episodic_memory.hpp"}
 STATEFUL = (
