@@ -140,7 +140,7 @@ TEST_P(Contrastive, FromANumberOnOnlyLaterOnesSpeak)
 }
 
 // Candidates and past solutions lie around one direction, so that the nearest one changes, stays and is dropped.
-TEST_P(Contrastive, AKnownSpeakerSavesWorkAndChangesNothing)
+TEST_P(Contrastive, AKnownSpeakerChangesNothing)
 {
     constexpr std::size_t dim = 37;
     numeric::RandomStream stream(8, numeric::Purpose::memory_negatives);
