@@ -7,8 +7,10 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "arranged_signs.hpp"
 #include "bench_support.hpp"
 #include "cases.hpp"
 #include "reference.hpp"
@@ -27,8 +29,8 @@ constexpr std::size_t n_terms = 6, n_rows = 8;
 struct Data {
     std::size_t n;
     numeric::FloatVector x, y, f, m, rows, out;
-    std::array<std::vector<std::uint32_t>, n_terms> words, arranged; // sign vectors; arranged for one instruction set
-    std::array<const std::uint32_t*, n_terms> signs{};
+    std::array<std::vector<std::uint32_t>, n_terms> words; // sign vectors
+    std::optional<testing::ArrangedSigns> signs;           // of them, for one instruction set
     std::vector<std::uint64_t> packed;
     std::vector<double> powers;
     std::array<float, n_rows> c{};
@@ -44,13 +46,13 @@ struct Data {
             v = std::fabs(v);
         for (float& v : c)
             v = random.value();
+        std::vector<const std::uint32_t*> bits;
         for (std::size_t t = 0; t < n_terms; ++t) {
             for (std::size_t i = 0; i < (n + 31) / 32; ++i)
                 words[t].push_back(random.word());
-            arranged[t].resize(simd::sign_words(n));
-            kernels.arrange_signs(words[t].data(), n, arranged[t].data());
-            signs[t] = arranged[t].data();
+            bits.push_back(words[t].data());
         }
+        signs.emplace(kernels, bits, n);
     }
 };
 
@@ -170,10 +172,10 @@ std::vector<Kernel> combinations()
          makes("add_rows", &Data::out, n_rows + 1.0,
                [](const Data& b, std::size_t i) { return d(b.y[i]) + weighted(b, i); })},
         {"combine_signs", 1,
-         [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.signs.data(), n_terms, v.out.data(), v.n); },
+         [](const auto& k, Data& v) { (void)k.combine_signs(v.c.data(), v.signs->data(), n_terms, v.out.data(), v.n); },
          makes("combine_signs", &Data::out, n_terms, sum_of_signs)},
         {"dot_signs", 1,
-         [](const auto& k, Data& v) { k.dot_signs(v.signs.data(), n_terms, v.x.data(), v.n, v.out.data()); },
+         [](const auto& k, Data& v) { k.dot_signs(v.signs->data(), n_terms, v.x.data(), v.n, v.out.data()); },
          [](const Data& b, const Data& a) {
              for (std::size_t t = 0; t < n_terms; ++t) {
                  double expected = 0.0;

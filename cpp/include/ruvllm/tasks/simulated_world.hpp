@@ -80,9 +80,9 @@ public:
 
     void prefetch_query(std::size_t index) const override
     {
-        numeric::prefetch(queries_.data() + index, 1);
         for (const std::size_t v : {std::size_t{0}, std::size_t{1}, 2 + right(index)})
             numeric::prefetch(vector_bits(index, v), words_);
+        numeric::prefetch(queries_.data() + index, 1);
     }
     void prefetch_candidates(std::size_t index) const override
     {
@@ -95,8 +95,7 @@ public:
 
     void load_query(std::size_t index, float* query) const override
     {
-        const Query& parts = queries_.at(index);
-        kernels().combine_signs(parts.coefficients.data(), parts.bits.data(), parts.bits.size(), query, dim());
+        (void)sum_query(queries_.at(index), query);
     }
 
     [[nodiscard]] const float* candidate(std::size_t index, std::size_t j, float* scratch) const override
@@ -149,6 +148,7 @@ private:
         std::array<float, 4> coefficients; // of x, family, own part and surface direction, for a sum of length 1
     };
 
+    // What a query is made of, side by side in memory.
     struct alignas(64) Query {
         std::array<const std::uint32_t*, 6> bits;
         std::array<float, 6> coefficients; // for a sum of length 1
@@ -251,11 +251,16 @@ private:
         normalise(index, scratch.vector.data());
     }
 
+    // out (dim,) = the query; returns its squared norm.
+    float sum_query(const Query& query, float* out) const
+    {
+        return kernels().combine_signs(query.coefficients.data(), query.bits.data(), query.bits.size(), out, dim());
+    }
+
     // Coefficients become those of sums of length 1, and the candidates' sketches are taken. `scratch`: (dim,)
     void normalise(std::size_t index, float* scratch)
     {
-        load_query(index, scratch);
-        divide(queries_[index].coefficients, std::sqrt(kernels().squared_norm(scratch, dim())));
+        divide(queries_[index].coefficients, std::sqrt(sum_query(queries_[index], scratch)));
         std::vector<float> coefficients, squared_norms(c_.n_candidates);
         std::vector<const std::uint32_t*> bits;
         for (std::size_t j = 0; j < c_.n_candidates; ++j) {
